@@ -1,1 +1,68 @@
-fn main() {}
+//! The project's own commands: `cargo xtask test` and `cargo xtask docs`.
+//!
+//! Everything here runs on a developer's machine or in CI, never in production. A command does its own
+//! set-up, says what it does while it does it, and ends with an exit status that can be trusted.
+
+mod command;
+mod corpus;
+mod provision;
+mod tally;
+mod test;
+mod workspace;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+const HELP: &str = "\
+The project's own commands.
+
+Usage: cargo xtask <COMMAND> [OPTIONS]
+
+Commands:
+  test    Install what the tests need, build pound and run every test
+  help    Print this text
+
+`cargo xtask test --help` tells the options of `test`.
+";
+
+/// What went wrong, in words for the person at the terminal: what, where, what to do.
+#[derive(Debug)]
+pub(crate) struct Failure(String);
+
+impl Failure {
+    pub(crate) fn new(text: impl Into<String>) -> Self {
+        Failure(text.into())
+    }
+}
+
+impl From<lexopt::Error> for Failure {
+    fn from(error: lexopt::Error) -> Self {
+        Failure(error.to_string())
+    }
+}
+
+fn main() -> ExitCode {
+    match run() {
+        Ok(code) => code,
+        Err(Failure(text)) => {
+            eprintln!("xtask: {text}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> Result<ExitCode, Failure> {
+    let mut arguments = std::env::args_os().skip(1);
+    let Some(command) = arguments.next() else {
+        return Err(Failure::new(format!("which command?\n\n{HELP}")));
+    };
+    let rest: Vec<OsString> = arguments.collect();
+    match command.to_str() {
+        Some("test") => test::run(rest),
+        Some("help" | "--help" | "-h") => {
+            print!("{HELP}");
+            Ok(ExitCode::SUCCESS)
+        }
+        _ => Err(Failure::new(format!("there is no command {}\n\n{HELP}", command.display()))),
+    }
+}
