@@ -1,0 +1,100 @@
+//! One request and its answer, from the first byte of the head to the log line.
+//!
+//! The Exchange travels through all stages and carries what each of them found out; everything the log needs is in
+//! it. It is made when the first byte of a request is here (an idle keep-alive connection has none).
+
+use std::net::{IpAddr, SocketAddr};
+use std::rc::Rc;
+use std::sync::Arc;
+
+use smallvec::SmallVec;
+use wire::{RequestHead, ResponseHead};
+
+use crate::clock::Moment;
+use crate::world::Running;
+
+/// One end of a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Endpoint {
+    /// TCP.
+    Inet(SocketAddr),
+    /// A Unix socket; the other end has no address.
+    Unix,
+}
+
+impl Endpoint {
+    /// The address, IPv4-mapped ones turned into IPv4; `None` for a Unix socket.
+    pub fn ip(self) -> Option<IpAddr> {
+        match self {
+            Endpoint::Inet(address) => Some(address.ip().to_canonical()),
+            Endpoint::Unix => None,
+        }
+    }
+
+    /// The port; `None` for a Unix socket.
+    pub fn port(self) -> Option<u16> {
+        match self {
+            Endpoint::Inet(address) => Some(address.port()),
+            Endpoint::Unix => None,
+        }
+    }
+}
+
+/// What is known of a client connection, the same for all of its requests.
+#[derive(Debug)]
+pub struct ClientFacts {
+    /// The other end.
+    pub peer: Endpoint,
+    /// Our end.
+    pub local: Endpoint,
+    /// Index into `Plan::listeners`.
+    pub listener: usize,
+    /// The client came over TLS.
+    pub secure: bool,
+}
+
+/// The groups of one match, copied out of the subject.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Captured {
+    /// `-tag` of the pattern.
+    pub tag: Option<String>,
+    /// Group 0 is the whole match.
+    pub groups: Vec<Option<Box<[u8]>>>,
+}
+
+/// A request and its answer.
+pub struct Exchange {
+    /// Facts of the connection.
+    pub client: Rc<ClientFacts>,
+    /// The configuration that this request sees from start to end.
+    pub running: Arc<Running>,
+    /// The request; changed by sanitising and rewriting. `request.line()` stays what was received.
+    pub request: RequestHead,
+    /// The answer, once its head is here or made.
+    pub response: ResponseHead,
+    /// Index into `Plan::services`, once routed.
+    pub service: Option<usize>,
+    /// Index into `Plan::backends`: the one that the request went to last.
+    pub backend: Option<usize>,
+    /// Back-ends that were given up on, by index.
+    pub tried: SmallVec<[usize; 4]>,
+    /// Matches so far, the latest last. Only kept when some template refers to one (`Plan::captures`).
+    pub captures: Vec<Captured>,
+    /// The client's address as trusted proxies report it; the peer's where none is trusted.
+    pub origin: Option<IpAddr>,
+    /// The first byte of the request was here.
+    pub began: Moment,
+    /// The same moment on the wall clock, since the epoch.
+    pub began_wall: std::time::Duration,
+    /// What has been sent to the client so far.
+    pub sent: Sent,
+}
+
+/// What of the answer is on its way to the client.
+#[derive(Debug, Default, Clone, Copy)]
+pub struct Sent {
+    /// Status of the final answer, once its head has been handed to the connection; 0 before.
+    pub status: u16,
+    /// Body bytes, without framing.
+    pub body_bytes: u64,
+}

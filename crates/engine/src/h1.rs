@@ -1,0 +1,282 @@
+//! One HTTP/1 connection, to a client or a back-end: a stream, what was read and not used, what is framed and not sent,
+//! and where in a body each direction stands.
+//!
+//! This owns framing only. It decides nothing about a message; `client` and `backend` give it heads, `relay` moves
+//! bodies through it.
+
+use std::io::{self, IoSlice};
+use std::task::{Context, Poll, ready};
+
+use wire::h1::body::{Decoded, Decoder, Encoder};
+use wire::h1::error::{BodyError, ParseError};
+use wire::h1::framing::BodyLength;
+use wire::h1::parse::{HeadScanner, Kind};
+use wire::{Fields, h1::Limits};
+
+use crate::buffer::{Buffer, Mark, Store};
+use crate::limits;
+use crate::stream::Stream;
+
+/// A connection that speaks HTTP/1.
+pub(crate) struct Conn {
+    stream: Stream,
+    input: Buffer,
+    scanner: HeadScanner,
+    decoder: Decoder,
+    encoder: Encoder,
+    /// Heads and framing that wait to be sent, from `sent` on.
+    output: Vec<u8>,
+    sent: usize,
+    /// Body bytes that the framing in `output` has announced and that have not been sent.
+    frame_left: usize,
+    /// What follows them.
+    frame_end: &'static [u8],
+    limits: Limits,
+    /// The peer has ended its side.
+    ended: bool,
+}
+
+/// Why reading failed.
+#[derive(Debug)]
+pub(crate) enum ReadError {
+    /// The stream broke.
+    Io(io::Error),
+    /// The peer ended its side within a head, or before one.
+    Ended,
+    /// A head is malformed.
+    Head(ParseError),
+    /// A body breaks its framing, or ended early.
+    Body(BodyError),
+}
+
+/// The next piece of a body.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Piece {
+    /// This many bytes at the front of [`Conn::unread`].
+    Data {
+        /// How many.
+        len: usize,
+        /// Bytes left in the chunk that they are part of, themselves included; `None` if the body is not chunked.
+        chunk_left: Option<u64>,
+    },
+    /// The body is over.
+    End,
+}
+
+/// A place in a message body to which a sender can go back as long as [`Conn::rewind`] allows.
+#[derive(Debug, Clone)]
+pub(crate) struct BodyMark {
+    input: Mark,
+    decoder: Decoder,
+}
+
+impl Conn {
+    /// A connection whose peer sends heads of this kind.
+    pub(crate) fn new(stream: Stream, kind: Kind, limits: Limits) -> Conn {
+        Conn {
+            stream,
+            input: Buffer::default(),
+            scanner: HeadScanner::new(kind),
+            decoder: Decoder::new(BodyLength::None),
+            encoder: Encoder::new(BodyLength::None),
+            output: Vec::new(),
+            sent: 0,
+            frame_left: 0,
+            frame_end: b"",
+            limits,
+            ended: false,
+        }
+    }
+
+    /// The stream below.
+    pub(crate) fn stream(&self) -> &Stream {
+        &self.stream
+    }
+
+    /// The codec's limits for this connection.
+    pub(crate) fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    /// What was read and not used.
+    pub(crate) fn unread(&self) -> &[u8] {
+        self.input.unread()
+    }
+
+    /// Reads once; `Ok(0)` means that the peer has ended its side.
+    pub(crate) fn poll_fill(&mut self, cx: &mut Context<'_>, store: &Store) -> Poll<io::Result<usize>> {
+        let read = ready!(self.stream.poll_read(cx, self.input.room(store)))?;
+        self.ended |= read == 0;
+        Poll::Ready(Ok(read))
+    }
+
+    /// Reads until a whole head stands at the front of [`Conn::unread`]; gives its length.
+    pub(crate) fn poll_head(&mut self, cx: &mut Context<'_>, store: &Store) -> Poll<Result<usize, ReadError>> {
+        loop {
+            if !self.input.is_empty()
+                && let Some(len) = self.scanner.scan(self.input.unread(), &self.limits).map_err(ReadError::Head)?
+            {
+                self.scanner.reset();
+                return Poll::Ready(Ok(len));
+            }
+            if ready!(self.poll_fill(cx, store)).map_err(ReadError::Io)? == 0 {
+                return Poll::Ready(Err(ReadError::Ended));
+            }
+        }
+    }
+
+    /// Uses the first `len` unread bytes.
+    pub(crate) fn consume_head(&mut self, len: usize) {
+        self.input.consume(len);
+    }
+
+    /// From here on the peer sends a body of this length.
+    pub(crate) fn begin_read(&mut self, length: BodyLength) {
+        self.decoder = Decoder::new(length);
+    }
+
+    /// Whether the body that the peer sends has been read to its end.
+    pub(crate) fn body_is_read(&self) -> bool {
+        self.decoder.is_done()
+    }
+
+    /// The next piece of the body that the peer sends.
+    pub(crate) fn poll_body(&mut self, cx: &mut Context<'_>, store: &Store) -> Poll<Result<Piece, ReadError>> {
+        loop {
+            let step = self.decoder.decode(self.input.unread(), &self.limits).map_err(ReadError::Body)?;
+            match step {
+                Decoded::Data { skip, len, chunk_left } => {
+                    self.input.consume(skip);
+                    return Poll::Ready(Ok(Piece::Data { len, chunk_left }));
+                }
+                Decoded::Done { skip } => {
+                    self.input.consume(skip);
+                    return Poll::Ready(Ok(Piece::End));
+                }
+                Decoded::NeedMore { skip } => self.input.consume(skip),
+            }
+            if ready!(self.poll_fill(cx, store)).map_err(ReadError::Io)? == 0 {
+                self.decoder.eof().map_err(ReadError::Body)?;
+            }
+        }
+    }
+
+    /// Uses the first `len` bytes of the piece last given.
+    pub(crate) fn consume_body(&mut self, len: usize) {
+        self.input.consume(len);
+        self.decoder.consume(len);
+    }
+
+    /// The fields that came after a chunked body; empty until it is read to its end.
+    pub(crate) fn trailers(&self) -> &Fields {
+        self.decoder.trailers()
+    }
+
+    /// This place in the body that the peer sends.
+    pub(crate) fn mark(&self) -> BodyMark {
+        BodyMark { input: self.input.mark(), decoder: self.decoder.clone() }
+    }
+
+    /// Whether the body can be read again from `mark`: no byte of it has left the buffer.
+    pub(crate) fn can_rewind(&self, mark: &BodyMark) -> bool {
+        self.input.reaches(mark.input)
+    }
+
+    /// Goes back to `mark`; false, and nothing is changed, if bytes since then are gone.
+    pub(crate) fn rewind(&mut self, mark: &BodyMark) -> bool {
+        let rewound = self.input.rewind(mark.input);
+        if rewound {
+            self.decoder = mark.decoder.clone();
+        }
+        rewound
+    }
+
+    /// Hands a head to the connection: `write` appends it to what waits to be sent. A body of this length follows.
+    pub(crate) fn begin_write(&mut self, length: BodyLength, write: impl FnOnce(&mut Vec<u8>)) {
+        self.encoder = Encoder::new(length);
+        write(&mut self.output);
+    }
+
+    /// Sends some of the first piece of `data`; gives how many of its bytes were sent. What waits goes first.
+    pub(crate) fn poll_write_body(
+        &mut self,
+        cx: &mut Context<'_>,
+        data: &[u8],
+        chunk_left: Option<u64>,
+    ) -> Poll<io::Result<usize>> {
+        if self.frame_left == 0 {
+            let framed = self.encoder.frame(data.len(), chunk_left);
+            self.output.extend_from_slice(framed.prefix.as_ref());
+            self.frame_left = framed.take;
+            self.frame_end = framed.suffix;
+        }
+        let data = &data[..data.len().min(self.frame_left)];
+        loop {
+            let waiting = &self.output[self.sent..];
+            let end = if data.len() == self.frame_left { self.frame_end } else { b"" };
+            let slices = [IoSlice::new(waiting), IoSlice::new(data), IoSlice::new(end)];
+            let first = usize::from(waiting.is_empty());
+            let last = if end.is_empty() { 2 } else { 3 };
+            let waiting = waiting.len();
+            let written = ready!(self.stream.poll_write(cx, &slices[first..last]))?;
+            self.sent += written.min(waiting);
+            if self.sent == self.output.len() {
+                self.output.clear();
+                self.sent = 0;
+            }
+            if written <= waiting {
+                // Not a byte of the data yet: the socket is full, and the next try says so.
+                continue;
+            }
+            let taken = (written - waiting).min(data.len());
+            self.frame_left -= taken;
+            if self.frame_left == 0 {
+                self.output.extend_from_slice(&self.frame_end[written - waiting - taken..]);
+            }
+            return Poll::Ready(Ok(taken));
+        }
+    }
+
+    /// Ends the body: the last chunk and `trailers` where it is chunked. They wait until the next flush.
+    ///
+    /// # Errors
+    /// The body is shorter than its length.
+    pub(crate) fn finish_body(&mut self, trailers: &Fields) -> Result<(), BodyError> {
+        self.encoder.finish(trailers, &mut self.output)
+    }
+
+    /// Sends what waits.
+    pub(crate) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while self.sent < self.output.len() {
+            let written = ready!(self.stream.poll_write(cx, &[IoSlice::new(&self.output[self.sent..])]))?;
+            self.sent += written;
+        }
+        self.output.clear();
+        self.sent = 0;
+        if self.output.capacity() > limits::OUTPUT_BYTES {
+            self.output = Vec::new();
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// Gives memory back that an idle connection does not need.
+    pub(crate) fn idle(&mut self, store: &Store) {
+        self.input.release(store);
+        if self.sent == self.output.len() {
+            self.output = Vec::new();
+            self.sent = 0;
+        }
+    }
+
+    /// Whether nothing of the peer's is left over and nothing has come since: the connection may carry another message.
+    pub(crate) fn is_clean(&self) -> bool {
+        !self.ended && self.input.is_empty() && self.output.is_empty() && self.frame_left == 0 && self.stream.is_quiet()
+    }
+
+    /// The stream and what was read beyond the last message, for a tunnel.
+    pub(crate) fn into_parts(self) -> (Stream, Buffer, Vec<u8>) {
+        let mut waiting = self.output;
+        waiting.drain(..self.sent);
+        (self.stream, self.input, waiting)
+    }
+}

@@ -1,0 +1,73 @@
+//! Every maximum of the engine, with its reason.
+//!
+//! What an operator may change is in `plan::limits`; what the codec bounds is in `wire::h1::Limits`.
+
+use std::time::Duration;
+
+/// Bytes of a read buffer. One read takes a browser's head whole, and 16 KiB of body cost little more than 4.
+pub(crate) const BUFFER_BYTES: usize = 16 * 1024;
+
+/// Read buffers that a worker keeps for the next request; more are given back to the allocator.
+pub(crate) const BUFFERS_KEPT: usize = 256;
+
+/// Heads (buffer and field list) that a worker keeps for the next request.
+pub(crate) const HEADS_KEPT: usize = 256;
+
+/// A head buffer that has grown beyond this is not kept: one large head must not cost memory for ever.
+pub(crate) const HEAD_KEPT_BYTES: usize = 16 * 1024;
+
+/// Unsent framing and head bytes that a connection holds before it waits for the peer to take them.
+pub(crate) const OUTPUT_BYTES: usize = 64 * 1024;
+
+/// Idle connections that one worker keeps to one back-end. More only take descriptors on both sides.
+pub(crate) const IDLE_PER_BACKEND: usize = 128;
+
+/// How long a connection to a back-end may stay idle. Servers close theirs after 5 to 75 s; a connection that they close
+/// is noticed, but the less often the better.
+pub(crate) const IDLE_BACKEND: Duration = Duration::from_secs(30);
+
+/// How often idle connections to back-ends are looked at for a close or stray bytes.
+pub(crate) const IDLE_SWEEP: Duration = Duration::from_secs(1);
+
+/// Interim (1xx) answers to one request; RFC 9110 section 15.2 sets none, and a back-end that sends them for ever must
+/// not keep a client for ever.
+pub(crate) const INTERIM_ANSWERS: u32 = 16;
+
+/// Back-ends tried for one request, the same one on a fresh connection included.
+pub(crate) const ATTEMPTS: u32 = 8;
+
+/// Requests on one client connection; a connection that lives for ever never follows a new configuration.
+pub(crate) const REQUESTS_PER_CONNECTION: u64 = 1_000_000;
+
+/// Client connections of one worker; beyond it new ones wait in the listen queue.
+pub(crate) const CONNECTIONS_PER_WORKER: usize = 250_000;
+
+/// Length of the listen queue; the kernel caps it at `net.core.somaxconn`.
+pub(crate) const LISTEN_QUEUE: i32 = 4096;
+
+/// Pause after an accept that failed for want of descriptors or memory: long enough not to spin, short enough to be back
+/// within a second.
+pub(crate) const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// How long we go on reading what a client still sends after our last answer, so that the answer is not lost to a reset
+/// (RFC 9112 section 9.6).
+pub(crate) const LINGER: Duration = Duration::from_secs(2);
+
+/// Bytes that we read and throw away for the same reason.
+pub(crate) const LINGER_BYTES: u64 = 1024 * 1024;
+
+/// Connections accepted in a row before others of the worker get their turn.
+pub(crate) const ACCEPTS_PER_TURN: u32 = 64;
+
+/// Bytes of a file read at once (`SendFile`).
+pub(crate) const FILE_READ_BYTES: usize = 128 * 1024;
+
+/// Bytes of log lines that wait for the writer thread, for each worker. At 200 bytes a line some 20,000 lines: a stall of
+/// a second at 20,000 requests a second.
+pub(crate) const LOG_BYTES: usize = 4 * 1024 * 1024;
+
+/// Longest wait for a host name when a configuration is made ready to run: the resolver's own limit; here only named.
+pub(crate) const ADDRESSES_PER_NAME: usize = 16;
+
+/// How long a probe of a dead back-end waits for a connection, at most; `ConnTO` if that is shorter.
+pub(crate) const PROBE_TIMEOUT: Duration = Duration::from_secs(5);

@@ -1,0 +1,83 @@
+//! A byte stream to a client or a back-end, whatever carries it.
+
+use std::future::Future;
+use std::io::{self, IoSlice};
+use std::mem::MaybeUninit;
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use socket2::SockRef;
+use tokio::io::{AsyncReadExt, AsyncWrite};
+use tokio::net::{TcpStream, UnixStream};
+
+/// A connected stream.
+#[derive(Debug)]
+pub(crate) enum Stream {
+    Tcp(TcpStream),
+    Unix(UnixStream),
+}
+
+impl Stream {
+    /// Reads what is there into the spare room of `buffer`, which must have some; 0 means that the peer has ended its
+    /// side.
+    pub(crate) fn poll_read(&mut self, cx: &mut Context<'_>, buffer: &mut Vec<u8>) -> Poll<io::Result<usize>> {
+        // `read_buf` keeps no state between polls, so making the future anew each time is free, and it is the safe way
+        // to read into room that was never written. It also spares the read that would only say "would block": a short
+        // read has emptied an edge-triggered socket.
+        match self {
+            Stream::Tcp(stream) => pin!(stream.read_buf(buffer)).poll(cx),
+            Stream::Unix(stream) => pin!(stream.read_buf(buffer)).poll(cx),
+        }
+    }
+
+    /// Writes some of `slices`, in order.
+    pub(crate) fn poll_write(&mut self, cx: &mut Context<'_>, slices: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
+        match (self, slices) {
+            // One slice is the common case, and write(2) costs less than writev(2).
+            (Stream::Tcp(stream), [slice]) => Pin::new(stream).poll_write(cx, slice),
+            (Stream::Tcp(stream), _) => Pin::new(stream).poll_write_vectored(cx, slices),
+            (Stream::Unix(stream), _) => Pin::new(stream).poll_write_vectored(cx, slices),
+        }
+    }
+
+    /// Waits until there is something to read, or the peer has closed.
+    pub(crate) fn poll_readable(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self {
+            Stream::Tcp(stream) => stream.poll_read_ready(cx),
+            Stream::Unix(stream) => stream.poll_read_ready(cx),
+        }
+    }
+
+    /// Whether nothing has arrived since the last read, as far as the reactor knows; costs no system call.
+    pub(crate) fn is_quiet(&self) -> bool {
+        self.poll_readable(&mut Context::from_waker(Waker::noop())).is_pending()
+    }
+
+    /// Whether nothing has arrived and the peer has not closed, as the kernel says now; one system call.
+    pub(crate) fn is_quiet_now(&self) -> bool {
+        let mut byte = [MaybeUninit::<u8>::uninit()];
+        let peeked = match self {
+            Stream::Tcp(stream) => SockRef::from(stream).peek(&mut byte),
+            Stream::Unix(stream) => SockRef::from(stream).peek(&mut byte),
+        };
+        matches!(peeked, Err(error) if error.kind() == io::ErrorKind::WouldBlock)
+    }
+
+    /// Ends our side; the peer may go on sending.
+    pub(crate) fn end(&self) -> io::Result<()> {
+        match self {
+            Stream::Tcp(stream) => SockRef::from(stream).shutdown(std::net::Shutdown::Write),
+            Stream::Unix(stream) => SockRef::from(stream).shutdown(std::net::Shutdown::Write),
+        }
+    }
+
+    /// Makes the coming close a reset: the peer must not take what it has for a whole message (a body that ends with
+    /// the connection has no other sign).
+    pub(crate) fn reset_on_close(&self) {
+        if let Stream::Tcp(stream) = self {
+            // A failure leaves an orderly close, and there is nobody to tell.
+            let _ = SockRef::from(stream).set_linger(Some(Duration::ZERO));
+        }
+    }
+}

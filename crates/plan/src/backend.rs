@@ -1,0 +1,93 @@
+//! Back-ends and how a service spreads requests over them.
+
+use std::fmt;
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::session::Session;
+
+/// Where a back-end listens.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum BackendAddress {
+    /// A numeric address and port.
+    Inet(IpAddr, u16),
+    /// A host name, resolved when the plan is made ready to run, and a port.
+    Name(String, u16),
+    /// A Unix stream socket.
+    Unix(PathBuf),
+}
+
+impl fmt::Display for BackendAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            BackendAddress::Inet(IpAddr::V4(ip), port) => write!(f, "{ip}:{port}"),
+            BackendAddress::Inet(IpAddr::V6(ip), port) => write!(f, "[{ip}]:{port}"),
+            BackendAddress::Name(name, port) => write!(f, "{name}:{port}"),
+            BackendAddress::Unix(path) => write!(f, "{}", path.display()),
+        }
+    }
+}
+
+/// One server behind us.
+#[derive(Debug)]
+pub struct Backend {
+    /// Index into `Plan::backends`.
+    pub id: usize,
+    /// The name of a named back-end (`Backend "name"` at top level).
+    pub name: Option<String>,
+    /// Where it listens.
+    pub address: BackendAddress,
+    /// Longest wait for the next byte from it, or for it to take the next byte (`TimeOut`).
+    pub timeout: Duration,
+    /// Longest wait for a connection (`ConnTO`).
+    pub connect_timeout: Duration,
+    /// Longest silence on an upgraded connection (`WSTimeOut`).
+    pub tunnel_timeout: Duration,
+    /// Starts out of rotation (`Disabled`).
+    pub disabled: bool,
+}
+
+/// How one back-end is chosen among several.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Balancer {
+    /// At random, weighted by priority.
+    Random,
+    /// Interleaved weighted round robin: exact shares.
+    Iwrr,
+}
+
+/// A back-end as one service uses it.
+#[derive(Debug, Clone)]
+pub struct Member {
+    /// The server.
+    pub backend: Arc<Backend>,
+    /// Share of the traffic relative to the other members, 1 to 65535.
+    pub priority: u16,
+}
+
+/// Back-ends that are tried together; a later group only when no earlier one has a living member.
+#[derive(Debug)]
+pub struct Group {
+    /// Rank: 0 are the ordinary back-ends, [`Group::EMERGENCY`] those of `Emergency`.
+    pub number: u16,
+    /// Never empty.
+    pub members: Vec<Member>,
+}
+
+impl Group {
+    /// The last resort.
+    pub const EMERGENCY: u16 = u16::MAX;
+}
+
+/// All back-ends of one service.
+#[derive(Debug)]
+pub struct BackendSet {
+    /// By ascending number.
+    pub groups: Vec<Group>,
+    /// How one of a group is chosen.
+    pub balancer: Balancer,
+    /// What ties a client to one back-end, if anything does.
+    pub session: Option<Session>,
+}
