@@ -57,7 +57,9 @@ impl Acl {
         }
         match text.parse::<IpAddr>() {
             Ok(address) => Ok(IpNet::from(address.to_canonical())),
-            Err(_) => Err(format!("\"{text}\" is not an address or a network such as 192.0.2.0/24 or 2001:db8::/32")),
+            Err(_) => Err(format!(
+                "\"{text}\" is not an address or a network such as 192.0.2.0/24 or 2001:db8::/32"
+            )),
         }
     }
 

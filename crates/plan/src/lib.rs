@@ -27,10 +27,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use acl::Acl;
-pub use backend::{Backend, BackendAddress, Balancer, BackendSet, Group, Member};
+pub use backend::{Backend, BackendAddress, BackendSet, Balancer, Group, Member};
 pub use condition::{Condition, Match};
 pub use listener::{ListenAddress, Listener};
-pub use log::{Logging, LogFormat};
+pub use log::{LogFormat, Logging};
 pub use page::Page;
 pub use pattern::Pattern;
 pub use process::Process;

@@ -149,3 +149,245 @@ pub struct FormatError {
     /// What is wrong and what was expected.
     pub message: String,
 }
+
+/// The built-in formats: the number that `LogLevel` takes is the index.
+const BUILT_IN: [(&str, &str); 6] = [
+    ("null", ""),
+    ("regular", "%a %r - %>s"),
+    ("extended", "%a %r - %>s (%{Host}i/%{service}N -> %{backend}N) %{f}T sec"),
+    ("vhost_combined", "%v:%p %a %l %u %t \"%r\" %s %b \"%{Referer}i\" \"%{User-Agent}i\""),
+    ("combined", "%a %l %u %t \"%r\" %s %b \"%{Referer}i\" \"%{User-Agent}i\""),
+    (
+        "detailed",
+        "%v:%p %a %l %u %t \"%r\" %s %b \"%{Referer}i\" \"%{User-Agent}i\" \
+         (%{Host}i/%{service}N -> %{backend}N) %{f}T sec",
+    ),
+];
+
+/// The specifiers that take an argument in braces, with what may stand there.
+const WITH_ARGUMENT: &[(char, &str)] = &[
+    ('i', "a field name, such as %{Host}i"),
+    ('I', "a field name, such as %{Host}I"),
+    ('L', "listener, service or backend, such as %{service}L"),
+    ('N', "listener, service or backend, such as %{service}N"),
+];
+
+impl LogFormat {
+    /// Reads a format with the specifiers that [`LogPart`] lists.
+    ///
+    /// # Errors
+    /// Where a specifier is not known, or lacks its argument or has a wrong one.
+    pub fn new(name: &str, text: &str) -> Result<LogFormat, FormatError> {
+        let mut parts = Vec::new();
+        let mut at = 0;
+        while at < text.len() {
+            let rest = &text[at..];
+            let plain = rest.find('%').unwrap_or(rest.len());
+            let (len, part) = if plain > 0 {
+                (plain, LogPart::Literal(rest[..plain].to_owned()))
+            } else {
+                specifier(rest).map_err(|error| FormatError { at: at + error.at, ..error })?
+            };
+            at += len;
+            match (parts.last_mut(), part) {
+                (Some(LogPart::Literal(before)), LogPart::Literal(text)) => before.push_str(&text),
+                (_, part) => parts.push(part),
+            }
+        }
+        Ok(LogFormat { name: name.to_owned(), parts })
+    }
+
+    /// Whether nothing is logged.
+    pub fn is_null(&self) -> bool {
+        self.parts.is_empty()
+    }
+
+    /// The formats 0 to 5: null, regular, extended, vhost_combined, combined, detailed.
+    pub fn built_in() -> Vec<LogFormat> {
+        BUILT_IN
+            .iter()
+            .map(|(name, text)| {
+                LogFormat::new(name, text).expect("the test built_in_formats_are_right reads them all")
+            })
+            .collect()
+    }
+}
+
+/// Reads one specifier at the start of `text`: its length and what it stands for.
+fn specifier(text: &str) -> Result<(usize, LogPart), FormatError> {
+    let error = |at, len, message: &str| Err(FormatError { at, len, message: message.to_owned() });
+    let mut rest = &text[1..];
+    let mut argument = None;
+    if let Some(inner) = rest.strip_prefix('{') {
+        let Some(close) = inner.find('}') else {
+            return error(0, 2, "expected } at the end of the argument");
+        };
+        argument = Some(&inner[..close]);
+        rest = &inner[close + 1..];
+    } else if let Some(after) = rest.strip_prefix('>') {
+        // As in Apache's formats: the status that was sent in the end; ours has no other.
+        if !after.starts_with('s') {
+            return error(0, 2, "expected %>s");
+        }
+        rest = after;
+    }
+    let Some(letter) = rest.chars().next() else {
+        return error(
+            0,
+            text.len(),
+            "expected a letter behind the percent sign; write %% for the sign itself",
+        );
+    };
+    let len = text.len() - rest.len() + letter.len_utf8();
+    // The argument begins behind "%{".
+    let bad = |expected: &str| match argument {
+        Some(argument) => {
+            Err(FormatError { at: 2, len: argument.len().max(1), message: format!("expected {expected}") })
+        }
+        None => Err(FormatError { at: 0, len, message: format!("expected {expected}") }),
+    };
+    let part = match (letter, argument) {
+        ('T', argument) => LogPart::Duration(match argument {
+            None | Some("s") => TimeUnit::Seconds,
+            Some("ms") => TimeUnit::Millis,
+            Some("us") => TimeUnit::Micros,
+            Some("f") => TimeUnit::SecondsFraction,
+            Some(_) => return bad("a unit: s, ms, us, or f for seconds with a fraction"),
+        }),
+        ('t', argument) => match argument.map_or(Ok((Moment::Begin, TimeForm::Clf)), time) {
+            Ok((moment, form)) => LogPart::Time { moment, form },
+            Err(expected) => return bad(&expected),
+        },
+        ('i', Some(name)) if !name.is_empty() => LogPart::RequestField(name.to_owned()),
+        ('I', Some(name)) if !name.is_empty() => LogPart::RequestFieldSent(name.to_owned()),
+        ('L' | 'N', Some(noun)) => {
+            let noun = match noun {
+                "listener" => Noun::Listener,
+                "service" => Noun::Service,
+                "backend" => Noun::Backend,
+                _ => return bad("listener, service or backend"),
+            };
+            if letter == 'L' { LogPart::Place(noun) } else { LogPart::Name(noun) }
+        }
+        (letter, _) if WITH_ARGUMENT.iter().any(|(known, _)| *known == letter) => {
+            let expected =
+                WITH_ARGUMENT.iter().find(|(known, _)| *known == letter).map_or("", |(_, text)| text);
+            return bad(expected);
+        }
+        (_, Some(_)) => return error(0, len, "only i, I, L, N, t and T take an argument in braces"),
+        ('%', _) => LogPart::Literal("%".into()),
+        ('a', _) => LogPart::ClientAddress,
+        ('A', _) => LogPart::LocalAddress,
+        ('b', _) => LogPart::BytesSentClf,
+        ('B', _) => LogPart::BytesSent,
+        ('D', _) => LogPart::DurationMicros,
+        ('h', _) => LogPart::RemoteHost,
+        ('H', _) => LogPart::Protocol,
+        ('l', _) => LogPart::RemoteLogName,
+        ('m', _) => LogPart::Method,
+        ('p', _) => LogPart::ListenerPort,
+        ('P', _) => LogPart::ProcessId,
+        ('q', _) => LogPart::Query,
+        ('r', _) => LogPart::RequestLine,
+        ('s', _) => LogPart::Status,
+        ('u', _) => LogPart::User,
+        ('U', _) => LogPart::Path,
+        ('v', _) => LogPart::VirtualHost,
+        _ => {
+            return error(
+                0,
+                len,
+                "expected one of %a %A %b %B %D %h %H %i %I %l %L %m %N %p %P %q %r %s %t %T %u %U %v %%",
+            );
+        }
+    };
+    Ok((len, part))
+}
+
+/// The argument of `%{…}t`.
+fn time(argument: &str) -> Result<(Moment, TimeForm), String> {
+    let (moment, form) = match argument.split_once(':') {
+        Some(("begin", form)) => (Moment::Begin, form),
+        Some(("end", form)) => (Moment::End, form),
+        _ => match argument {
+            "begin" => (Moment::Begin, ""),
+            "end" => (Moment::End, ""),
+            form => (Moment::Begin, form),
+        },
+    };
+    let form = match form {
+        "" => TimeForm::Clf,
+        "sec" => TimeForm::EpochSeconds,
+        "msec" => TimeForm::EpochMillis,
+        "usec" => TimeForm::EpochMicros,
+        "msec_frac" => TimeForm::MillisFraction,
+        "usec_frac" => TimeForm::MicrosFraction,
+        form if form.contains('%') => TimeForm::Strftime(form.to_owned()),
+        _ => {
+            return Err("sec, msec, usec, msec_frac, usec_frac or a format of strftime such as %Y-%m-%d, \
+                        each also with begin: or end: before it"
+                .into());
+        }
+    };
+    Ok((moment, form))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(text: &str, expect: &[LogPart]) {
+        assert_eq!(LogFormat::new("x", text).unwrap().parts, expect, "{text}");
+    }
+
+    fn refuse(text: &str, at: usize, len: usize) {
+        let error = LogFormat::new("x", text).unwrap_err();
+        assert_eq!((error.at, error.len), (at, len), "{text}: {}", error.message);
+    }
+
+    #[test]
+    fn built_in_formats_are_right() {
+        let formats = LogFormat::built_in();
+        assert!(formats[0].is_null());
+        assert!(formats[1..].iter().all(|format| !format.is_null()));
+        assert_eq!(formats[5].name, "detailed");
+        assert_eq!(formats[5].parts.last(), Some(&LogPart::Literal(" sec".into())));
+    }
+
+    #[test]
+    fn specifiers_are_read() {
+        let text = |text: &str| LogPart::Literal(text.into());
+        check("", &[]);
+        check("100%% of %m", &[text("100% of "), LogPart::Method]);
+        check("%s%>s", &[LogPart::Status, LogPart::Status]);
+        check(
+            "%{X-Id}i%{Host}I",
+            &[LogPart::RequestField("X-Id".into()), LogPart::RequestFieldSent("Host".into())],
+        );
+        check(
+            "%{service}N %{backend}L",
+            &[LogPart::Name(Noun::Service), text(" "), LogPart::Place(Noun::Backend)],
+        );
+        check("%T%{ms}T", &[LogPart::Duration(TimeUnit::Seconds), LogPart::Duration(TimeUnit::Millis)]);
+        let time = |moment, form| LogPart::Time { moment, form };
+        check("%t", &[time(Moment::Begin, TimeForm::Clf)]);
+        check("%{end:usec}t", &[time(Moment::End, TimeForm::EpochMicros)]);
+        check("%{end}t", &[time(Moment::End, TimeForm::Clf)]);
+        check("%{%H:%M}t", &[time(Moment::Begin, TimeForm::Strftime("%H:%M".into()))]);
+        check("%{begin:%H:%M}t", &[time(Moment::Begin, TimeForm::Strftime("%H:%M".into()))]);
+    }
+
+    #[test]
+    fn faults_are_placed() {
+        refuse("a %Z", 2, 2);
+        refuse("a %", 2, 1);
+        refuse("a %{Host", 2, 2);
+        refuse("%{fortnight}T", 2, 9);
+        refuse("%{clock}t", 2, 5);
+        refuse("%i", 0, 2);
+        refuse("%{}i", 2, 1);
+        refuse("%{door}N", 2, 4);
+        refuse("%{x}m", 0, 5);
+        refuse("%>m", 0, 2);
+    }
+}

@@ -2,11 +2,14 @@
 
 use std::collections::BTreeMap;
 
+/// Names and values in order.
+pub type Fields = Vec<(String, String)>;
+
 /// An answer of ours: fields and a body, both fixed when the configuration is read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Page {
     /// Fields of the answer besides the framing, in order; always a Content-Type.
-    pub fields: Vec<(String, String)>,
+    pub fields: Fields,
     /// The body, sent as it is.
     pub body: Vec<u8>,
 }
@@ -19,7 +22,7 @@ pub const CODES: &[u16] = &[400, 401, 403, 404, 405, 413, 414, 417, 429, 431, 50
 
 impl Page {
     /// The fields of a page whose file names none: HTML that nobody may keep.
-    pub fn default_fields() -> Vec<(String, String)> {
+    pub fn default_fields() -> Fields {
         [
             ("Content-Type", "text/html"),
             ("Expires", "now"),
@@ -52,7 +55,7 @@ impl Page {
         }
     }
 
-    fn split(content: &[u8]) -> Option<(Vec<(String, String)>, &[u8])> {
+    fn split(content: &[u8]) -> Option<(Fields, &[u8])> {
         if matches!(content.first(), None | Some(b'<' | b'\n' | b'\r')) {
             return None;
         }
@@ -67,7 +70,9 @@ impl Page {
             }
             let (name, value) = crate::rewrite::field_line(std::str::from_utf8(line).ok()?).ok()?;
             // The framing is ours; a length in the file would be wrong on the first edit of the page.
-            if !["content-length", "transfer-encoding", "connection"].contains(&name.to_ascii_lowercase().as_str()) {
+            if !["content-length", "transfer-encoding", "connection"]
+                .contains(&name.to_ascii_lowercase().as_str())
+            {
                 fields.push((name, value));
             }
         }

@@ -90,7 +90,9 @@ pub fn field_line(line: &str) -> Result<(String, String), String> {
         return Err("expected \"Name: value\"".into());
     };
     if name.is_empty() || !name.bytes().all(is_token_byte) {
-        return Err(format!("\"{name}\" cannot be a field name: letters, digits and !#$%&'*+-.^_`|~ are allowed"));
+        return Err(format!(
+            "\"{name}\" cannot be a field name: letters, digits and !#$%&'*+-.^_`|~ are allowed"
+        ));
     }
     if let Some(byte) = value.bytes().find(|byte| byte.is_ascii_control() && *byte != b'\t') {
         return Err(format!("the value of {name} holds a control character (0x{byte:02x})"));

@@ -1,0 +1,292 @@
+//! Patterns: what a part of a request is compared with.
+//!
+//! A regular expression is POSIX extended by default (`ere` turns it into the syntax of the `regex` crate, which runs
+//! in linear time whatever the peer sends), or Perl's (`perl`). Only a pattern that needs look-around or
+//! back-references goes to a backtracking engine, with a limit on its steps. Subjects are bytes: nothing here knows
+//! Unicode, and letters are those of ASCII, as in the C locale in which Pound has always matched.
+
+mod ere;
+mod list;
+mod perl;
+#[cfg(test)]
+mod tests;
+mod text;
+
+use std::fmt;
+use std::ops::Range;
+use std::sync::Arc;
+
+pub use list::List;
+
+use text::Text;
+
+/// Most bytes that a pattern may have: a list belongs into a file (`-file`).
+pub const PATTERN_BYTES_MAX: usize = 64 * 1024;
+/// Most bytes of a compiled expression: bounds what nested intervals such as `(a{99}){99}` may cost.
+pub const COMPILED_BYTES_MAX: usize = 2 * 1024 * 1024;
+/// Levels to which groups may nest.
+pub const NESTING_MAX: u32 = 100;
+/// Steps that the backtracking engine may take for one match: some milliseconds of one worker.
+pub const BACKTRACK_MAX: usize = 100_000;
+
+/// How a pattern is compared (`-re -exact -beg -end -contain`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Kind {
+    /// A POSIX extended regular expression, found anywhere (`-re`, `-posix`).
+    Posix,
+    /// A Perl-compatible regular expression, found anywhere (`-pcre`, `-perl`).
+    Perl,
+    /// The whole subject (`-exact`).
+    Exact,
+    /// Its beginning (`-beg`).
+    Prefix,
+    /// Its end (`-end`).
+    Suffix,
+    /// Anywhere in it (`-contain`).
+    Contains,
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Kind::Posix => "-re",
+            Kind::Perl => "-perl",
+            Kind::Exact => "-exact",
+            Kind::Prefix => "-beg",
+            Kind::Suffix => "-end",
+            Kind::Contains => "-contain",
+        })
+    }
+}
+
+/// Something a subject can be compared with. A clone shares what was compiled.
+#[derive(Debug, Clone)]
+pub struct Pattern(Inner);
+
+#[derive(Debug, Clone)]
+enum Inner {
+    One(Arc<Compiled>),
+    List(Arc<List>),
+}
+
+#[derive(Debug)]
+struct Compiled {
+    source: Box<str>,
+    kind: Kind,
+    ignore_case: bool,
+    matcher: Matcher,
+}
+
+#[derive(Debug)]
+enum Matcher {
+    Text(Text),
+    Regex(regex::bytes::Regex),
+    Backtracking(fancy_regex::Regex),
+}
+
+/// Capture groups of the last match, as ranges into the subject; group 0 is the whole match.
+#[derive(Debug, Default, Clone)]
+pub struct Groups(pub Vec<Option<Range<usize>>>);
+
+/// Why a pattern could not be read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PatternError {
+    /// Byte offset of the fault in the text.
+    pub at: usize,
+    /// Length of the faulty part in bytes.
+    pub len: usize,
+    /// What is wrong and what was expected.
+    pub message: String,
+}
+
+/// The backtracking engine took [`BACKTRACK_MAX`] steps and knew no answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MatchError;
+
+impl fmt::Display for MatchError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "a pattern with look-around or back-references gave no answer within {BACKTRACK_MAX} steps")
+    }
+}
+
+impl std::error::Error for MatchError {}
+
+impl Pattern {
+    /// Reads `text` as a pattern of this kind.
+    ///
+    /// # Errors
+    /// Where the text is no pattern of the kind, or would need more than the limits of this module.
+    pub fn new(text: &str, kind: Kind, ignore_case: bool) -> Result<Pattern, PatternError> {
+        if text.len() > PATTERN_BYTES_MAX {
+            return Err(PatternError {
+                at: PATTERN_BYTES_MAX,
+                len: text.len() - PATTERN_BYTES_MAX,
+                message: format!(
+                    "a pattern has at most {PATTERN_BYTES_MAX} bytes; put a long list into a file (-file)"
+                ),
+            });
+        }
+        let matcher = match kind {
+            Kind::Posix => {
+                let ere = ere::translate(text)?;
+                match ere.literal.and_then(|(kind, literal)| Text::new(kind, ignore_case, literal)) {
+                    Some(literal) => Matcher::Text(literal),
+                    None if ere.back_references => Matcher::Backtracking(
+                        backtracking(&ere.regex, ignore_case).map_err(|_| too_big(text))?,
+                    ),
+                    None => Matcher::Regex(linear(&ere.regex, ignore_case).map_err(|_| too_big(text))?),
+                }
+            }
+            Kind::Perl => perl::compile(text, ignore_case)?,
+            Kind::Exact | Kind::Prefix | Kind::Suffix | Kind::Contains => {
+                match Text::new(kind, ignore_case, text.as_bytes().to_vec()) {
+                    Some(literal) => Matcher::Text(literal),
+                    None => {
+                        Matcher::Regex(linear(&ere::literal(text), ignore_case).map_err(|_| too_big(text))?)
+                    }
+                }
+            }
+        };
+        Ok(Pattern(Inner::One(Arc::new(Compiled { source: text.into(), kind, ignore_case, matcher }))))
+    }
+
+    /// Matches whatever one of `patterns` matches (`-file`).
+    pub fn list(patterns: Vec<Pattern>) -> Pattern {
+        Pattern(Inner::List(Arc::new(List::new(patterns, None, Kind::Posix, false))))
+    }
+
+    /// Matches whatever one of the patterns now in `list` matches (`-filewatch`).
+    pub fn watched(list: Arc<List>) -> Pattern {
+        Pattern(Inner::List(list))
+    }
+
+    /// Whether the pattern is found in `subject`.
+    ///
+    /// # Errors
+    /// Only for a pattern with look-around or back-references, see [`MatchError`].
+    pub fn is_match(&self, subject: &[u8]) -> Result<bool, MatchError> {
+        match &self.0 {
+            Inner::List(list) => list.is_match(subject),
+            Inner::One(compiled) => match &compiled.matcher {
+                Matcher::Text(text) => Ok(text.find(subject).is_some()),
+                Matcher::Regex(regex) => Ok(regex.is_match(subject)),
+                Matcher::Backtracking(regex) => regex.is_match(subject).map_err(|_| MatchError),
+            },
+        }
+    }
+
+    /// As [`Pattern::is_match`]; where it is found, `groups` tells what each pair of parentheses has matched.
+    /// `groups` is left alone otherwise.
+    ///
+    /// # Errors
+    /// As [`Pattern::is_match`].
+    pub fn find(&self, subject: &[u8], groups: &mut Groups) -> Result<bool, MatchError> {
+        let compiled = match &self.0 {
+            Inner::List(list) => return list.find(subject, groups),
+            Inner::One(compiled) => compiled,
+        };
+        match &compiled.matcher {
+            Matcher::Text(text) => Ok(groups.whole(text.find(subject))),
+            // A search without groups is several times cheaper than one with them.
+            Matcher::Regex(regex) if regex.captures_len() == 1 => {
+                Ok(groups.whole(regex.find(subject).map(|found| found.range())))
+            }
+            Matcher::Regex(regex) => Ok(match regex.captures(subject) {
+                Some(captures) => {
+                    groups.0.clear();
+                    groups.0.extend(captures.iter().map(|group| group.map(|found| found.range())));
+                    true
+                }
+                None => false,
+            }),
+            Matcher::Backtracking(regex) => match regex.captures(subject).map_err(|_| MatchError)? {
+                Some(captures) => {
+                    groups.0.clear();
+                    for index in 0..captures.len() {
+                        groups.0.push(captures.get(index).map(|found| found.start()..found.end()));
+                    }
+                    Ok(true)
+                }
+                None => Ok(false),
+            },
+        }
+    }
+
+    /// How many groups a match has, the whole match included; `None` where that changes with a file.
+    pub fn groups(&self) -> Option<usize> {
+        match &self.0 {
+            Inner::List(_) => None,
+            Inner::One(compiled) => Some(match &compiled.matcher {
+                Matcher::Text(_) => 1,
+                Matcher::Regex(regex) => regex.captures_len(),
+                Matcher::Backtracking(regex) => regex.captures_len(),
+            }),
+        }
+    }
+
+    /// True for the patterns that every subject matches.
+    pub fn matches_all(&self) -> bool {
+        match &self.0 {
+            Inner::List(_) => false,
+            Inner::One(compiled) => match &compiled.matcher {
+                Matcher::Text(text) => text.matches_all(),
+                Matcher::Regex(_) => {
+                    matches!(&*compiled.source, ".*" | "^.*" | "^.*$" | ".*$" | "^(.*)$" | "(.*)")
+                }
+                Matcher::Backtracking(_) => false,
+            },
+        }
+    }
+}
+
+/// The flags and the text as they would stand in a configuration file.
+impl fmt::Display for Pattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Inner::List(list) => list.fmt(f),
+            Inner::One(compiled) => {
+                let case = if compiled.ignore_case { "-icase" } else { "-case" };
+                write!(f, "{} {case} {:?}", compiled.kind, compiled.source)
+            }
+        }
+    }
+}
+
+impl Groups {
+    fn whole(&mut self, found: Option<Range<usize>>) -> bool {
+        let Some(range) = found else { return false };
+        self.0.clear();
+        self.0.push(Some(range));
+        true
+    }
+}
+
+fn linear(regex: &str, ignore_case: bool) -> Result<regex::bytes::Regex, regex::Error> {
+    regex::bytes::RegexBuilder::new(regex)
+        .unicode(false)
+        .case_insensitive(ignore_case)
+        .size_limit(COMPILED_BYTES_MAX)
+        .nest_limit(NESTING_MAX)
+        .build()
+}
+
+fn backtracking(regex: &str, ignore_case: bool) -> Result<fancy_regex::Regex, fancy_regex::Error> {
+    fancy_regex::RegexBuilder::new(regex)
+        .bytes_mode(fancy_regex::BytesMode::Ascii)
+        .case_insensitive(ignore_case)
+        .delegate_size_limit(COMPILED_BYTES_MAX)
+        .backtrack_limit(BACKTRACK_MAX)
+        .build()
+}
+
+/// What is left to go wrong once the syntax is known to be good.
+fn too_big(text: &str) -> PatternError {
+    PatternError {
+        at: 0,
+        len: text.len(),
+        message: format!(
+            "the pattern is too large: compiled, it may take {} MiB, and groups may nest {NESTING_MAX} deep",
+            COMPILED_BYTES_MAX / (1024 * 1024)
+        ),
+    }
+}
