@@ -1,0 +1,272 @@
+//! The ordered fields of a head or a trailer section, and their edits.
+
+use super::Span;
+use crate::field::{self, Known};
+use crate::h1::error::EditError;
+use crate::h1::limits::EDITED_HEAD_MAX;
+use crate::token;
+
+/// One field line: where its name and value are, and which known field it is.
+#[derive(Clone, Copy, Debug)]
+pub struct Field {
+    name: Span,
+    value: Span,
+    known: Option<Known>,
+}
+
+impl Field {
+    pub(crate) fn new(name: Span, value: Span, known: Option<Known>) -> Field {
+        Field { name, value, known }
+    }
+
+    /// Where the name is.
+    #[must_use]
+    pub fn name(&self) -> Span {
+        self.name
+    }
+
+    /// Where the trimmed value is.
+    #[must_use]
+    pub fn value(&self) -> Span {
+        self.value
+    }
+
+    /// Which known field it is.
+    #[must_use]
+    pub fn known(&self) -> Option<Known> {
+        self.known
+    }
+}
+
+/// Room for the fields of one head, empty but with its allocation kept, so that it can be pooled.
+#[derive(Clone, Debug, Default)]
+pub struct Slots(Vec<Field>);
+
+/// Fields in the order they came, over the buffer that holds their bytes.
+#[derive(Clone, Debug, Default)]
+pub struct Fields {
+    buf: Vec<u8>,
+    list: Vec<Field>,
+}
+
+impl Fields {
+    /// No fields, no buffer.
+    #[must_use]
+    pub fn new() -> Fields {
+        Fields::default()
+    }
+
+    pub(crate) fn over(buf: Vec<u8>, Slots(mut list): Slots) -> Fields {
+        list.clear();
+        Fields { buf, list }
+    }
+
+    pub(crate) fn buffer(&self) -> &[u8] {
+        &self.buf
+    }
+
+    pub(crate) fn push(&mut self, field: Field) {
+        self.list.push(field);
+    }
+
+    /// The bytes of a span that this head gave out. A foreign span gives other bytes or none, never a panic.
+    #[must_use]
+    pub fn bytes(&self, span: Span) -> &[u8] {
+        self.buf.get(span.start as usize..span.end as usize).unwrap_or_default()
+    }
+
+    /// The buffer as it is and the emptied slots.
+    pub(crate) fn into_parts(mut self) -> (Vec<u8>, Slots) {
+        self.list.clear();
+        (self.buf, Slots(self.list))
+    }
+
+    pub(crate) fn recycle(mut self) -> (Vec<u8>, Slots) {
+        self.buf.clear();
+        self.list.clear();
+        (self.buf, Slots(self.list))
+    }
+
+    /// Number of field lines.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.list.len()
+    }
+
+    /// Whether there is no field.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.list.is_empty()
+    }
+
+    /// Names and values in order.
+    pub fn iter(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
+        self.list.iter().map(|field| (self.bytes(field.name), self.bytes(field.value)))
+    }
+
+    /// Names and values in order, with the known field each is.
+    pub fn iter_known(&self) -> impl Iterator<Item = (Option<Known>, &[u8], &[u8])> {
+        self.list.iter().map(|field| (field.known, self.bytes(field.name), self.bytes(field.value)))
+    }
+
+    /// The first value of a known field.
+    #[must_use]
+    pub fn get(&self, known: Known) -> Option<&[u8]> {
+        self.get_all(known).next()
+    }
+
+    /// Every value of a known field, in order.
+    pub fn get_all(&self, known: Known) -> impl Iterator<Item = &[u8]> {
+        self.list.iter().filter(move |field| field.known == Some(known)).map(|field| self.bytes(field.value))
+    }
+
+    /// The first value of a field by name, in any case.
+    #[must_use]
+    pub fn find(&self, name: &[u8]) -> Option<&[u8]> {
+        self.find_all(name).next()
+    }
+
+    /// Every value of a field by name, in any case, in order.
+    pub fn find_all<'a>(&'a self, name: &[u8]) -> impl Iterator<Item = &'a [u8]> {
+        let matches = Matcher::new(name);
+        self.list.iter().filter(move |field| matches.field(self, field)).map(|field| self.bytes(field.value))
+    }
+
+    /// How many lines a known field has.
+    #[must_use]
+    pub fn count(&self, known: Known) -> usize {
+        self.list.iter().filter(|field| field.known == Some(known)).count()
+    }
+
+    /// Whether a comma list has a member, in any case, on any of the field's lines.
+    #[must_use]
+    pub fn contains_token(&self, known: Known, member: &[u8]) -> bool {
+        self.get_all(known).any(|value| token::has_member(value, member))
+    }
+
+    /// Adds a field line at the end.
+    ///
+    /// The value is taken without the white space around it.
+    ///
+    /// # Errors
+    /// When name or value could not stand on a field line, or the head is at the bound for edits. Nothing is changed
+    /// then.
+    pub fn append(&mut self, name: &[u8], value: &[u8]) -> Result<(), EditError> {
+        let field = self.build(name, value)?;
+        self.list.push(field);
+        Ok(())
+    }
+
+    /// Adds a known field at the end, in its usual spelling.
+    ///
+    /// # Errors
+    /// As [`append`](Self::append).
+    pub fn append_known(&mut self, known: Known, value: &[u8]) -> Result<(), EditError> {
+        self.append(known.name().as_bytes(), value)
+    }
+
+    /// Replaces every line of that name by one, at the place of the first; adds it at the end if there was none.
+    ///
+    /// # Errors
+    /// As [`append`](Self::append).
+    pub fn set(&mut self, name: &[u8], value: &[u8]) -> Result<(), EditError> {
+        let field = self.build(name, value)?;
+        let mut placed = false;
+        self.replace(name, |old| {
+            let first = !placed;
+            if first {
+                *old = field;
+            }
+            placed = true;
+            first
+        });
+        if !placed {
+            self.list.push(field);
+        }
+        Ok(())
+    }
+
+    /// As [`set`](Self::set), for a known field in its usual spelling.
+    ///
+    /// # Errors
+    /// As [`append`](Self::append).
+    pub fn set_known(&mut self, known: Known, value: &[u8]) -> Result<(), EditError> {
+        self.set(known.name().as_bytes(), value)
+    }
+
+    /// Removes every line of a known field.
+    pub fn remove_known(&mut self, known: Known) {
+        self.list.retain(|field| field.known != Some(known));
+    }
+
+    /// Removes every line of that name, in any case.
+    pub fn remove(&mut self, name: &[u8]) {
+        self.replace(name, |_| false);
+    }
+
+    /// Keeps the fields the predicate (name, value) agrees to; order is kept.
+    pub fn retain(&mut self, mut keep: impl FnMut(&[u8], &[u8]) -> bool) {
+        self.retain_known(|_, name, value| keep(name, value));
+    }
+
+    /// Keeps the fields the predicate (known field, name, value) agrees to; order is kept.
+    pub fn retain_known(&mut self, mut keep: impl FnMut(Option<Known>, &[u8], &[u8]) -> bool) {
+        let Fields { buf, list } = self;
+        let bytes = |span: Span| buf.get(span.start as usize..span.end as usize).unwrap_or_default();
+        list.retain(|field| keep(field.known, bytes(field.name), bytes(field.value)));
+    }
+
+    /// Removes every field, keeping the buffer: for a trailer section that is not to be forwarded.
+    pub fn clear(&mut self) {
+        self.list.clear();
+    }
+
+    /// Puts bytes at the end of the buffer.
+    pub(crate) fn store(&mut self, bytes: &[u8]) -> Result<Span, EditError> {
+        let start = self.buf.len();
+        if start.saturating_add(bytes.len()) > EDITED_HEAD_MAX {
+            return Err(EditError::HeadFull);
+        }
+        self.buf.extend_from_slice(bytes);
+        Ok(Span::new(start, self.buf.len()))
+    }
+
+    fn build(&mut self, name: &[u8], value: &[u8]) -> Result<Field, EditError> {
+        if !token::is_token(name) {
+            return Err(EditError::NameInvalid);
+        }
+        if !token::is_value(value) {
+            return Err(EditError::ValueInvalid);
+        }
+        let name_span = self.store(name)?;
+        let value_span = self.store(token::trim(value))?;
+        Ok(Field::new(name_span, value_span, field::lookup(name)))
+    }
+
+    fn replace(&mut self, name: &[u8], mut keep: impl FnMut(&mut Field) -> bool) {
+        let matches = Matcher::new(name);
+        let Fields { buf, list } = self;
+        let bytes = |span: Span| buf.get(span.start as usize..span.end as usize).unwrap_or_default();
+        list.retain_mut(|field| !matches.is(field.known, bytes(field.name)) || keep(field));
+    }
+}
+
+/// Compares fields with one wanted name: by table row when the name is known, by bytes otherwise.
+struct Matcher<'a> {
+    name: &'a [u8],
+    known: Option<Known>,
+}
+
+impl<'a> Matcher<'a> {
+    fn new(name: &'a [u8]) -> Self {
+        Matcher { name, known: field::lookup(name) }
+    }
+
+    fn is(&self, known: Option<Known>, name: &[u8]) -> bool {
+        known == self.known && (known.is_some() || name.eq_ignore_ascii_case(self.name))
+    }
+
+    fn field(&self, fields: &Fields, field: &Field) -> bool {
+        self.is(field.known, fields.bytes(field.name))
+    }
+}
