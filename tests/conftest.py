@@ -1,0 +1,109 @@
+"""Fixtures of all end-to-end tests.
+
+They are torn down from the outside in: first the clients go, then the back-ends, then pound is looked
+at (no panic, no leaked descriptor, exit status 0 after TERM). Each factory takes what it makes away.
+"""
+
+import os
+
+import pytest
+
+from peers import configuration as cfg
+from peers import wait
+from peers.backend import Backend
+from peers.http import Client
+from peers.pound import Pound
+from peers.servers import Gunicorn, Nginx
+
+
+def pytest_collection_modifyitems(items):
+    if os.geteuid() != 0:
+        needs_root = pytest.mark.skip(reason="needs root")
+        for item in items:
+            if "root" in item.keywords:
+                item.add_marker(needs_root)
+
+
+def _all(actions):
+    """Does every action, then raises the first error."""
+    errors = []
+    for action in actions:
+        try:
+            action()
+        except BaseException as error:  # noqa: BLE001 (the rest must be cleaned up too)
+            errors.append(error)
+    if errors:
+        raise errors[0]
+
+
+@pytest.fixture
+def pound(tmp_path):
+    """Starts `pound -e` with a configuration text: `pound(text, port)`."""
+    started = []
+
+    def start(text, port, **more):
+        home = tmp_path / f"pound{len(started)}"
+        home.mkdir()
+        started.append(Pound(text, home, port, **more))
+        return started[-1]
+
+    yield start
+    _all([one.end for one in started])
+
+
+@pytest.fixture
+def backend(pound):
+    """Starts a scripted back-end: `backend(reply)`, see `peers.backend.Backend`."""
+    started = []
+
+    def start(*arguments, **more):
+        started.append(Backend(*arguments, **more))
+        return started[-1]
+
+    yield start
+    _all([one.stop for one in started])
+    problems = [problem for one in started for problem in one.problems]
+    assert not problems, f"pound sent to a back-end: {problems}"
+
+
+@pytest.fixture
+def client(backend):
+    """Opens raw connections: `client(port)` or `client(pound)`."""
+    opened = []
+
+    def connect(where, **more):
+        opened.append(Client(getattr(where, "port", where), **more))
+        return opened[-1]
+
+    yield connect
+    _all([one.close for one in opened])
+
+
+@pytest.fixture
+def proxy(pound, backend, client):
+    """The usual arrangement: one listener, one service, the back-ends given.
+
+    `top`, `listener` and `service` are lists of further lines; `each` goes into every back-end.
+    """
+
+    def start(*backends, top=(), listener=(), service=(), each=(), **more):
+        port = wait.free_port()
+        lines = [cfg.backend(peer, *each) for peer in backends]
+        text = cfg.text(top, cfg.listen(port, listener, cfg.service(service, lines)))
+        return pound(text, port, **more)
+
+    return start
+
+
+@pytest.fixture(scope="session")
+def nginx(tmp_path_factory):
+    server = Nginx(tmp_path_factory.mktemp("nginx"))
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def gunicorn(tmp_path_factory):
+    server = Gunicorn(tmp_path_factory.mktemp("gunicorn"))
+    yield server
+    server.stop()

@@ -1,0 +1,201 @@
+"""Log lines: formats, syslog, and what happens when nobody takes them."""
+
+import os
+import re
+import socket
+
+import pytest
+
+from peers import configuration as cfg
+from peers import wait
+from peers.backend import answer
+from peers.http import Client
+
+REGULAR = r'127\.0\.0\.1 GET /x\?y HTTP/1\.1 - 200'
+COMBINED = r'127\.0\.0\.1 - - \[.+\] "GET /x\?y HTTP/1\.1" 200 4 "http://ref/" "Agent/1"'
+TAIL = r' \(www\.example/shop -> 127\.0\.0\.1:\d+\) \d+\.\d+ sec'
+
+FORMATS = {
+    1: REGULAR,
+    2: REGULAR + TAIL,
+    3: r"\S+:\d+ " + COMBINED,
+    4: COMBINED,
+    5: r"\S+:\d+ " + COMBINED + TAIL,
+}
+
+
+def visit(pound):
+    fields = "Referer: http://ref/\r\nUser-Agent: Agent/1\r\n"
+    assert pound.ask("/x?y", host="www.example", fields=fields).status == 200
+
+
+def named_service(backend, *top):
+    port = wait.free_port()
+    service = cfg.service(cfg.backend(backend(answer("four"))), name="shop")
+    return cfg.text(top, cfg.listen(port, service)), port
+
+
+@pytest.mark.parametrize("level", FORMATS)
+def test_format_of_level(pound, backend, level):
+    started = pound(*named_service(backend, f"LogLevel {level}"))
+    visit(started)
+    line = started.wait_for_log("/x?y")
+    assert re.search(FORMATS[level] + "$", line), line
+
+
+def test_level_0_logs_no_request(pound, backend):
+    started = pound(*named_service(backend, "LogLevel 0"))
+    visit(started)
+    assert started.stop() == 0
+    assert "/x?y" not in started.output()
+
+
+def test_a_format_of_ones_own(pound, backend):
+    text = 'LogFormat "mine" "%m|%U|%q|%>s|%b|%{service}N|%{Referer}i|%p|%%|%h|%{us}T"'
+    started = pound(*named_service(backend, text, 'LogLevel "mine"'))
+    visit(started)
+    line = started.wait_for_log("GET|")
+    pattern = rf"GET\|/x\|\??y\|200\|4\|shop\|http://ref/\|{started.port}\|%\|127\.0\.0\.1\|\d+$"
+    assert re.search(pattern, line), line
+
+
+def test_every_request_has_one_line(pound, backend):
+    started = pound(*named_service(backend, "LogLevel 1"))
+    with Client(started.port) as connection:
+        for number in range(500):
+            connection.ask(f"/{number}")
+        connection.send("nonsense\r\n\r\n")
+        connection.read_answer()
+    started.stop()
+    for number in range(500):
+        assert sum(f" /{number} " in line for line in started.lines()) == 1
+    assert any("400" in line for line in started.lines())
+
+
+def test_no_request_can_forge_a_line(pound, backend):
+    started = pound(*named_service(backend, "LogLevel 4"))
+    evil = 'a" 200 1 "x" "y\xff\\n\t'
+    started.ask("/x", fields=f"User-Agent: {evil}\r\nReferer: \x1b[31m\r\n")
+    started.ask("/x", fields=f"User-Agent: {evil}\r\n")
+    started.stop()
+    (line,) = [line for line in started.lines() if '"GET /x' in line and " 200 " in line]
+    # Status 200 once, and no raw control byte, quote or 8-bit byte inside a quoted value.
+    unescaped = re.sub(r'\\.', "", line)
+    assert unescaped.count('"') == 6, line
+    assert all(" " <= letter <= "~" for letter in line), line
+
+
+def test_a_dead_backend_is_logged_with_what_happened(proxy, backend):
+    origin = backend()
+    started = proxy(origin)
+    origin.stop()
+    started.ask()
+    line = started.wait_for_log(f":{origin.port}")
+    assert "efused" in line or "dead" in line.lower(), line
+
+
+def test_a_full_disk_fails_no_request(proxy, backend):
+    with open("/dev/full", "wb") as full:
+        started = proxy(backend(), top=["LogLevel 5"], stderr=full)
+    with Client(started.port) as connection:
+        for _ in range(2000):
+            assert connection.ask().status == 200
+    wait.until(started.is_idle, "it tries for ever to write")
+
+
+def test_a_reader_that_stopped_reading_stalls_no_request(proxy, backend):
+    reading, writing = os.pipe()
+    try:
+        started = proxy(backend(), top=["LogLevel 5"], stderr=writing)
+        os.close(writing)
+        before = started.memory()
+        with Client(started.port) as connection:
+            for _ in range(3000):
+                assert connection.ask("/" + "long" * 200).status == 200
+        assert started.memory() - before < 8 << 20
+        os.set_blocking(reading, False)
+        seen = []
+
+        def told_of_losses():
+            try:
+                seen.append(os.read(reading, 1 << 20))
+            except BlockingIOError:
+                pass
+            # One more request gives it something to write after the losses.
+            started.ask("/again")
+            text = b"".join(seen).decode(errors="replace")
+            return re.search(r"\d+[^\n]*(dropped|lost|discarded)|(dropped|lost|discarded)[^\n]*\d+", text)
+
+        wait.until(told_of_losses, "nothing says how many lines were dropped")
+        os.set_blocking(reading, True)
+    finally:
+        os.close(reading)
+
+
+def test_a_reader_that_has_gone_stops_nothing(proxy, backend):
+    reading, writing = os.pipe()
+    started = proxy(backend(), top=["LogLevel 5"], stderr=writing)
+    os.close(writing)
+    os.close(reading)
+    for _ in range(50):
+        assert started.ask().status == 200
+
+
+@pytest.fixture
+def syslog():
+    """A socket at /dev/log, if the machine has none."""
+    if os.geteuid() != 0:
+        pytest.skip("needs root")
+    if os.path.lexists("/dev/log"):
+        pytest.skip("this machine has a syslog of its own")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as log:
+        log.bind("/dev/log")
+        os.chmod("/dev/log", 0o666)
+        log.settimeout(10)
+        try:
+            yield log
+        finally:
+            os.unlink("/dev/log")
+
+
+def _message(log, part):
+    while True:
+        message = log.recv(65536).decode(errors="replace")
+        if part in message:
+            return message
+
+
+def test_logs_to_syslog_in_the_foreground_without_e(pound, backend, syslog):
+    text, port = named_service(backend, "LogFacility local3", 'LogTag "front"', "LogLevel 1")
+    started = pound(text, port, options=("-F",))
+    visit(started)
+    message = _message(syslog, "/x?y")
+    # Facility local3 is 19, severity info is 6: 19 * 8 + 6.
+    assert re.match(rf"<158>.*front\[{started.pid}\]: " + REGULAR, message), message
+    assert "/x?y" not in started.output()
+
+
+def test_a_syslog_that_dies_and_comes_back_stalls_nothing(pound, backend, syslog):
+    text, port = named_service(backend, "LogLevel 1")
+    started = pound(text, port, options=("-F",))
+    visit(started)
+    _message(syslog, "/x?y")
+    # Nobody reads any more: the socket's queue fills.
+    with Client(started.port) as connection:
+        for _ in range(2000):
+            assert connection.ask().status == 200
+    os.unlink("/dev/log")
+    syslog.close()
+    assert started.ask().status == 200
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as again:
+        again.bind("/dev/log")
+        again.setblocking(False)
+
+        def heard():
+            started.ask("/again")
+            try:
+                return again.recv(65536)
+            except BlockingIOError:
+                return None
+
+        wait.until(heard, "it does not find the new syslog", within=15, every=0.05)

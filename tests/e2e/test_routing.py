@@ -1,0 +1,190 @@
+"""Conditions choose the service; rewriting changes what it gets."""
+
+import pytest
+
+from peers import configuration as cfg
+from peers import wait
+from peers.backend import answer
+
+
+@pytest.fixture
+def choose(pound, backend, client):
+    """pound with a service for `conditions` and one for all the rest; asks, and says who answered."""
+
+    def start(*conditions, top=()):
+        port = wait.free_port()
+        text = cfg.text(
+            top,
+            cfg.listen(
+                port,
+                "xHTTP 1",
+                cfg.service(conditions, cfg.backend(backend(name="chosen"))),
+                cfg.service(cfg.backend(backend(name="rest"))),
+            ),
+        )
+        connection = client(pound(text, port))
+        return lambda *what, **more: connection.ask(*what, **more).text == "chosen"
+
+    return start
+
+
+CONDITIONS = {
+    "url": ('URL "^/a/[0-9]+[?]x="', dict(target="/a/12?x=1"), dict(target="/a/b?x=1")),
+    "path": ('Path "^/docs(/|$)"', dict(target="/docs/x?y"), dict(target="/x?/docs/")),
+    "path_beginning": ('Path -beg "/docs/"', dict(target="/docs/x"), dict(target="/a/docs/")),
+    "path_end": ('Path -end ".png"', dict(target="/x.png?y"), dict(target="/x.png/y")),
+    "path_containing": ('Path -contain "adm"', dict(target="/x/admin"), dict(target="/x")),
+    "path_exact": ('Path -exact "/x"', dict(target="/x?y"), dict(target="/x/")),
+    "path_decoded": ('Path -decode -exact "/a b"', dict(target="/a%20b"), dict(target="/a+b")),
+    "path_case_blind": ('Path -icase -beg "/docs"', dict(target="/DOCS"), dict(target="/x")),
+    "path_case_sensitive_by_default": ('Path "^/docs"', dict(target="/docs"), dict(target="/DOCS")),
+    "pcre": (r'Path -pcre "^/(?!private)\\w+"', dict(target="/public"), dict(target="/private")),
+    "query": ('Query "b=2"', dict(target="/?a=1&b=2"), dict(target="/b=2")),
+    "query_parameter": ('QueryParam "b" "^2$"', dict(target="/?a=1&b=2"), dict(target="/?b=23")),
+    "header_line": ('Header "^X-Kind: *big"', dict(fields="x-kind: Big\r\n"), dict(fields="X-Kind: small\r\n")),
+    "header_value": ('Header "X-Kind" "^big$"', dict(fields="X-KIND: big\r\n"), dict(fields="X-Kind: bigger\r\n")),
+    "header_second_of_its_name": (
+        'Header "X-Kind" "^big$"',
+        dict(fields="X-Kind: small\r\nX-Kind: big\r\n"),
+        dict(fields="X-Kind: small\r\n"),
+    ),
+    "host": ('Host "www.example.com"', dict(host="WWW.Example.com"), dict(host="xwww.example.com")),
+    "host_with_a_port": ('Host "www.example.com"', dict(host="www.example.com:8080"), dict(host="example.com")),
+    "host_pattern": ('Host -re "[.]example[.]com$"', dict(host="a.example.com"), dict(host="example.org")),
+    "method": ('Method "PUT"', dict(method="PUT", body=b"x"), dict(method="POST", body=b"x")),
+    "string": ('StringMatch "%[host]%[path]" -exact "a/b"', dict(host="a", target="/b"), dict(host="b", target="/b")),
+    "not": ('Not Path -beg "/a"', dict(target="/b"), dict(target="/a")),
+    "acl_of_the_client": ('ACL "local"', dict(), None),
+    "acl_of_others": ('Not ACL "far"', dict(), None),
+}
+
+ACLS = [cfg.block('ACL "local"', '"127.0.0.0/8"'), cfg.block('ACL "far"', '"192.0.2.0/24"', '"2001:db8::/32"')]
+
+
+@pytest.mark.parametrize("case", CONDITIONS)
+def test_condition(choose, case):
+    condition, matching, other = CONDITIONS[case]
+    chosen = choose(condition, top=ACLS)
+    assert chosen(**matching)
+    if other is not None:
+        assert not chosen(**other)
+
+
+def test_several_conditions_must_all_hold(choose):
+    chosen = choose('Path -beg "/a"', 'Host "x"')
+    assert chosen("/a", host="x")
+    assert not chosen("/a", host="y")
+    assert not chosen("/b", host="x")
+
+
+def test_any_condition_of_an_or_group_is_enough(choose):
+    chosen = choose(cfg.block("Match or", 'Path -beg "/a"', cfg.block("Match and", 'Host "x"', 'Path -beg "/b"')))
+    assert chosen("/a", host="y")
+    assert chosen("/b", host="x")
+    assert not chosen("/b", host="y")
+
+
+def test_the_first_matching_service_serves(pound, backend, client):
+    port = wait.free_port()
+    names = ["first", "second", "global"]
+    first, second, everywhere = [cfg.backend(backend(name=name)) for name in names]
+    text = cfg.text(
+        cfg.listen(port, cfg.service('Path -beg "/a"', first), cfg.service('Path -beg "/a/b"', second)),
+        cfg.service(everywhere),
+    )
+    connection = client(pound(text, port))
+    assert [connection.ask(path).text for path in ("/a", "/a/b", "/c")] == ["first", "first", "global"]
+
+
+def test_503_when_no_service_matches(proxy, backend):
+    assert proxy(backend(), service=['Path -beg "/only"']).ask("/other").status == 503
+
+
+def test_a_disabled_service_is_passed_over(pound, backend, client):
+    port = wait.free_port()
+    off, on = backend(name="off"), backend(name="on")
+    text = cfg.text(cfg.listen(port, cfg.service("Disabled yes", cfg.backend(off)), cfg.service(cfg.backend(on))))
+    assert pound(text, port).ask().text == "on"
+
+
+# -- rewriting
+
+
+REWRITES = {
+    "path": (['SetPath "/site%[path]"'], "/a?b=c", "/site/a?b=c"),
+    "path_with_a_capture": (['Path "^/old/(.*)"', 'SetPath "/new/$1"'], "/old/x/y?z", "/new/x/y?z"),
+    "url": (['URL "^/([a-z]+)/([0-9]+)"', 'SetURL "/$1?id=$2"'], "/item/42", "/item?id=42"),
+    "query": (['SetQuery "fixed=1"'], "/a?b=c", "/a?fixed=1"),
+    "query_removed": (["DeleteQuery"], "/a?b=c", "/a"),
+    "parameter": (['SetQueryParam "b" "2"'], "/a?b=1&c=3", "/a?b=2&c=3"),
+    "parameter_added": (['SetQueryParam "n" "new"'], "/a", "/a?n=new"),
+    "parameter_removed": (['SetQueryParam "b"'], "/a?b=1&c=3", "/a?c=3"),
+    "virtual_host": (
+        ['SetPath "/VirtualHostBase/http/%[host]:80/VirtualHostRoot%[path]"'],
+        "/a/b?c",
+        "/VirtualHostBase/http/www.example.com:80/VirtualHostRoot/a/b?c",
+    ),
+    "first_true_branch": (
+        [
+            cfg.block(
+                "Rewrite request",
+                'Path -beg "/a"',
+                'SetPath "/branch-a"',
+                "Else",
+                'Path -beg "/b"',
+                'SetPath "/branch-b"',
+                "Else",
+                'SetPath "/branch-else"',
+            )
+        ],
+        "/b/x",
+        "/branch-b",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", REWRITES)
+def test_rewrites_the_target(proxy, backend, case):
+    lines, asked, expected = REWRITES[case]
+    origin = backend()
+    assert proxy(origin, service=lines).ask(asked, host="www.example.com").status == 200
+    assert origin.last.target == expected
+
+
+def test_a_field_may_hold_what_a_condition_captured(proxy, backend):
+    origin = backend()
+    lines = ['Host -re "^([a-z]+)[.]example"', 'Path "^/([^/]+)"', 'SetHeader "X-Found: $1 of $1(1), $$5 from %[remoteip]"']
+    proxy(origin, service=lines).ask("/page/1", host="shop.example")
+    assert origin.last.fields.one("X-Found") == "page of shop, $5 from 127.0.0.1"
+
+
+def test_a_listener_rewrites_before_its_services_choose(pound, backend):
+    port = wait.free_port()
+    chosen = backend(name="chosen")
+    text = cfg.text(
+        cfg.listen(
+            port,
+            cfg.block("Rewrite request", 'Path "^/x(.*)"', 'SetPath "/y$1"'),
+            cfg.service('Path -beg "/y"', cfg.backend(chosen)),
+        )
+    )
+    assert pound(text, port).ask("/x/1").text == "chosen"
+    assert chosen.last.target == "/y/1"
+
+
+def test_a_value_of_a_request_cannot_make_a_second_field(proxy, backend):
+    origin = backend()
+    lines = ['QueryParam "v" -decode "(.*)"', 'SetHeader "X-Value: %[param v]"']
+    answered = proxy(origin, service=lines).ask("/?v=a%0d%0aX-Evil:%201")
+    if answered.status == 200:
+        assert not origin.last.fields.has("X-Evil")
+    else:
+        assert answered.status in (400, 500)
+
+
+def test_an_answer_rewrite_looks_at_the_answer(proxy, backend):
+    origin = backend(lambda request, _: answer("x", fields=f"X-Kind: {request.target[1:]}\r\n"))
+    rewrite = cfg.block("Rewrite response", 'Header "X-Kind: *big"', 'SetHeader "X-Seen: big"')
+    pound = proxy(origin, service=[rewrite])
+    assert pound.ask("/big").fields.one("X-Seen") == "big"
+    assert not pound.ask("/small").fields.has("X-Seen")
