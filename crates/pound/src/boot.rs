@@ -1,0 +1,273 @@
+//! From the command line to a serving process: a checklist, in the order in which things must happen.
+
+use std::io::{IsTerminal, Write};
+use std::os::fd::RawFd;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use nix::unistd::Pid;
+use plan::process::PidFile as PidWish;
+
+use crate::args::{Arguments, Deprecated, IncludeDir};
+use crate::failure::Failure;
+use crate::logging::{Severity, Sink};
+use crate::process::background::{self, Side};
+use crate::process::notify::Manager;
+use crate::process::pid_file::{self, PidFile};
+use crate::process::privileges::Identity;
+use crate::process::ready::Promise;
+use crate::process::signals::Signals;
+use crate::process::{descriptors, privileges};
+use crate::run::{self, Settings};
+use crate::supervise::{self, Role, Witness};
+
+/// Where the configuration is looked for when `-f` names none.
+const PLACES: [&str; 2] = ["/etc/pound/pound.cfg", "/usr/local/etc/pound.cfg"];
+
+/// Serves until asked to stop.
+///
+/// # Errors
+/// One sentence; or `None` if what is wrong has been printed already.
+pub(crate) fn serve(arguments: &Arguments, inherited: &[RawFd]) -> Result<ExitCode, Option<Failure>> {
+    // 1. What is wanted, complete and checked. Nothing has been touched when this fails.
+    let file = configuration(arguments)?;
+    let plan = read(&file, arguments).ok_or(None)?;
+    let process = plan.process.clone();
+    let in_background = process.daemon && !arguments.foreground && !arguments.to_stderr;
+    let in_two = process.supervisor && !arguments.to_stderr;
+
+    // 2. Who will serve, while /etc can be seen.
+    let identity = Identity::resolve(&process, &file)?;
+
+    // 3. Signals, before there is a second thread or process that one could hit.
+    let signals = Signals::take_over()?;
+
+    // 4. Limits, which all children take over.
+    descriptors::raise_limit();
+    descriptors::no_core_files();
+
+    // 5. Sockets, while we are root: ports below 1024 need it.
+    let prepared = engine::prepare(plan).map_err(|error| Failure::new(format!("{}: {error}", file.display())))?;
+    if arguments.verbose {
+        tell(&prepared);
+    }
+
+    // 6. The ways out, while they can be seen and opened: the log, the service manager, the file with our id.
+    let sink = Sink::open(&prepared.plan().logging, arguments.to_stderr)?;
+    let keeps_streams = matches!(sink, Sink::Standard(_));
+    let manager = Manager::find();
+    let mut pid_file = open_pid_file(arguments, &process, in_background, &file)?;
+
+    // 7. The background. The caller waits in `detach` until its promise is kept.
+    let promise = match in_background {
+        false => None,
+        true => {
+            if arguments.features.close_extra_fds {
+                descriptors::close(inherited);
+            }
+            match background::detach()? {
+                Side::Caller { started: true } => return Ok(ExitCode::SUCCESS),
+                Side::Caller { started: false } => return Err(None),
+                Side::Daemon(promise) => Some(promise),
+            }
+        }
+    };
+    if let Some(pid_file) = &mut pid_file {
+        pid_file.write().map_err(|sentence| Failure::at(&file, "PIDFile", sentence))?;
+    }
+    let mut up = Up { promise, manager, keeps_streams, sink: None };
+
+    // 8. The supervisor. From here on this function runs in two processes; `ours` is what only the first one does.
+    let settings = Settings {
+        grace: process.grace,
+        sighup: arguments.features.sighup,
+        quiet: arguments.to_stderr,
+    };
+    if !in_two {
+        let outcome = worker(prepared, &identity, sink, &signals, &settings, &mut up, None);
+        if let Some(pid_file) = pid_file {
+            pid_file.remove();
+        }
+        return Ok(outcome?);
+    }
+    up.sink = Some(Sink::open(&prepared.plan().logging, arguments.to_stderr)?);
+    let supervisor = nix::unistd::getpid();
+    match supervise::supervise((prepared, sink), &signals, &mut up) {
+        Ok(Role::Worker((prepared, sink), promise)) => {
+            // The file with the id is the supervisor's, and so is the word to the service manager.
+            let mut up = Up { promise: Some(promise), manager: Manager::nobody(), keeps_streams, sink: None };
+            Ok(worker(prepared, &identity, sink, &signals, &settings, &mut up, Some(supervisor))?)
+        }
+        ended => {
+            if let Some(pid_file) = pid_file {
+                pid_file.remove();
+            }
+            ended.map(|_| ExitCode::SUCCESS)
+        }
+    }
+}
+
+/// The serving process: drops its rights, starts the threads, and serves.
+fn worker(
+    prepared: engine::Prepared,
+    identity: &Identity,
+    sink: Sink,
+    signals: &Signals,
+    settings: &Settings,
+    up: &mut Up,
+    supervisor: Option<Pid>,
+) -> Result<ExitCode, Failure> {
+    // 9. Rights, for good, before the first byte of a client is read and before there are threads that keep them.
+    identity.take_on()?;
+    if let Some(supervisor) = supervisor {
+        supervise::end_with(supervisor);
+    }
+    if privileges::still_root() && !settings.quiet {
+        // Not refused: in a container root may be all there is.
+        let mut note = Sink::open(&prepared.plan().logging, false)?;
+        note.event(Severity::Warning, "serving as root; User and Group would give these rights up");
+    }
+
+    // 10. Threads; from here on requests are served.
+    run::run(prepared, sink, signals, settings, up)
+}
+
+/// What happens when we are up, and when we go down.
+pub(crate) struct Up {
+    promise: Option<Promise>,
+    manager: Manager,
+    keeps_streams: bool,
+    /// The supervisor's own way to the log.
+    sink: Option<Sink>,
+}
+
+impl Witness for Up {
+    fn ready(&mut self) {
+        if let Some(promise) = self.promise.take() {
+            // Those who redirected the streams of a daemon whose log goes there want to see it.
+            if !self.keeps_streams {
+                background::silence();
+            }
+            promise.keep();
+        }
+        self.manager.ready();
+    }
+
+    fn stopping(&mut self) {
+        self.manager.stopping();
+    }
+
+    fn report(&mut self, sentence: &str) {
+        if let Some(sink) = &mut self.sink {
+            sink.event(Severity::Error, sentence);
+        }
+    }
+}
+
+/// `-c`: prints all there is to say about the file.
+pub(crate) fn check(arguments: &Arguments) -> ExitCode {
+    let file = match configuration(arguments) {
+        Ok(file) => file,
+        Err(failure) => {
+            let _ = writeln!(std::io::stderr(), "pound: {failure}");
+            return ExitCode::FAILURE;
+        }
+    };
+    let Some(plan) = read(&file, arguments) else {
+        let _ = writeln!(std::io::stderr(), "{}: not usable; nothing was started", file.display());
+        return ExitCode::FAILURE;
+    };
+    if arguments.verbose {
+        describe(&plan);
+    }
+    let _ = writeln!(std::io::stdout(), "{}: the configuration is right", file.display());
+    ExitCode::SUCCESS
+}
+
+/// The file that is read.
+fn configuration(arguments: &Arguments) -> Result<PathBuf, Failure> {
+    match &arguments.file {
+        Some(file) => Ok(file.clone()),
+        None => PLACES.iter().map(PathBuf::from).find(|place| place.exists()).ok_or_else(|| {
+            let [first, second] = PLACES;
+            Failure::new(format!(
+                "there is no configuration at {first} or {second}; write one, or name one with -f (pound demo needs none)"
+            ))
+        }),
+    }
+}
+
+/// Reads it, and prints what is to be said about it; `None` if it cannot be used.
+fn read(file: &Path, arguments: &Arguments) -> Option<plan::Plan> {
+    let (plan, diagnostics) = config::load(file, &options(arguments));
+    let color = std::io::stderr().is_terminal();
+    let _ = write!(std::io::stderr(), "{}", diagnostics.render(color));
+    plan.filter(|_| !diagnostics.has_errors())
+}
+
+fn options(arguments: &Arguments) -> config::Options {
+    let features = &arguments.features;
+    let _ = (&features.include_dir, &features.deprecated, features.dns, IncludeDir::None, Deprecated::Warn);
+    config::Options::default()
+}
+
+/// The file with our id, if there is to be one: `-p` goes before `PIDFile`, which goes before the built-in place.
+fn open_pid_file(
+    arguments: &Arguments,
+    process: &plan::Process,
+    in_background: bool,
+    file: &Path,
+) -> Result<Option<PidFile>, Failure> {
+    let (path, by_option) = match (&arguments.pid_file, &process.pid_file) {
+        (Some(path), _) if path.as_os_str() == "-" => return Ok(None),
+        (Some(path), _) => (path.clone(), true),
+        (None, PidWish::None) => return Ok(None),
+        (None, PidWish::Path(path)) => (path.clone(), false),
+        (None, PidWish::Default) if in_background => (PathBuf::from(pid_file::DEFAULT), true),
+        (None, PidWish::Default) => return Ok(None),
+    };
+    match PidFile::open(&path) {
+        Ok(pid_file) => Ok(Some(pid_file)),
+        Err(sentence) if by_option => Err(Failure::new(sentence)),
+        Err(sentence) => Err(Failure::at(file, "PIDFile", sentence)),
+    }
+}
+
+/// `-v` at a start: what listens, as bound.
+fn tell(prepared: &engine::Prepared) {
+    let listeners = &prepared.plan().listeners;
+    let mut out = std::io::stderr().lock();
+    for (id, address) in prepared.bound() {
+        let name = listeners.get(id).and_then(|listener| listener.name.as_deref()).unwrap_or("");
+        let gap = if name.is_empty() { "" } else { " " };
+        let _ = writeln!(out, "pound: listener {}{gap}{name} on {address}", id + 1);
+    }
+}
+
+/// `-c -v`: what the file means.
+fn describe(plan: &plan::Plan) {
+    let mut out = std::io::stdout().lock();
+    for listener in &plan.listeners {
+        let name = listener.name.as_deref().map(|name| format!(" \"{name}\"")).unwrap_or_default();
+        let _ = writeln!(out, "listener {}{name} on {}", listener.id + 1, listener.address);
+        for service in &listener.services {
+            let name = service.name.as_deref().map(|name| format!(" \"{name}\"")).unwrap_or_default();
+            let _ = writeln!(out, "  {}{name}: {}", service.place, target(&service.target));
+        }
+    }
+}
+
+fn target(target: &plan::Target) -> String {
+    match target {
+        plan::Target::Backends(set) => {
+            let members = set.groups.iter().flat_map(|group| &group.members);
+            let names: Vec<String> = members.map(|member| member.backend.address.to_string()).collect();
+            format!("back-ends {}", names.join(", "))
+        }
+        plan::Target::Redirect(redirect) => format!("redirect with {}", redirect.status),
+        plan::Target::Error { status, .. } => format!("answer {status}"),
+        plan::Target::Files(folder) => format!("files below {}", folder.display()),
+        plan::Target::Success => "answer 200".into(),
+        plan::Target::Nothing => "nothing that could answer: 503".into(),
+    }
+}

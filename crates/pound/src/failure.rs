@@ -1,0 +1,55 @@
+//! Why `pound` did not start: one sentence.
+
+use std::fmt;
+use std::path::Path;
+
+/// What went wrong before the first request could be served: what, where, and what to do, in one sentence.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Failure(String);
+
+impl Failure {
+    /// A failure in these words.
+    pub(crate) fn new(sentence: impl Into<String>) -> Failure {
+        Failure(sentence.into())
+    }
+
+    /// The same, beginning with the place in the configuration that asked for it.
+    ///
+    /// The plan carries no positions, so the line is found by its first word: right for the global directives, each of
+    /// which stands at most once. A directive that came from an included file is placed at the file alone.
+    pub(crate) fn at(file: &Path, directive: &str, sentence: impl fmt::Display) -> Failure {
+        let line = std::fs::read_to_string(file).ok().and_then(|text| line_of(&text, directive));
+        match line {
+            Some(line) => Failure(format!("{}:{line}: {sentence}", file.display())),
+            None => Failure(format!("{}: {directive}: {sentence}", file.display())),
+        }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// The number (from 1) of the first line whose first word is `directive`; keywords are case-blind.
+fn line_of(text: &str, directive: &str) -> Option<usize> {
+    let is_it = |line: &str| line.split_whitespace().next().is_some_and(|word| word.eq_ignore_ascii_case(directive));
+    text.lines().position(is_it).map(|index| index + 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failure_names_the_line_that_asked_for_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("pound.cfg");
+        std::fs::write(&file, "# User is set below\nDaemon no\n  user \"nobdy\"\n").unwrap();
+        let text = Failure::at(&file, "User", "no such user").to_string();
+        assert_eq!(text, format!("{}:3: no such user", file.display()));
+        let text = Failure::at(&file, "Group", "no such group").to_string();
+        assert_eq!(text, format!("{}: Group: no such group", file.display()));
+    }
+}

@@ -1,0 +1,53 @@
+//! Going into the background.
+
+use std::fs::OpenOptions;
+
+use engine::sys::process::{Fork, fork};
+use nix::unistd::{chdir, dup2_stderr, dup2_stdin, dup2_stdout, setsid};
+
+use super::ready::{self, Promise};
+use crate::failure::Failure;
+
+/// Which process this is after [`detach`].
+pub(crate) enum Side {
+    /// The one that was started: it may end now, with this verdict on the daemon's start.
+    Caller {
+        /// The daemon is up; otherwise it has said why not.
+        started: bool,
+    },
+    /// The daemon.
+    Daemon(Promise),
+}
+
+/// Leaves the terminal and the caller's folder behind. The caller's process stays until the daemon keeps its promise,
+/// so that `pound && echo up` tells the truth, and standard error stays open until then, so that a failure is read.
+pub(crate) fn detach() -> Result<Side, Failure> {
+    let failed = |error: std::io::Error| {
+        Failure::new(format!("cannot go into the background: {error}; -F stays in the foreground"))
+    };
+    let (awaited, promise) = ready::pair()?;
+    if let Fork::Parent(_) = fork().map_err(failed)? {
+        drop(promise);
+        return Ok(Side::Caller { started: awaited.wait() });
+    }
+    drop(awaited);
+    setsid().map_err(|error| failed(error.into()))?;
+    // The leader of a session gets a controlling terminal by opening one; its child never does.
+    if let Fork::Parent(_) = fork().map_err(failed)? {
+        std::process::exit(0);
+    }
+    // A daemon that stands in a mounted folder keeps it from being unmounted.
+    chdir("/").map_err(|error| failed(error.into()))?;
+    let null = OpenOptions::new().read(true).open("/dev/null").map_err(failed)?;
+    dup2_stdin(&null).map_err(|error| failed(error.into()))?;
+    Ok(Side::Daemon(promise))
+}
+
+/// Lets go of standard output and standard error, once nobody waits for a message there any more.
+pub(crate) fn silence() {
+    // Without /dev/null (a bare jail) they stay as they are: closing them would hand their numbers to sockets.
+    if let Ok(null) = OpenOptions::new().write(true).open("/dev/null") {
+        let _ = dup2_stdout(&null);
+        let _ = dup2_stderr(&null);
+    }
+}

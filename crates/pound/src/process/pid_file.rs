@@ -1,0 +1,100 @@
+//! The file that says which process to signal.
+
+use std::fs::{File, OpenOptions};
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+/// Where a daemon writes its process id if nothing was said.
+pub(crate) const DEFAULT: &str = "/run/pound.pid";
+
+/// A process id file that this process made; it is removed with [`PidFile::remove`].
+#[derive(Debug)]
+pub(crate) struct PidFile {
+    path: PathBuf,
+    file: File,
+}
+
+impl PidFile {
+    /// Opens it, while we may still write there. It is empty until [`PidFile::write`].
+    ///
+    /// # Errors
+    /// A sentence without the place.
+    pub(crate) fn open(path: &Path) -> Result<PidFile, String> {
+        let path = std::path::absolute(path).map_err(|error| format!("{}: {error}", path.display()))?;
+        let opened = OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .mode(0o644)
+            // Root writes here: a link that somebody else put in the way must not choose the file.
+            .custom_flags(nix::libc::O_NOFOLLOW)
+            .open(&path);
+        match opened {
+            Ok(file) => Ok(PidFile { path, file }),
+            Err(error) => Err(format!(
+                "cannot write the process id to {}: {}; name another file with PIDFile or -p, or \"-\" for none",
+                path.display(),
+                reason(&error)
+            )),
+        }
+    }
+
+    /// Writes the id of this process.
+    ///
+    /// # Errors
+    /// A sentence without the place.
+    pub(crate) fn write(&mut self) -> Result<(), String> {
+        writeln!(self.file, "{}", std::process::id())
+            .map_err(|error| format!("cannot write the process id to {}: {}", self.path.display(), reason(&error)))
+    }
+
+    /// Removes it. An unprivileged process or one in a jail may be unable to, and the file stays: whoever reads it finds
+    /// a process that is gone, which is what programs that read such files are prepared for.
+    pub(crate) fn remove(self) {
+        let _ = std::fs::remove_file(&self.path);
+    }
+}
+
+/// The system's words without the number that std appends.
+pub(crate) fn reason(error: &std::io::Error) -> String {
+    match error.raw_os_error() {
+        Some(number) => nix::errno::Errno::from_raw(number).desc().to_owned(),
+        None => error.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn holds_the_id_and_is_removed() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("pound.pid");
+        std::fs::write(&path, "a longer line that an earlier process left\n").unwrap();
+        let mut file = PidFile::open(&path).unwrap();
+        file.write().unwrap();
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), format!("{}\n", std::process::id()));
+        file.remove();
+        assert!(!path.exists());
+    }
+
+    #[test]
+    fn does_not_write_through_a_link() {
+        let folder = tempfile::tempdir().unwrap();
+        let victim = folder.path().join("victim");
+        std::fs::write(&victim, "precious\n").unwrap();
+        let path = folder.path().join("pound.pid");
+        std::os::unix::fs::symlink(&victim, &path).unwrap();
+        let sentence = PidFile::open(&path).unwrap_err();
+        assert!(sentence.contains("PIDFile or -p"), "{sentence}");
+        assert_eq!(std::fs::read_to_string(&victim).unwrap(), "precious\n");
+    }
+
+    #[test]
+    fn a_folder_that_is_not_there_is_a_sentence() {
+        let sentence = PidFile::open(Path::new("/nonexistent/pound.pid")).unwrap_err();
+        assert!(sentence.starts_with("cannot write the process id to /nonexistent/pound.pid: No such file"), "{sentence}");
+    }
+}

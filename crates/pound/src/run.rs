@@ -1,0 +1,133 @@
+//! The life of the serving process: start the engine, heed signals, stop in good order.
+
+use std::os::fd::AsFd;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use engine::Stopped;
+use nix::sys::signal::Signal;
+
+use crate::args::Sighup;
+use crate::failure::Failure;
+use crate::logging::{Severity, Sink, Writer};
+use crate::process::signals::{Signals, Woken};
+use crate::supervise::Witness;
+
+/// What the serving process has to know besides its plan.
+#[derive(Debug)]
+pub(crate) struct Settings {
+    /// How long requests in flight may take after a stop was asked for.
+    pub(crate) grace: Duration,
+    /// What SIGHUP does.
+    pub(crate) sighup: Sighup,
+    /// Say nothing but what the configuration asks for (`-e`).
+    pub(crate) quiet: bool,
+}
+
+/// Serves until a signal asks for the end.
+///
+/// # Errors
+/// The threads could not be started.
+pub(crate) fn run(
+    prepared: engine::Prepared,
+    sink: Sink,
+    signals: &Signals,
+    settings: &Settings,
+    witness: &mut dyn Witness,
+) -> Result<ExitCode, Failure> {
+    let started = match settings.quiet {
+        true => None,
+        false => Some(format!("started: {}", summary(&prepared))),
+    };
+    let mut engine = engine::start(prepared)
+        .map_err(|error| Failure::new(format!("cannot start the worker threads: {error}")))?;
+    let Some(drain) = engine.log_drain() else {
+        return Err(Failure::new("the log of the engine is taken already"));
+    };
+    let log = Writer::start(drain, sink)?;
+    if let Some(text) = started {
+        log.event(Severity::Notice, text);
+    }
+    witness.ready();
+
+    let (signal, grace) = loop {
+        match signals.next() {
+            Signal::SIGQUIT => break (Signal::SIGQUIT, Duration::ZERO),
+            signal @ (Signal::SIGTERM | Signal::SIGINT) => break (signal, settings.grace),
+            Signal::SIGHUP => match settings.sighup {
+                Sighup::Stop => break (Signal::SIGHUP, settings.grace),
+                Sighup::Ignore => {
+                    let text = "SIGHUP: reloading the configuration is not supported yet; nothing was changed";
+                    log.event(Severity::Warning, text);
+                }
+            },
+            _ => {}
+        }
+    };
+    witness.stopping();
+    if !settings.quiet {
+        log.event(Severity::Notice, farewell(signal, grace));
+    }
+    let outcome = stop(engine, grace, signals);
+    if let Some(text) = shortfall(&outcome) {
+        log.event(Severity::Warning, text);
+    }
+    log.finish();
+    Ok(ExitCode::SUCCESS)
+}
+
+/// How a stop ended.
+enum Outcome {
+    /// By itself.
+    Stopped(Stopped),
+    /// By a second signal.
+    CutShort(Signal),
+}
+
+/// Stops the engine within `grace`, or at once when a second signal asks for it.
+fn stop(engine: engine::Engine, grace: Duration, signals: &Signals) -> Outcome {
+    let Ok((end, ended)) = std::io::pipe() else {
+        // Out of descriptors: then without an ear for the second signal.
+        return Outcome::Stopped(engine.stop(grace));
+    };
+    let stopping = std::thread::Builder::new().name("stop".into()).spawn(move || {
+        let stopped = engine.stop(grace);
+        drop(ended);
+        stopped
+    });
+    let Ok(stopping) = stopping else {
+        return Outcome::Stopped(Stopped { finished: false, cut: 0 });
+    };
+    loop {
+        match signals.next_or(Some(end.as_fd()), None) {
+            Woken::Other => break,
+            Woken::Signal(signal @ (Signal::SIGTERM | Signal::SIGINT | Signal::SIGQUIT)) => {
+                return Outcome::CutShort(signal);
+            }
+            Woken::Signal(_) | Woken::Elapsed => {}
+        }
+    }
+    // A panic in there has been reported by its own thread.
+    Outcome::Stopped(stopping.join().unwrap_or(Stopped { finished: false, cut: 0 }))
+}
+
+fn shortfall(outcome: &Outcome) -> Option<String> {
+    match outcome {
+        Outcome::Stopped(Stopped { finished: true, .. }) => None,
+        Outcome::Stopped(Stopped { cut, .. }) => Some(format!("stopped; requests cut off: {cut}")),
+        Outcome::CutShort(signal) => Some(format!("second signal ({signal}): stopped at once")),
+    }
+}
+
+fn farewell(signal: Signal, grace: Duration) -> String {
+    match grace.as_secs() {
+        0 => format!("{signal}: stopping at once"),
+        seconds => format!("{signal}: stopping, requests in flight have {seconds} s"),
+    }
+}
+
+fn summary(prepared: &engine::Prepared) -> String {
+    let plan = prepared.plan();
+    let places: Vec<String> = prepared.bound().into_iter().map(|(_, address)| address).collect();
+    format!("listening on {}, back-ends: {}", places.join(", "), plan.backends.len())
+}

@@ -1,0 +1,233 @@
+//! The supervisor: a parent that starts the serving process again when it dies (`Supervisor`).
+//!
+//! It keeps the listening sockets, so that clients wait in their queue instead of being refused while there is no
+//! serving process, and it keeps its rights, since the next child has to drop them anew. It serves nothing, reads
+//! nothing from the network, and has one thread.
+//!
+//! ```text
+//!   start ──fork──▶ child: worker, ready ──▶ serving ──dies──▶ pause ──fork──▶ …
+//!                     └─ dies before ready: give up, exit 1        (first start only; later ones are tried again)
+//!   TERM, INT, QUIT, HUP: handed on; after a stop the child's death ends the supervisor too
+//! ```
+
+use std::time::{Duration, Instant};
+
+use engine::sys::process::{Fork, fork};
+use nix::errno::Errno;
+use nix::sys::signal::{Signal, kill};
+use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
+use nix::unistd::{Pid, getppid, setpgid};
+
+use crate::failure::Failure;
+use crate::process::ready::{self, Promise};
+use crate::process::signals::{Signals, Woken};
+
+/// Pause before the first restart.
+const PAUSE_MIN: Duration = Duration::from_secs(1);
+/// The longest pause: short enough that a cause which went away is soon noticed, long enough not to fill the log.
+const PAUSE_MAX: Duration = Duration::from_secs(60);
+/// A child that served this long was healthy: the next death is met with the shortest pause again.
+const HEALTHY: Duration = Duration::from_secs(60);
+
+/// Which process this is after [`supervise`].
+pub(crate) enum Role<T> {
+    /// The serving one, with what it was promised.
+    Worker(T, Promise),
+    /// The supervisor, whose work is done: stopped on request.
+    Stopped,
+}
+
+/// What the supervisor tells of.
+pub(crate) trait Witness {
+    /// The first child serves.
+    fn ready(&mut self);
+    /// A stop was asked for.
+    fn stopping(&mut self);
+    /// Something to log.
+    fn report(&mut self, sentence: &str);
+}
+
+/// Starts a worker and stays with it. Returns in each child as [`Role::Worker`], and once in this process.
+///
+/// `sockets` is what the worker serves with; this process drops it when a stop is asked for, so that nobody waits in the
+/// queue of a server that is going away.
+///
+/// # Errors
+/// The first child could not be made, or died before it was ready: it has said why.
+pub(crate) fn supervise<T>(
+    sockets: T,
+    signals: &Signals,
+    witness: &mut dyn Witness,
+) -> Result<Role<T>, Option<Failure>> {
+    let mut pause = Pause::default();
+    let mut first = true;
+    loop {
+        let (awaited, promise) = ready::pair().map_err(Some)?;
+        let begun = Instant::now();
+        let child = match fork() {
+            Ok(Fork::Child) => {
+                drop(awaited);
+                tie_to_parent();
+                return Ok(Role::Worker(sockets, promise));
+            }
+            Ok(Fork::Parent(pid)) => Some(Pid::from_raw(pid)),
+            Err(error) if first => {
+                return Err(Some(Failure::new(format!("cannot start the serving process: {error}"))));
+            }
+            // A want of processes or memory: it may pass.
+            Err(error) => {
+                witness.report(&format!("cannot start the serving process: {error}"));
+                None
+            }
+        };
+        drop(promise);
+        if child.is_some() {
+            match (awaited.wait(), first) {
+                (true, true) => witness.ready(),
+                (false, true) => {
+                    reap(child);
+                    return Err(None);
+                }
+                _ => {}
+            }
+            first = false;
+        }
+        match watch(child, signals) {
+            Ended::OnRequest => return Ok(Role::Stopped),
+            Ended::Asked(child, signal) => {
+                witness.stopping();
+                drop(sockets);
+                stop(child, signal, signals);
+                return Ok(Role::Stopped);
+            }
+            Ended::Died(how) => {
+                let pause = pause.after(begun.elapsed());
+                witness.report(&format!("the serving process {how}; starting it again in {} s", pause.as_secs()));
+                if let Some(signal) = asked_within(signals, pause) {
+                    witness.report(&format!("{signal} while there was no serving process: stopping"));
+                    witness.stopping();
+                    return Ok(Role::Stopped);
+                }
+            }
+        }
+    }
+}
+
+/// How the watch over a child ended.
+enum Ended {
+    /// It stopped with exit status 0, as it does when a stop reached it directly.
+    OnRequest,
+    /// This signal asks us to stop it.
+    Asked(Pid, Signal),
+    /// It died; in words.
+    Died(String),
+}
+
+/// Stays with the child until it dies or is to be stopped.
+fn watch(child: Option<Pid>, signals: &Signals) -> Ended {
+    let Some(child) = child else { return Ended::Died("could not be started".into()) };
+    loop {
+        if let Some(ended) = death(child) {
+            return ended;
+        }
+        match signals.next() {
+            signal @ (Signal::SIGTERM | Signal::SIGINT | Signal::SIGQUIT) => return Ended::Asked(child, signal),
+            // The worker knows what HUP means; with -W sighup=stop it ends with status 0.
+            Signal::SIGHUP => hand_on(child, Signal::SIGHUP),
+            _ => {}
+        }
+    }
+}
+
+/// Hands the stop on and waits for the child's end; it keeps the time itself (`Grace`). A second signal is handed on too
+/// and ends it at once.
+fn stop(child: Pid, signal: Signal, signals: &Signals) {
+    hand_on(child, signal);
+    while death(child).is_none() {
+        match signals.next() {
+            Signal::SIGCHLD => {}
+            signal => hand_on(child, signal),
+        }
+    }
+}
+
+/// Whether it is dead, and how.
+fn death(child: Pid) -> Option<Ended> {
+    match waitpid(child, Some(WaitPidFlag::WNOHANG)) {
+        Ok(WaitStatus::StillAlive) | Err(Errno::EINTR) => None,
+        Ok(WaitStatus::Exited(_, 0)) => Some(Ended::OnRequest),
+        Ok(WaitStatus::Exited(_, status)) => Some(Ended::Died(format!("ended with status {status}"))),
+        Ok(WaitStatus::Signaled(_, signal, _)) => Some(Ended::Died(format!("was ended by {signal}"))),
+        Ok(_) => None,
+        // It is no child of ours (any more): gone, however it went.
+        Err(error) => Some(Ended::Died(format!("is gone ({})", error.desc()))),
+    }
+}
+
+fn hand_on(child: Pid, signal: Signal) {
+    // It may be dead already, which the next look at it tells.
+    let _ = kill(child, signal);
+}
+
+/// Waits out a pause; a stop that comes meanwhile ends it.
+fn asked_within(signals: &Signals, pause: Duration) -> Option<Signal> {
+    let end = Instant::now() + pause;
+    loop {
+        match signals.next_or(None, Some(end.saturating_duration_since(Instant::now()))) {
+            Woken::Signal(signal @ (Signal::SIGTERM | Signal::SIGINT | Signal::SIGQUIT)) => return Some(signal),
+            Woken::Signal(_) | Woken::Other => {}
+            Woken::Elapsed => return None,
+        }
+    }
+}
+
+fn reap(child: Option<Pid>) {
+    if let Some(child) = child {
+        let _ = waitpid(child, None);
+    }
+}
+
+/// In the child: a group of its own, so that Ctrl-C at a terminal reaches only the supervisor, which hands it on; twice
+/// would mean a stop at once.
+fn tie_to_parent() {
+    let _ = setpgid(Pid::from_raw(0), Pid::from_raw(0));
+}
+
+/// Asks the kernel to stop this worker when its supervisor dies. To be called after the user changed, which cancels it.
+pub(crate) fn end_with(supervisor: Pid) {
+    let _ = nix::sys::prctl::set_pdeathsig(Signal::SIGTERM);
+    if getppid() != supervisor {
+        // It died between the fork and the call above.
+        let _ = nix::sys::signal::raise(Signal::SIGTERM);
+    }
+}
+
+/// How long to wait before the next start: doubled from death to death, short again after a healthy life.
+#[derive(Debug, Default)]
+struct Pause(Option<Duration>);
+
+impl Pause {
+    fn after(&mut self, life: Duration) -> Duration {
+        let next = match self.0 {
+            Some(last) if life < HEALTHY => (last * 2).min(PAUSE_MAX),
+            _ => PAUSE_MIN,
+        };
+        self.0 = Some(next);
+        next
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_grow_while_it_dies_young() {
+        let mut pause = Pause::default();
+        let young = Duration::from_secs(1);
+        let pauses: Vec<u64> = (0..9).map(|_| pause.after(young).as_secs()).collect();
+        assert_eq!(pauses, [1, 2, 4, 8, 16, 32, 60, 60, 60]);
+        assert_eq!(pause.after(HEALTHY), PAUSE_MIN);
+        assert_eq!(pause.after(young).as_secs(), 2);
+    }
+}
