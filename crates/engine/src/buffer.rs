@@ -5,7 +5,7 @@
 
 use std::cell::RefCell;
 
-use wire::{RequestHead, ResponseHead};
+use wire::Slots;
 
 use crate::limits;
 
@@ -96,11 +96,14 @@ impl Buffer {
     }
 }
 
+/// The memory of a head: its bytes and its field list.
+pub(crate) type HeadSpace = (Vec<u8>, Slots);
+
 /// A worker's spare buffers and heads.
 #[derive(Default)]
 pub(crate) struct Store {
     buffers: RefCell<Vec<Vec<u8>>>,
-    heads: RefCell<Vec<(RequestHead, ResponseHead)>>,
+    heads: RefCell<Vec<HeadSpace>>,
 }
 
 impl Store {
@@ -116,21 +119,17 @@ impl Store {
         }
     }
 
-    /// Two empty heads with whatever memory earlier ones have left behind.
-    pub(crate) fn heads(&self) -> (RequestHead, ResponseHead) {
+    /// Room for a head, with whatever memory an earlier one has left behind.
+    pub(crate) fn head(&self) -> HeadSpace {
         self.heads.borrow_mut().pop().unwrap_or_default()
     }
 
-    /// Keeps the memory of two heads for the next request.
-    pub(crate) fn keep_heads(&self, mut request: RequestHead, mut response: ResponseHead) {
+    /// Keeps the memory of a head for a later one.
+    pub(crate) fn keep_head(&self, mut space: HeadSpace) {
         let mut heads = self.heads.borrow_mut();
-        if heads.len() < limits::HEADS_KEPT
-            && request.capacity() <= limits::HEAD_KEPT_BYTES
-            && response.capacity() <= limits::HEAD_KEPT_BYTES
-        {
-            request.clear();
-            response.clear();
-            heads.push((request, response));
+        if heads.len() < limits::HEADS_KEPT && space.0.capacity() <= limits::HEAD_KEPT_BYTES {
+            space.0.clear();
+            heads.push(space);
         }
     }
 }

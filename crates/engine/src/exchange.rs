@@ -8,9 +8,11 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use smallvec::SmallVec;
-use wire::{RequestHead, ResponseHead};
+use wire::hop::Nominated;
+use wire::{BodyLength, RequestHead, ResponseHead};
 
-use crate::clock::Moment;
+use crate::buffer::Store;
+use crate::clock::{Clock, Moment};
 use crate::world::Running;
 
 /// One end of a connection.
@@ -66,12 +68,23 @@ pub struct Captured {
 pub struct Exchange {
     /// Facts of the connection.
     pub client: Rc<ClientFacts>,
-    /// The configuration that this request sees from start to end.
-    pub running: Arc<Running>,
+    /// The configuration that this request sees from start to end. Counted within the worker, so that taking it for a
+    /// request touches no cache line of another.
+    pub running: Rc<Arc<Running>>,
     /// The request; changed by sanitising and rewriting. `request.line()` stays what was received.
     pub request: RequestHead,
     /// The answer, once its head is here or made.
     pub response: ResponseHead,
+    /// The start line of a head that could not be parsed, as far as it is printable; for the log.
+    pub unparsed: Vec<u8>,
+    /// How the body of the request is framed.
+    pub body: BodyLength,
+    /// The client lets the connection carry another request.
+    pub keep: bool,
+    /// Fields that the request's Connection names: they end here, in trailers too.
+    pub nominated: Nominated,
+    /// Body bytes that were received, without framing.
+    pub received: u64,
     /// Index into `Plan::services`, once routed.
     pub service: Option<usize>,
     /// Index into `Plan::backends`: the one that the request went to last.
@@ -82,12 +95,52 @@ pub struct Exchange {
     pub captures: Vec<Captured>,
     /// The client's address as trusted proxies report it; the peer's where none is trusted.
     pub origin: Option<IpAddr>,
+    /// The protocol that the client asked to switch to, when it may.
+    pub upgrade: Option<Vec<u8>>,
     /// The first byte of the request was here.
     pub began: Moment,
     /// The same moment on the wall clock, since the epoch.
     pub began_wall: std::time::Duration,
     /// What has been sent to the client so far.
     pub sent: Sent,
+}
+
+impl Exchange {
+    /// Opens one: the first byte of a request is here.
+    pub(crate) fn open(client: Rc<ClientFacts>, running: Rc<Arc<Running>>, clock: &Clock) -> Exchange {
+        let origin = client.peer.ip();
+        Exchange {
+            client,
+            running,
+            request: RequestHead::new(),
+            response: ResponseHead::new(),
+            unparsed: Vec::new(),
+            body: BodyLength::None,
+            keep: false,
+            nominated: Nominated::default(),
+            received: 0,
+            service: None,
+            backend: None,
+            tried: SmallVec::new(),
+            captures: Vec::new(),
+            origin,
+            upgrade: None,
+            began: clock.now(),
+            began_wall: clock.wall(),
+            sent: Sent::default(),
+        }
+    }
+
+    /// The listener that the client came in by.
+    pub fn listener(&self) -> &plan::Listener {
+        &self.running.plan.listeners[self.client.listener]
+    }
+
+    /// Gives the memory of the heads back.
+    pub(crate) fn close(self, store: &Store) {
+        store.keep_head(self.request.recycle());
+        store.keep_head(self.response.recycle());
+    }
 }
 
 /// What of the answer is on its way to the client.

@@ -6,7 +6,7 @@
 use std::fmt;
 use std::io;
 
-use wire::h1::error::{BodyError, FramingError, ParseError};
+use wire::{BodyError, FramingError, ParseError};
 
 /// Whose fault it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,6 +42,8 @@ pub enum Stage {
     Forward,
     /// Passing the answer on.
     Relay,
+    /// After a switch of protocols.
+    Tunnel,
 }
 
 /// Something went wrong with an exchange.
@@ -71,6 +73,10 @@ pub enum Cause {
     TargetRefused,
     /// The target is longer than `MaxURI`.
     TargetTooLong,
+    /// A chunked body for a back-end that is known to speak HTTP/1.0 only.
+    LengthRequired,
+    /// The target names another scheme than the connection has.
+    SchemeElsewhere,
     /// The body is larger than `MaxRequest`.
     BodyTooLarge,
     /// The client closed the connection before its request was complete.
@@ -95,6 +101,10 @@ pub enum Cause {
     NoBackend,
     /// The back-end took no connection.
     ConnectFailed(io::Error),
+    /// One side of an upgraded connection broke.
+    TunnelBroken(io::Error),
+    /// An upgraded connection was silent for longer than `WSTimeOut`.
+    TunnelIdle,
     /// The back-end took no connection in time.
     ConnectTimeout,
     /// The back-end closed the connection without a byte of an answer.
@@ -111,6 +121,18 @@ pub enum Cause {
     BadAnswerBody(BodyError),
     /// The answer is an upgrade that was not asked for, or interim answers without end.
     AnswerUnexpected(&'static str),
+}
+
+/// Whether a request may be sent again after a fault.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Retry {
+    /// It may not: something of it, or of its answer, has been used.
+    Never,
+    /// It may: no byte of it has reached a back-end.
+    Unsent,
+    /// It may if its method is idempotent (RFC 9110 section 9.2.2) and its body can be had again: what the back-end did
+    /// with it is not known.
+    Idempotent,
 }
 
 /// Everything that follows from a cause.
@@ -137,6 +159,8 @@ impl Cause {
             Cause::MethodNotAllowed => row(Client, 405, "E-METHOD"),
             Cause::TargetRefused => row(Client, 501, "E-CHECKURL"),
             Cause::TargetTooLong => row(Client, 414, "E-MAXURI"),
+            Cause::LengthRequired => row(Client, 411, "E-LENGTH-REQUIRED"),
+            Cause::SchemeElsewhere => row(Client, 421, "E-SCHEME-ELSEWHERE"),
             Cause::BodyTooLarge => row(Client, 413, "E-MAXREQUEST"),
             Cause::ClientClosed => row(Client, 0, "E-CLIENT-CLOSED"),
             Cause::ClientTimeout => row(Client, 408, "E-CLIENT-TIMEOUT"),
@@ -150,6 +174,8 @@ impl Cause {
             Cause::NoBackend => row(Backend, 503, "E-NO-BACKEND"),
             Cause::ConnectFailed(_) => row(Backend, 503, "E-CONNECT"),
             Cause::ConnectTimeout => row(Backend, 503, "E-CONNECT-TIMEOUT"),
+            Cause::TunnelBroken(_) => row(Client, 0, "E-TUNNEL-BROKEN"),
+            Cause::TunnelIdle => row(Client, 0, "E-TUNNEL-IDLE"),
             Cause::BackendSilent => row(Backend, 502, "E-BACKEND-SILENT"),
             Cause::BackendBroken(_) => row(Backend, 502, "E-BACKEND-BROKEN"),
             Cause::BackendTimeout => row(Backend, 504, "E-BACKEND-TIMEOUT"),
@@ -158,6 +184,35 @@ impl Cause {
             Cause::BadAnswerBody(_) => row(Backend, 502, "E-ANSWER-BODY"),
             Cause::AnswerUnexpected(_) => row(Backend, 502, "E-ANSWER-UNEXPECTED"),
         }
+    }
+}
+
+impl Cause {
+    /// Whether the request may be sent again.
+    pub fn retry(&self) -> Retry {
+        match self {
+            Cause::ConnectFailed(_) | Cause::ConnectTimeout => Retry::Unsent,
+            Cause::BackendSilent => Retry::Idempotent,
+            _ => Retry::Never,
+        }
+    }
+
+    /// Whether the back-end is to be taken for dead: it takes no connection.
+    pub fn is_death(&self) -> bool {
+        matches!(self, Cause::ConnectFailed(_) | Cause::ConnectTimeout)
+    }
+
+    /// Whether the client's connection can carry no further request: we do not know where the next one begins.
+    pub fn loses_framing(&self) -> bool {
+        matches!(
+            self,
+            Cause::BadRequest(_)
+                | Cause::BadFraming(_)
+                | Cause::BadBody(_)
+                | Cause::ClientClosed
+                | Cause::ClientTimeout
+                | Cause::ClientBroken(_)
+        )
     }
 }
 
@@ -178,6 +233,8 @@ impl fmt::Display for Fault {
             Cause::MethodNotAllowed => f.write_str("the method is not allowed by xHTTP"),
             Cause::TargetRefused => f.write_str("the request target does not match CheckURL"),
             Cause::TargetTooLong => f.write_str("the request target is longer than MaxURI"),
+            Cause::LengthRequired => f.write_str("a chunked body, and the back-end speaks HTTP/1.0, which has none"),
+            Cause::SchemeElsewhere => f.write_str("the target names another scheme than the connection has"),
             Cause::BodyTooLarge => f.write_str("the request body is larger than MaxRequest"),
             Cause::ClientClosed => f.write_str("the client closed the connection within a request"),
             Cause::ClientTimeout => f.write_str("the client was silent for longer than Client allows"),
@@ -191,6 +248,8 @@ impl fmt::Display for Fault {
             Cause::NoBackend => f.write_str("no back-end is alive"),
             Cause::ConnectFailed(error) => write!(f, "the back-end takes no connection: {error}"),
             Cause::ConnectTimeout => f.write_str("the back-end took no connection within ConnTO"),
+            Cause::TunnelBroken(error) => write!(f, "the upgraded connection broke: {error}"),
+            Cause::TunnelIdle => f.write_str("the upgraded connection was silent for longer than WSTimeOut"),
             Cause::BackendSilent => f.write_str("the back-end closed the connection without an answer"),
             Cause::BackendBroken(error) => write!(f, "the connection to the back-end broke: {error}"),
             Cause::BackendTimeout => f.write_str("the back-end did not answer within TimeOut"),

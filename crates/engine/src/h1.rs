@@ -7,11 +7,7 @@
 use std::io::{self, IoSlice};
 use std::task::{Context, Poll, ready};
 
-use wire::h1::body::{Decoded, Decoder, Encoder};
-use wire::h1::error::{BodyError, ParseError};
-use wire::h1::framing::BodyLength;
-use wire::h1::parse::{HeadScanner, Kind};
-use wire::{Fields, h1::Limits};
+use wire::{BodyError, BodyLength, Decoded, Decoder, Encoder, Fields, HeadScanner, Kind, Limits, ParseError};
 
 use crate::buffer::{Buffer, Mark, Store};
 use crate::limits;
@@ -27,6 +23,8 @@ pub(crate) struct Conn {
     /// Heads and framing that wait to be sent, from `sent` on.
     output: Vec<u8>,
     sent: usize,
+    /// Where in `output` the last head begins, as long as nothing has been sent since it was put there.
+    unsent_head: Option<usize>,
     /// Body bytes that the framing in `output` has announced and that have not been sent.
     frame_left: usize,
     /// What follows them.
@@ -34,6 +32,8 @@ pub(crate) struct Conn {
     limits: Limits,
     /// The peer has ended its side.
     ended: bool,
+    /// Something has been read since the last head was handed over.
+    heard: bool,
 }
 
 /// Why reading failed.
@@ -81,10 +81,12 @@ impl Conn {
             encoder: Encoder::new(BodyLength::None),
             output: Vec::new(),
             sent: 0,
+            unsent_head: None,
             frame_left: 0,
             frame_end: b"",
             limits,
             ended: false,
+            heard: false,
         }
     }
 
@@ -107,6 +109,7 @@ impl Conn {
     pub(crate) fn poll_fill(&mut self, cx: &mut Context<'_>, store: &Store) -> Poll<io::Result<usize>> {
         let read = ready!(self.stream.poll_read(cx, self.input.room(store)))?;
         self.ended |= read == 0;
+        self.heard |= read > 0;
         Poll::Ready(Ok(read))
     }
 
@@ -123,6 +126,16 @@ impl Conn {
                 return Poll::Ready(Err(ReadError::Ended));
             }
         }
+    }
+
+    /// The start line of the head that is being read, as far as it is here and printable; for the log.
+    pub(crate) fn head_line(&self) -> &[u8] {
+        self.scanner.line(self.input.unread())
+    }
+
+    /// Throws away what was read and not used.
+    pub(crate) fn discard_unread(&mut self) {
+        self.input.consume(self.input.unread().len());
     }
 
     /// Uses the first `len` unread bytes.
@@ -194,7 +207,21 @@ impl Conn {
     /// Hands a head to the connection: `write` appends it to what waits to be sent. A body of this length follows.
     pub(crate) fn begin_write(&mut self, length: BodyLength, write: impl FnOnce(&mut Vec<u8>)) {
         self.encoder = Encoder::new(length);
+        self.unsent_head = Some(self.output.len());
+        self.heard = false;
         write(&mut self.output);
+    }
+
+    /// Takes the head last given to [`Conn::begin_write`] back, if not a byte has been sent since; says whether.
+    pub(crate) fn take_head_back(&mut self) -> bool {
+        match self.unsent_head.take() {
+            Some(len) => {
+                self.output.truncate(len);
+                self.frame_left = 0;
+                true
+            }
+            None => false,
+        }
     }
 
     /// Sends some of the first piece of `data`; gives how many of its bytes were sent. What waits goes first.
@@ -219,6 +246,7 @@ impl Conn {
             let last = if end.is_empty() { 2 } else { 3 };
             let waiting = waiting.len();
             let written = ready!(self.stream.poll_write(cx, &slices[first..last]))?;
+            self.unsent_head = None;
             self.sent += written.min(waiting);
             if self.sent == self.output.len() {
                 self.output.clear();
@@ -242,13 +270,14 @@ impl Conn {
     /// # Errors
     /// The body is shorter than its length.
     pub(crate) fn finish_body(&mut self, trailers: &Fields) -> Result<(), BodyError> {
-        self.encoder.finish(trailers, &mut self.output)
+        self.encoder.finish(Some(trailers), &mut self.output)
     }
 
     /// Sends what waits.
     pub(crate) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         while self.sent < self.output.len() {
             let written = ready!(self.stream.poll_write(cx, &[IoSlice::new(&self.output[self.sent..])]))?;
+            self.unsent_head = None;
             self.sent += written;
         }
         self.output.clear();
@@ -257,6 +286,16 @@ impl Conn {
             self.output = Vec::new();
         }
         Poll::Ready(Ok(()))
+    }
+
+    /// Whether the peer has ended its side.
+    pub(crate) fn has_ended(&self) -> bool {
+        self.ended
+    }
+
+    /// Whether the peer has sent anything since [`Conn::begin_write`].
+    pub(crate) fn has_answered(&self) -> bool {
+        self.heard
     }
 
     /// Gives memory back that an idle connection does not need.
@@ -273,10 +312,13 @@ impl Conn {
         !self.ended && self.input.is_empty() && self.output.is_empty() && self.frame_left == 0 && self.stream.is_quiet()
     }
 
-    /// The stream and what was read beyond the last message, for a tunnel.
-    pub(crate) fn into_parts(self) -> (Stream, Buffer, Vec<u8>) {
-        let mut waiting = self.output;
-        waiting.drain(..self.sent);
-        (self.stream, self.input, waiting)
+    /// Uses `len` unread bytes of a tunnel, where nothing is framed any more.
+    pub(crate) fn consume_raw(&mut self, len: usize) {
+        self.input.consume(len);
+    }
+
+    /// Writes bytes of a tunnel as they are.
+    pub(crate) fn poll_write_raw(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        self.stream.poll_write(cx, &[IoSlice::new(bytes)])
     }
 }

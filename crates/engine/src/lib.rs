@@ -1,1 +1,77 @@
-//! engine
+//! The engine: the only crate that touches client and back-end sockets.
+//!
+//! The way of a request through it, in the order of the modules that it passes:
+//!
+//! ```text
+//!   accept ─▶ worker::connection ─▶ serve::serve                      who runs
+//!                                      │ client::read_head            bytes ─▶ Head
+//!                                      │ sanitize                     parsed ─▶ trusted
+//!                                      │ route                        ─▶ service
+//!                                      │ rewrite                      as the service wants it
+//!                  respond ◀─ local ◀──┤
+//!                                      └─▶ balance ─▶ relay ─▶ backend
+//!                                                      │ pump         bodies, both ways
+//!                                                      └ tunnel       after a 101
+//!   a Fault from any stage ─▶ respond::fault       an Exchange at its end ─▶ stats, log
+//! ```
+//!
+//! A module uses only modules below its own:
+//!
+//! ```text
+//!   1  engine  worker  accept  drain  control      who runs
+//!   2  serve  reload                               what may touch the World
+//!   3  world                                       holds the parts; nothing below knows it
+//!   4  relay  tunnel  respond  local  log          moving and answering
+//!   5  balance  route  rewrite  sanitize  forwarded  location  parts     deciding
+//!   6  client  pump  backend  condition  expand    speaking and matching
+//!   7  h1  exchange  stats                         one connection, one request
+//!   8  stream  buffer  watchdog  fault  clock  random  limits  sys
+//! ```
+
+mod accept;
+mod backend;
+mod balance;
+mod buffer;
+mod client;
+mod clock;
+mod control;
+mod drain;
+mod engine;
+mod exchange;
+mod fault;
+mod h1;
+mod limits;
+pub mod log;
+mod parts;
+mod pump;
+mod relay;
+mod reload;
+mod respond;
+mod serve;
+mod stats;
+mod stream;
+pub mod sys;
+mod tunnel;
+mod watchdog;
+mod worker;
+mod world;
+
+// deciding
+mod basic;
+mod condition;
+mod expand;
+mod forwarded;
+mod local;
+mod location;
+mod random;
+mod rewrite;
+mod route;
+mod sanitize;
+mod scene;
+
+pub use clock::{Clock, ManualClock, Moment};
+pub use engine::{Engine, Stopped, start};
+pub use fault::{Blame, Cause, Fault, Stage};
+pub use reload::{PrepareError, Prepared, prepare};
+pub use stats::Snapshot;
+pub use world::World;

@@ -34,7 +34,7 @@ pub(crate) const IDLE_SWEEP: Duration = Duration::from_secs(1);
 pub(crate) const INTERIM_ANSWERS: u32 = 16;
 
 /// Back-ends tried for one request, the same one on a fresh connection included.
-pub(crate) const ATTEMPTS: u32 = 8;
+pub(crate) const ATTEMPTS: usize = 8;
 
 /// Requests on one client connection; a connection that lives for ever never follows a new configuration.
 pub(crate) const REQUESTS_PER_CONNECTION: u64 = 1_000_000;

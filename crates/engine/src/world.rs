@@ -1,11 +1,14 @@
-//! What *is* running: the Plan joined to live back-ends, sessions and counters.
+//! What *is* running: the Plan joined to live back-ends, sessions and counters, and what outlives a reload.
 
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use plan::Plan;
 
 use crate::backend;
 use crate::balance;
+use crate::clock::Clock;
+use crate::stats;
 
 /// One configuration at work. Immutable; a request sees one from start to end.
 #[derive(Debug)]
@@ -16,4 +19,38 @@ pub struct Running {
     pub backends: Vec<Arc<backend::Live>>,
     /// By `plan::Service::id`; `None` for a service that answers by itself.
     pub sets: Vec<Option<balance::LiveSet>>,
+}
+
+/// Everything that runs, shared by all threads.
+#[derive(Debug)]
+pub struct World {
+    running: ArcSwap<Running>,
+    clock: Clock,
+    stats: Vec<Arc<stats::Cells>>,
+}
+
+impl World {
+    pub(crate) fn new(running: Running, clock: Clock, stats: Vec<Arc<stats::Cells>>) -> World {
+        World { running: ArcSwap::from_pointee(running), clock, stats }
+    }
+
+    /// The configuration that new requests see.
+    pub fn running(&self) -> Arc<Running> {
+        self.running.load_full()
+    }
+
+    /// Whether this is still the configuration that new requests see; costs less than asking for it.
+    pub(crate) fn is_current(&self, running: &Arc<Running>) -> bool {
+        Arc::ptr_eq(&self.running.load(), running)
+    }
+
+    /// The clock that all timers of this world go by.
+    pub fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
+    /// The counters of all workers.
+    pub(crate) fn stats(&self) -> &[Arc<stats::Cells>] {
+        &self.stats
+    }
 }

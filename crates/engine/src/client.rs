@@ -1,0 +1,213 @@
+//! A client's connection: it waits for requests, reads their heads and takes answers. It frames and does not decide.
+
+use std::future::poll_fn;
+use std::rc::Rc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use tokio::time::{Instant, timeout_at};
+use wire::h1::write::{self, Framing};
+use wire::h1::{framing, parse};
+use wire::{BodyLength, Kind, Known, Limits, ResponseHead, Version};
+
+use crate::buffer::Store;
+use crate::exchange::{ClientFacts, Exchange};
+use crate::fault::{Cause, Fault, Stage};
+use crate::h1::{Conn, Piece, ReadError};
+use crate::limits;
+use crate::stream::Stream;
+use crate::watchdog::Watchdog;
+
+/// One client connection.
+pub(crate) struct Client {
+    pub(crate) conn: Conn,
+    pub(crate) watchdog: Watchdog,
+    facts: Rc<ClientFacts>,
+    timeout: Duration,
+}
+
+/// What ends the wait for a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Next {
+    /// The first bytes of one are here.
+    Request,
+    /// The client closed, broke, or was silent for too long; or we are stopping.
+    Close,
+}
+
+impl Client {
+    /// A new connection; `timeout` is the longest silence that we bear.
+    pub(crate) fn new(stream: Stream, facts: ClientFacts, limits: Limits, timeout: Duration) -> Client {
+        Client {
+            conn: Conn::new(stream, Kind::Request, limits),
+            watchdog: Watchdog::new(timeout),
+            facts: Rc::new(facts),
+            timeout,
+        }
+    }
+
+    /// What is known of the connection.
+    pub(crate) fn facts(&self) -> &Rc<ClientFacts> {
+        &self.facts
+    }
+
+    /// The longest silence that we bear.
+    pub(crate) fn timeout(&self) -> Duration {
+        self.timeout
+    }
+
+    /// Waits between two requests. `stopping` is asked before each wait and sees the waker, so that a stop can end it.
+    pub(crate) fn poll_next(
+        &mut self,
+        cx: &mut Context<'_>,
+        store: &Store,
+        stopping: impl FnOnce(&mut Context<'_>) -> bool,
+    ) -> Poll<Next> {
+        if !self.conn.unread().is_empty() {
+            return Poll::Ready(Next::Request);
+        }
+        // The buffer is only asked for once there is something to put in it.
+        let read = match self.conn.stream().poll_readable(cx) {
+            Poll::Ready(Ok(())) => self.conn.poll_fill(cx, store),
+            Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
+            Poll::Pending => Poll::Pending,
+        };
+        match read {
+            Poll::Ready(Ok(0) | Err(_)) => Poll::Ready(Next::Close),
+            Poll::Ready(Ok(_)) => Poll::Ready(Next::Request),
+            Poll::Pending => {
+                self.conn.idle(store);
+                if stopping(cx) || self.watchdog.poll(cx).is_ready() {
+                    return Poll::Ready(Next::Close);
+                }
+                Poll::Pending
+            }
+        }
+    }
+
+    /// Reads the head of a request into the exchange and says how its body is framed.
+    pub(crate) async fn read_head(&mut self, x: &mut Exchange, store: &Store) -> Result<(), Fault> {
+        let fault = |cause| Fault::new(Stage::Parse, cause);
+        // The whole head has this long, however it drips in.
+        self.watchdog.set(self.timeout);
+        let Client { conn, watchdog, .. } = self;
+        let head = poll_fn(|cx| match conn.poll_head(cx, store) {
+            Poll::Ready(head) => Poll::Ready(head.map_err(Some)),
+            Poll::Pending => watchdog.poll(cx).map(|()| Err(None)),
+        })
+        .await;
+        let len = match head {
+            Ok(len) => len,
+            Err(reason) => {
+                x.unparsed = conn.head_line().to_vec();
+                return Err(fault(match reason {
+                    None => Cause::ClientTimeout,
+                    Some(ReadError::Head(error)) => Cause::BadRequest(error),
+                    Some(ReadError::Io(error)) => Cause::ClientBroken(error),
+                    Some(ReadError::Ended | ReadError::Body(_)) => Cause::ClientClosed,
+                }));
+            }
+        };
+        let (mut bytes, slots) = store.head();
+        bytes.extend_from_slice(&conn.unread()[..len]);
+        conn.consume_head(len);
+        match parse::request(bytes, slots, conn.limits()) {
+            Ok(head) => x.request = head,
+            Err(refused) => {
+                x.unparsed = refused.line().to_vec();
+                return Err(fault(Cause::BadRequest(refused.error)));
+            }
+        }
+        x.body = framing::request(&x.request).map_err(|error| fault(Cause::BadFraming(error)))?;
+        conn.begin_read(x.body);
+        let fields = x.request.fields();
+        x.keep = match x.request.version() {
+            Version::Http11 => !fields.contains_token(Known::Connection, b"close"),
+            Version::Http10 => fields.contains_token(Known::Connection, b"keep-alive"),
+        };
+        Ok(())
+    }
+
+    /// Hands an interim answer (1xx) to the connection.
+    pub(crate) fn write_interim(&mut self, head: &ResponseHead) {
+        let framing = Framing::of(BodyLength::None);
+        self.conn.begin_write(BodyLength::None, |out| write::response_head(head, &framing, out));
+    }
+
+    /// Hands the head of the final answer to the connection; it is sent with the body, or by [`Client::flush`].
+    pub(crate) fn write_head(&mut self, x: &mut Exchange, framing: &Framing<'_>) {
+        x.sent.status = x.response.status();
+        self.conn.begin_write(framing.body, |out| write::response_head(&x.response, framing, out));
+    }
+
+    /// Sends what waits; the client has `timeout` to take it.
+    pub(crate) async fn flush(&mut self) -> Result<(), Cause> {
+        self.watchdog.set(self.timeout);
+        let Client { conn, watchdog, .. } = self;
+        poll_fn(|cx| match conn.poll_flush(cx) {
+            Poll::Ready(flushed) => Poll::Ready(flushed.map_err(Cause::ClientBroken)),
+            Poll::Pending => watchdog.poll(cx).map(|()| Err(Cause::ClientTimeout)),
+        })
+        .await
+    }
+
+    /// Sends a whole body, progress keeping the connection alive.
+    pub(crate) async fn write_body(&mut self, body: &[u8]) -> Result<(), Cause> {
+        let mut rest = body;
+        while !rest.is_empty() {
+            self.watchdog.set(self.timeout);
+            let Client { conn, watchdog, .. } = self;
+            let taken = poll_fn(|cx| match conn.poll_write_body(cx, rest, None) {
+                Poll::Ready(taken) => Poll::Ready(taken.map_err(Cause::ClientBroken)),
+                Poll::Pending => watchdog.poll(cx).map(|()| Err(Cause::ClientTimeout)),
+            })
+            .await?;
+            rest = &rest[taken..];
+        }
+        Ok(())
+    }
+
+    /// Throws away what is already here of the request's body; true if that was all of it.
+    pub(crate) async fn discard_body(&mut self, store: &Store) -> bool {
+        poll_fn(|cx| Poll::Ready(self.poll_discard(cx, store) == Poll::Ready(true))).await
+    }
+
+    fn poll_discard(&mut self, cx: &mut Context<'_>, store: &Store) -> Poll<bool> {
+        let mut discarded = 0u64;
+        loop {
+            match ready!(self.conn.poll_body(cx, store)) {
+                Ok(Piece::End) => return Poll::Ready(true),
+                Ok(Piece::Data { len, .. }) => {
+                    self.conn.consume_body(len);
+                    discarded += len as u64;
+                    if discarded > limits::LINGER_BYTES {
+                        return Poll::Ready(false);
+                    }
+                }
+                Err(_) => return Poll::Ready(false),
+            }
+        }
+    }
+
+    /// Ends the connection so that the last answer arrives: our side first, then what the client still sends is read
+    /// and thrown away for a while (RFC 9112 section 9.6).
+    pub(crate) async fn linger(&mut self, store: &Store) {
+        if self.conn.stream().end().is_err() {
+            return;
+        }
+        let until = Instant::now() + limits::LINGER;
+        let mut thrown_away = 0u64;
+        let drain = poll_fn(|cx| {
+            while thrown_away < limits::LINGER_BYTES {
+                self.conn.discard_unread();
+                match ready!(self.conn.poll_fill(cx, store)) {
+                    Ok(0) | Err(_) => break,
+                    Ok(read) => thrown_away += read as u64,
+                }
+            }
+            Poll::Ready(())
+        });
+        // Nobody waits for this; either end of it is as good.
+        let _ = timeout_at(until, drain).await;
+    }
+}

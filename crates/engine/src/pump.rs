@@ -1,0 +1,128 @@
+//! The only thing that moves bodies: from one connection to another, in either direction.
+//!
+//! What the sink does not take is not read from the source, so a slow reader slows the writer down and never costs
+//! memory: at most one read buffer is held for each direction.
+
+use std::io;
+use std::task::{Context, Poll};
+
+use wire::BodyError;
+
+use crate::buffer::Store;
+use crate::h1::{Conn, Piece, ReadError};
+
+/// Whom a pump waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Waiting {
+    /// More of the body must come.
+    Source,
+    /// The other side must take what is there.
+    Sink,
+}
+
+/// Why a body could not be moved.
+#[derive(Debug)]
+pub(crate) enum PumpError {
+    /// It could not be read.
+    Source(ReadError),
+    /// It could not be written.
+    Sink(io::Error),
+    /// There is more of it than allowed.
+    TooLarge,
+    /// It ended before its stated length.
+    Short(BodyError),
+}
+
+/// One body on its way.
+#[derive(Debug)]
+pub(crate) struct Pump {
+    /// Body bytes moved so far, without framing.
+    pub(crate) bytes: u64,
+    /// Whom it waits for.
+    pub(crate) waiting: Waiting,
+    bytes_max: u64,
+    state: State,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    Moving,
+    /// All is read and framed; the rest of it must leave.
+    Flushing,
+    Done,
+    /// The sink takes no more, or nobody wants the rest.
+    Stopped,
+}
+
+impl Pump {
+    /// A pump for a body of at most `bytes_max` bytes.
+    pub(crate) fn new(bytes_max: Option<u64>) -> Pump {
+        Pump { bytes: 0, waiting: Waiting::Source, bytes_max: bytes_max.unwrap_or(u64::MAX), state: State::Moving }
+    }
+
+    /// Whether the whole body has arrived.
+    pub(crate) fn is_done(&self) -> bool {
+        self.state == State::Done
+    }
+
+    /// Whether there is still something to move.
+    pub(crate) fn is_running(&self) -> bool {
+        matches!(self.state, State::Moving | State::Flushing)
+    }
+
+    /// Gives up on the rest.
+    pub(crate) fn stop(&mut self) {
+        self.state = State::Stopped;
+    }
+
+    /// Moves what can be moved now; ready when the whole body has been sent.
+    pub(crate) fn poll(
+        &mut self,
+        source: &mut Conn,
+        sink: &mut Conn,
+        cx: &mut Context<'_>,
+        store: &Store,
+    ) -> Poll<Result<(), PumpError>> {
+        while self.state == State::Moving {
+            match source.poll_body(cx, store) {
+                Poll::Ready(Ok(Piece::Data { len, chunk_left })) => {
+                    if self.bytes.saturating_add(len as u64) > self.bytes_max {
+                        return Poll::Ready(Err(PumpError::TooLarge));
+                    }
+                    let taken = match sink.poll_write_body(cx, &source.unread()[..len], chunk_left) {
+                        Poll::Ready(taken) => taken.map_err(PumpError::Sink)?,
+                        Poll::Pending => {
+                            self.waiting = Waiting::Sink;
+                            return Poll::Pending;
+                        }
+                    };
+                    source.consume_body(taken);
+                    self.bytes += taken as u64;
+                }
+                Poll::Ready(Ok(Piece::End)) => {
+                    sink.finish_body(source.trailers()).map_err(PumpError::Short)?;
+                    self.state = State::Flushing;
+                }
+                Poll::Ready(Err(error)) => return Poll::Ready(Err(PumpError::Source(error))),
+                Poll::Pending => {
+                    // Nothing more to go with it, so what is framed must not wait either: a head whose body takes its
+                    // time, the last piece of a stream.
+                    let flushed = sink.poll_flush(cx).map_err(PumpError::Sink)?;
+                    self.waiting = if flushed.is_ready() { Waiting::Source } else { Waiting::Sink };
+                    return Poll::Pending;
+                }
+            }
+        }
+        if self.state == State::Flushing {
+            match sink.poll_flush(cx) {
+                Poll::Ready(flushed) => flushed.map_err(PumpError::Sink)?,
+                Poll::Pending => {
+                    self.waiting = Waiting::Sink;
+                    return Poll::Pending;
+                }
+            }
+            self.state = State::Done;
+        }
+        Poll::Ready(Ok(()))
+    }
+}

@@ -1,0 +1,369 @@
+//! Between a client and a back-end: the request up, the answer down.
+//!
+//! [`request`] goes until the head of the final answer is here; the body of the request may still be on its way then,
+//! since a server may answer early. [`response`] moves the rest, both ways, through the same pump.
+
+use std::future::poll_fn;
+use std::io;
+use std::task::Poll;
+
+use wire::h1::framing;
+use wire::h1::parse;
+use wire::h1::write::{self, Framing};
+use wire::{BodyLength, Kind, Known, Method, ResponseHead, Version, hop};
+
+use crate::backend::Live;
+use crate::backend::connect::{ConnectError, connect};
+use crate::client::Client;
+use crate::exchange::Exchange;
+use crate::fault::{Cause, Fault, Retry, Stage};
+use crate::h1::{BodyMark, Conn, ReadError};
+use crate::limits;
+use crate::parts::Parts;
+use crate::pump::{Pump, PumpError, Waiting};
+
+/// A back-end that has begun its final answer.
+pub(crate) struct Upstream {
+    pub(crate) conn: Conn,
+    upload: Pump,
+    /// How the body of the answer is framed.
+    length: BodyLength,
+    /// What an answer without a body says about the body it would have had.
+    length_info: Option<u64>,
+    /// The back-end lets the connection carry another request.
+    keep: bool,
+}
+
+/// Sends the request to a back-end and waits for the head of its final answer.
+///
+/// A connection that was idle may have been closed by the back-end while the request was on its way. If it died without
+/// a byte of an answer, the request is sent again on a fresh one, provided that it may be (RFC 9110 section 9.2.2) and
+/// that its body is still here.
+pub(crate) async fn request(
+    x: &mut Exchange,
+    client: &mut Client,
+    parts: &Parts,
+    backend: usize,
+) -> Result<Upstream, Fault> {
+    let running = x.running.clone();
+    let live = &running.backends[backend];
+    if x.body == BodyLength::Chunked && live.is_http10() {
+        return Err(Fault::new(Stage::Forward, Cause::LengthRequired));
+    }
+    let body = client.conn.mark();
+    let mut pooled = true;
+    loop {
+        let idle = if pooled { take_idle(x, parts, live) } else { None };
+        let reused = idle.is_some();
+        let mut conn = match idle {
+            Some(conn) => conn,
+            None => open(client, parts, live).await?,
+        };
+        let framing = Framing { upgrade: x.upgrade.as_deref(), ..Framing::of(x.body) };
+        conn.begin_write(x.body, |out| write::request_head(&x.request, &framing, out));
+        match until_answer(x, client, parts, live, &mut conn).await {
+            Ok(upload) => return begin_answer(x, live, conn, upload),
+            Err(fault) if reused && may_send_again(x, client, &body, &fault) => {
+                pooled = false;
+                parts.stats.retried(backend);
+            }
+            Err(fault) => return Err(fault),
+        }
+    }
+}
+
+/// Whether the request may be sent again after this fault; if so, its body stands at its beginning now.
+///
+/// What never reached a back-end always may. What was sent and met silence may only if doing it twice is like doing
+/// it once, and if its body, if it has one, is still in the read buffer.
+pub(crate) fn may_send_again(x: &Exchange, client: &mut Client, body: &BodyMark, fault: &Fault) -> bool {
+    match fault.cause.retry() {
+        Retry::Never => false,
+        Retry::Unsent => true,
+        Retry::Idempotent => {
+            x.request.method_kind().is_idempotent() && (is_bodyless(x.body) || client.conn.rewind(body))
+        }
+    }
+}
+
+fn is_bodyless(body: BodyLength) -> bool {
+    matches!(body, BodyLength::None | BodyLength::Length(0))
+}
+
+/// An idle connection that is most likely still good.
+fn take_idle(x: &Exchange, parts: &Parts, live: &Live) -> Option<Conn> {
+    let mut pool = parts.pool.borrow_mut();
+    // What can be sent again needs no more care than the reactor's word. What cannot is worth asking the kernel.
+    let replayable = x.request.method_kind().is_idempotent() && is_bodyless(x.body);
+    while let Some(conn) = pool.take(live) {
+        if replayable || conn.stream().is_quiet_now() {
+            return Some(conn);
+        }
+    }
+    None
+}
+
+async fn open(client: &Client, parts: &Parts, live: &Live) -> Result<Conn, Fault> {
+    parts.stats.connecting(live.plan.id);
+    match connect(&live.address, live.plan.connect_timeout).await {
+        Ok(stream) => Ok(Conn::new(stream, Kind::Response, *client.conn.limits())),
+        Err(ConnectError::Io(error)) => Err(Fault::new(Stage::Connect, Cause::ConnectFailed(error))),
+        Err(ConnectError::Timeout) => Err(Fault::new(Stage::Connect, Cause::ConnectTimeout)),
+    }
+}
+
+/// What ends the wait for a head.
+enum Event {
+    Head(usize),
+    Failed(Cause),
+}
+
+/// Sends head and body, passes interim answers on, and returns when the final head stands in `x.response`.
+async fn until_answer(
+    x: &mut Exchange,
+    client: &mut Client,
+    parts: &Parts,
+    live: &Live,
+    conn: &mut Conn,
+) -> Result<Pump, Fault> {
+    let fault = |cause| Fault::new(Stage::Forward, cause);
+    let store = &parts.store;
+    let mut upload = Pump::new(x.running.plan.listeners[x.client.listener].body_max);
+    let mut interim = 0;
+    loop {
+        let event = wait_for_head(client, parts, live, conn, &mut upload).await;
+        x.received = upload.bytes;
+        let len = match event {
+            Event::Head(len) => len,
+            Event::Failed(cause) => return Err(fault(cause)),
+        };
+        let (mut bytes, slots) = store.head();
+        bytes.extend_from_slice(&conn.unread()[..len]);
+        conn.consume_head(len);
+        let head =
+            parse::response(bytes, slots, conn.limits()).map_err(|refused| fault(Cause::BadAnswer(refused.error)))?;
+        if !head.is_interim() || head.status() == 101 {
+            x.response = head;
+            return Ok(upload);
+        }
+        interim += 1;
+        if interim > limits::INTERIM_ANSWERS {
+            return Err(fault(Cause::AnswerUnexpected("interim answers without end")));
+        }
+        pass_interim(x, client, head).await.map_err(fault)?;
+    }
+}
+
+async fn wait_for_head(client: &mut Client, parts: &Parts, live: &Live, conn: &mut Conn, upload: &mut Pump) -> Event {
+    let store = &parts.store;
+    let client_timeout = client.timeout();
+    let Client { conn: client, watchdog, .. } = client;
+    watchdog.set(live.plan.timeout);
+    let mut before = (upload.bytes, upload.waiting);
+    poll_fn(|cx| {
+        if upload.is_running() {
+            match upload.poll(client, conn, cx, store) {
+                // A server that has had enough closes its side, but may have answered before: read on.
+                Poll::Ready(Err(PumpError::Sink(_))) => upload.stop(),
+                Poll::Ready(Err(error)) => return Poll::Ready(Event::Failed(request_cause(error))),
+                Poll::Ready(Ok(())) => watchdog.set(live.plan.timeout),
+                Poll::Pending => {}
+            }
+        }
+        match conn.poll_head(cx, store) {
+            Poll::Ready(Ok(len)) => return Poll::Ready(Event::Head(len)),
+            Poll::Ready(Err(error)) => return Poll::Ready(Event::Failed(answer_cause(error, conn))),
+            Poll::Pending => {}
+        }
+        if !upload.is_running()
+            && let Err(error) = watch(client, cx, store)
+        {
+            return Poll::Ready(Event::Failed(Cause::ClientBroken(error)));
+        }
+        let on_client = upload.is_running() && upload.waiting == Waiting::Source;
+        let now = (upload.bytes, upload.waiting);
+        if now != before {
+            before = now;
+            watchdog.set(if on_client { client_timeout } else { live.plan.timeout });
+        }
+        watchdog.poll(cx).map(|()| Event::Failed(if on_client { Cause::ClientTimeout } else { Cause::BackendTimeout }))
+    })
+    .await
+}
+
+/// Notices a client that breaks the connection while the back-end thinks. One that only ends its side may still read.
+fn watch(client: &mut Conn, cx: &mut std::task::Context<'_>, store: &crate::buffer::Store) -> io::Result<()> {
+    if client.has_ended() || !client.unread().is_empty() {
+        // What comes now is the next request; it waits where it is.
+        return Ok(());
+    }
+    if let Poll::Ready(ready) = client.stream().poll_readable(cx) {
+        ready?;
+        if let Poll::Ready(read) = client.poll_fill(cx, store) {
+            read?;
+        }
+    }
+    Ok(())
+}
+
+async fn pass_interim(x: &Exchange, client: &mut Client, mut head: ResponseHead) -> Result<(), Cause> {
+    if x.request.version() == Version::Http10 {
+        // RFC 9110 section 15.2: not to an HTTP/1.0 client.
+        return Ok(());
+    }
+    hop::remove_hop_by_hop(head.fields_mut());
+    client.write_interim(&head);
+    client.flush().await
+}
+
+/// Checks the head of the final answer and says what follows it.
+fn begin_answer(x: &mut Exchange, live: &Live, mut conn: Conn, upload: Pump) -> Result<Upstream, Fault> {
+    let fault = |cause| Fault::new(Stage::Forward, cause);
+    let head = &mut x.response;
+    if head.status() == 101 {
+        // RFC 9110 section 7.8: only to a protocol that was asked for.
+        let switched = hop::upgrade(head.fields()).map(<[u8]>::to_vec);
+        match (&x.upgrade, switched) {
+            (Some(asked), Some(got)) if asked.eq_ignore_ascii_case(&got) => {}
+            _ => return Err(fault(Cause::AnswerUnexpected("a switch to a protocol that was not asked for"))),
+        }
+    }
+    let method = x.request.method_kind();
+    let length = framing::response(head, method).map_err(|error| fault(Cause::BadAnswerFraming(error)))?;
+    let length_info =
+        if method == Method::Head || head.status() == 304 { framing::stated_length(head) } else { None };
+    let http10 = head.version() == Version::Http10;
+    live.saw_http10(http10);
+    let keep = length != BodyLength::UntilClose
+        && if http10 {
+            head.fields().contains_token(Known::Connection, b"keep-alive")
+        } else {
+            !head.fields().contains_token(Known::Connection, b"close")
+        };
+    hop::remove_hop_by_hop(head.fields_mut());
+    conn.begin_read(length);
+    Ok(Upstream { conn, upload, length, length_info, keep })
+}
+
+impl Upstream {
+    /// How the answer is framed for the client, and whether its connection may stay open after it.
+    fn framing(&self, x: &mut Exchange, stopping: bool) -> Framing<'static> {
+        let http10 = x.request.version() == Version::Http10;
+        let body = match self.length {
+            // A body that ends with the back-end's connection gets an end of its own, where the client can read one.
+            BodyLength::UntilClose if !http10 => BodyLength::Chunked,
+            BodyLength::Chunked if http10 => BodyLength::UntilClose,
+            length => length,
+        };
+        // An answer before the end of the request: what is still to come of it may never be read.
+        x.keep = x.keep && !stopping && body != BodyLength::UntilClose && self.upload.is_done();
+        let connection: Option<&[u8]> = match (x.keep, http10) {
+            (false, _) => Some(b"close"),
+            (true, true) => Some(b"keep-alive"),
+            (true, false) => None,
+        };
+        Framing { connection, length_info: self.length_info, ..Framing::of(body) }
+    }
+}
+
+/// Passes the answer on, and what is left of the request; gives the back-end's connection back if it may be used again.
+pub(crate) async fn response(
+    x: &mut Exchange,
+    client: &mut Client,
+    parts: &Parts,
+    mut upstream: Upstream,
+    backend: usize,
+) -> Result<(), Fault> {
+    let running = x.running.clone();
+    let live = &running.backends[backend];
+    let framing = upstream.framing(x, parts.stopping.get());
+    client.write_head(x, &framing);
+
+    let mut download = Pump::new(None);
+    let result = move_bodies(client, parts, live, &mut upstream, &mut download).await;
+    x.sent.body_bytes = download.bytes;
+    x.received = upstream.upload.bytes;
+    result.map_err(|cause| Fault::new(Stage::Relay, cause))?;
+
+    let Upstream { mut conn, upload, keep, .. } = upstream;
+    if keep && upload.is_done() {
+        conn.idle(&parts.store);
+        if conn.is_clean() {
+            parts.pool.borrow_mut().put(live, conn, parts.clock.now());
+        }
+    }
+    Ok(())
+}
+
+async fn move_bodies(
+    client: &mut Client,
+    parts: &Parts,
+    live: &Live,
+    upstream: &mut Upstream,
+    download: &mut Pump,
+) -> Result<(), Cause> {
+    let store = &parts.store;
+    let client_timeout = client.timeout();
+    let Client { conn: client, watchdog, .. } = client;
+    let Upstream { conn: backend, upload, .. } = upstream;
+    let mut before = None;
+    poll_fn(|cx| {
+        if upload.is_running() {
+            match upload.poll(client, backend, cx, store) {
+                Poll::Ready(Err(PumpError::Sink(_))) => upload.stop(),
+                Poll::Ready(Err(error)) => return Poll::Ready(Err(request_cause(error))),
+                Poll::Ready(Ok(())) | Poll::Pending => {}
+            }
+        }
+        match download.poll(backend, client, cx, store) {
+            Poll::Ready(Ok(())) => return Poll::Ready(Ok(())),
+            Poll::Ready(Err(PumpError::Sink(error))) => return Poll::Ready(Err(Cause::ClientBroken(error))),
+            Poll::Ready(Err(PumpError::Source(error))) => return Poll::Ready(Err(answer_cause(error, backend))),
+            Poll::Ready(Err(PumpError::Short(error))) => return Poll::Ready(Err(Cause::BadAnswerBody(error))),
+            // This pump was given no greatest size.
+            Poll::Ready(Err(PumpError::TooLarge)) => {
+                return Poll::Ready(Err(Cause::AnswerUnexpected("more bytes than can be counted")));
+            }
+            Poll::Pending => {}
+        }
+        let now = Some((upload.bytes, download.bytes, download.waiting));
+        if now != before {
+            before = now;
+            watchdog.set(match download.waiting {
+                Waiting::Source => live.plan.timeout,
+                Waiting::Sink => client_timeout,
+            });
+        }
+        watchdog.poll(cx).map(|()| {
+            Err(match download.waiting {
+                Waiting::Source => Cause::BackendTimeout,
+                Waiting::Sink => Cause::ClientTimeout,
+            })
+        })
+    })
+    .await
+}
+
+/// Why the body of a request could not be moved.
+fn request_cause(error: PumpError) -> Cause {
+    match error {
+        PumpError::Source(ReadError::Body(error)) | PumpError::Short(error) => Cause::BadBody(error),
+        PumpError::Source(ReadError::Head(error)) => Cause::BadRequest(error),
+        PumpError::Source(ReadError::Io(error)) => Cause::ClientBroken(error),
+        PumpError::Source(ReadError::Ended) => Cause::ClientClosed,
+        PumpError::Sink(error) => Cause::BackendBroken(error),
+        PumpError::TooLarge => Cause::BodyTooLarge,
+    }
+}
+
+/// Why an answer could not be read. Not a byte of a head is another matter than half of one: only then the request may
+/// be sent again.
+fn answer_cause(error: ReadError, conn: &Conn) -> Cause {
+    match error {
+        ReadError::Head(error) => Cause::BadAnswer(error),
+        ReadError::Body(error) => Cause::BadAnswerBody(error),
+        ReadError::Ended | ReadError::Io(_) if !conn.has_answered() => Cause::BackendSilent,
+        ReadError::Io(error) => Cause::BackendBroken(error),
+        ReadError::Ended => Cause::BackendBroken(io::ErrorKind::UnexpectedEof.into()),
+    }
+}

@@ -1,0 +1,172 @@
+//! From a Plan to something that can run. Everything that can fail is in [`prepare`], which changes nothing yet.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::io;
+use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
+use std::sync::Arc;
+
+use plan::{BackendAddress, Plan, Target};
+
+use crate::accept::{self, Bound};
+use crate::backend::{Address, Live};
+use crate::balance::LiveSet;
+use crate::clock::Clock;
+use crate::limits;
+use crate::world::Running;
+
+/// A plan whose names are resolved and whose sockets are bound: it can be started without anything to go wrong.
+#[derive(Debug)]
+pub struct Prepared {
+    pub(crate) running: Running,
+    pub(crate) bound: Vec<Bound>,
+    pub(crate) workers: usize,
+    pub(crate) clock: Clock,
+}
+
+/// Why a plan cannot be run here and now. Its text is one sentence: what, where, what to do.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum PrepareError {
+    /// The address of a listener cannot be bound.
+    Bind {
+        /// Which, as in the configuration.
+        listener: String,
+        /// The address.
+        address: String,
+        /// Why.
+        error: io::Error,
+    },
+    /// A host name cannot be resolved.
+    Resolve {
+        /// `listener` or `back-end`.
+        what: &'static str,
+        /// The name.
+        name: String,
+        /// Why.
+        error: io::Error,
+    },
+    /// No listening socket came over `SocketFrom`.
+    Receive {
+        /// The Unix socket.
+        path: String,
+        /// Why.
+        error: io::Error,
+    },
+}
+
+impl fmt::Display for PrepareError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            PrepareError::Bind { listener, address, error } => {
+                write!(f, "{listener} cannot listen on {address}: ")?;
+                match error.kind() {
+                    io::ErrorKind::AddrInUse => f.write_str(
+                        "the address is in use; stop the program that listens there (ss -ltnp shows it) or choose another Port",
+                    ),
+                    io::ErrorKind::PermissionDenied => f.write_str(
+                        "permission denied; ports below 1024 and other users' directories need root or CAP_NET_BIND_SERVICE, so start as root or choose another Port",
+                    ),
+                    io::ErrorKind::AddrNotAvailable => f.write_str(
+                        "this machine does not have the address; correct Address, or use 0.0.0.0 or :: for all of them",
+                    ),
+                    _ => write!(f, "{error}; correct Address"),
+                }
+            }
+            PrepareError::Resolve { what, name, error } => {
+                write!(f, "the host name {name} of a {what} cannot be resolved ({error}); correct Address or the name service")
+            }
+            PrepareError::Receive { path, error } => {
+                write!(f, "no listening socket was received over {path} (SocketFrom): {error}; start the program that hands it out first")
+            }
+        }
+    }
+}
+
+impl std::error::Error for PrepareError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            PrepareError::Bind { error, .. }
+            | PrepareError::Resolve { error, .. }
+            | PrepareError::Receive { error, .. } => Some(error),
+        }
+    }
+}
+
+/// Resolves names and binds sockets. Call it with the rights that binding needs, before they are given up.
+///
+/// # Errors
+/// The first thing that stands in the way; sockets that were bound are closed again.
+pub fn prepare(plan: Plan) -> Result<Prepared, PrepareError> {
+    let clock = Clock::system();
+    let workers = plan
+        .process
+        .workers
+        .or_else(|| std::thread::available_parallelism().ok())
+        .map_or(1, std::num::NonZeroUsize::get);
+    let mut resolved = HashMap::new();
+    let mut backends = Vec::with_capacity(plan.backends.len());
+    for backend in &plan.backends {
+        backends.push(Arc::new(Live::new(backend.clone(), address(&backend.address, &mut resolved)?)));
+    }
+    let sets = plan
+        .services
+        .iter()
+        .map(|service| match &service.target {
+            Target::Backends(set) => Some(LiveSet::new(set, &backends, clock.clone())),
+            _ => None,
+        })
+        .collect();
+    let mut bound = Vec::with_capacity(plan.listeners.len());
+    for listener in &plan.listeners {
+        bound.push(accept::bind(listener, workers)?);
+    }
+    Ok(Prepared { running: Running { plan, backends, sets }, bound, workers, clock })
+}
+
+impl Prepared {
+    /// The plan it was made from.
+    pub fn plan(&self) -> &Plan {
+        &self.running.plan
+    }
+
+    /// What is really bound: the listener's id and the address, the port chosen by the system filled in.
+    pub fn bound(&self) -> Vec<(usize, String)> {
+        self.bound
+            .iter()
+            .flat_map(|bound| bound.addresses.iter().map(|address| (bound.listener, address.clone())))
+            .collect()
+    }
+}
+
+fn address(
+    address: &BackendAddress,
+    resolved: &mut HashMap<(String, u16), Vec<SocketAddr>>,
+) -> Result<Address, PrepareError> {
+    Ok(match address {
+        BackendAddress::Inet(ip, port) => Address::Inet(vec![SocketAddr::new(*ip, *port)]),
+        BackendAddress::Unix(path) => Address::Unix(path.clone()),
+        // A few hundred back-ends often share a few names, and the resolver may be slow.
+        BackendAddress::Name(name, port) => match resolved.get(&(name.clone(), *port)) {
+            Some(known) => Address::Inet(known.clone()),
+            None => {
+                let addresses = resolve("back-end", name, *port)?;
+                resolved.insert((name.clone(), *port), addresses.clone());
+                Address::Inet(addresses)
+            }
+        },
+    })
+}
+
+/// The addresses of a name, IPv4 first as C Pound has it; at least one.
+pub(crate) fn resolve(what: &'static str, name: &str, port: u16) -> Result<Vec<SocketAddr>, PrepareError> {
+    let failed = |error| PrepareError::Resolve { what, name: name.to_owned(), error };
+    let mut addresses: Vec<SocketAddr> =
+        (name, port).to_socket_addrs().map_err(failed)?.take(limits::ADDRESSES_PER_NAME).collect();
+    if addresses.is_empty() {
+        return Err(failed(io::Error::new(io::ErrorKind::NotFound, "it has no address")));
+    }
+    addresses.sort_by_key(|address| matches!(address.ip(), IpAddr::V6(_)));
+    addresses.dedup();
+    Ok(addresses)
+}

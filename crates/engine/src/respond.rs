@@ -1,0 +1,113 @@
+//! Answers of our own: what a service makes by itself, and the only place where a fault becomes bytes.
+
+use std::fs::File;
+use std::io::{self, Read};
+
+use wire::h1::write::Framing;
+use wire::{BodyLength, Method, Version};
+
+use crate::client::Client;
+use crate::exchange::{Exchange, Sent};
+use crate::fault::{Cause, Fault, Stage};
+use crate::limits;
+use crate::local::{self, Answer, Body};
+use crate::parts::Parts;
+use crate::rewrite;
+use crate::serve::Keep;
+
+/// Tells the client what went wrong, as far as there is somebody to tell and something can still be said.
+pub(crate) async fn fault(x: &mut Exchange, client: &mut Client, parts: &Parts, fault: &Fault) -> Keep {
+    let row = fault.cause.row();
+    if x.sent.status != 0 && !client.conn.take_head_back() {
+        // Part of an answer is on its way. It must not pass for whole.
+        client.conn.stream().reset_on_close();
+        return Keep::Drop;
+    }
+    x.sent = Sent::default();
+    if row.status == 0 {
+        return Keep::Drop;
+    }
+    x.keep &= !fault.cause.loses_framing();
+    let Ok(answer) = local::error_page::page(x.listener(), row.status, row.code) else {
+        return Keep::Drop;
+    };
+    x.response = answer.head;
+    match send(x, client, parts, answer.body).await {
+        Ok(()) if x.keep => Keep::Open,
+        Ok(()) => Keep::Close,
+        Err(_) => Keep::Drop,
+    }
+}
+
+/// Sends an answer that a service made by itself, changed as answers of back-ends are.
+pub(crate) async fn local(x: &mut Exchange, client: &mut Client, parts: &Parts, answer: Answer) -> Result<(), Fault> {
+    x.response = answer.head;
+    rewrite::response(x)?;
+    send(x, client, parts, answer.body).await.map_err(|cause| Fault::new(Stage::Local, cause))
+}
+
+/// Sends the answer that stands in the exchange, with this body.
+async fn send(x: &mut Exchange, client: &mut Client, parts: &Parts, body: Body) -> Result<(), Cause> {
+    let length = match &body {
+        Body::Bytes(bytes) => bytes.len() as u64,
+        Body::File { length, .. } => *length,
+        Body::None => 0,
+    };
+    let headless = x.request.method_kind() == Method::Head || matches!(body, Body::None);
+    // A body that the client has not finished sending is read as far as it is here; more of it is not waited for.
+    x.keep = x.keep && !parts.stopping.get() && client.discard_body(&parts.store).await;
+    let http10 = x.request.version() == Version::Http10;
+    let connection: Option<&[u8]> = match (x.keep, http10) {
+        (false, _) => Some(b"close"),
+        (true, true) => Some(b"keep-alive"),
+        (true, false) => None,
+    };
+    let framing = if headless {
+        let length_info = (!matches!(body, Body::None)).then_some(length);
+        Framing { connection, length_info, ..Framing::of(BodyLength::None) }
+    } else {
+        Framing { connection, ..Framing::of(BodyLength::Length(length)) }
+    };
+    client.write_head(x, &framing);
+    if !headless {
+        match body {
+            Body::Bytes(bytes) => {
+                client.write_body(&bytes).await?;
+                x.sent.body_bytes = length;
+            }
+            Body::File { file, length } => send_file(x, client, file, length).await?,
+            Body::None => {}
+        }
+    }
+    client.flush().await
+}
+
+/// Sends a file piece by piece. It is read on a thread of its own: a cold disk must not hold up other clients.
+async fn send_file(x: &mut Exchange, client: &mut Client, mut file: File, len: u64) -> Result<(), Cause> {
+    let mut left = len;
+    let mut piece = Vec::new();
+    while left > 0 {
+        let most = left.min(limits::FILE_READ_BYTES as u64);
+        let read = tokio::task::spawn_blocking(move || {
+            piece.clear();
+            let result = Read::by_ref(&mut file).take(most).read_to_end(&mut piece);
+            (file, piece, result)
+        })
+        .await;
+        let Ok((back, bytes, result)) = read else {
+            return Err(Cause::FileUnreadable(io::Error::other("the reading thread ended")));
+        };
+        (file, piece) = (back, bytes);
+        match result {
+            // The file has become shorter since its length was told: what is missing cannot be made up.
+            Ok(0) => return Err(Cause::FileUnreadable(io::ErrorKind::UnexpectedEof.into())),
+            Ok(read) => {
+                client.write_body(&piece).await?;
+                x.sent.body_bytes += read as u64;
+                left -= read as u64;
+            }
+            Err(error) => return Err(Cause::FileUnreadable(error)),
+        }
+    }
+    Ok(())
+}

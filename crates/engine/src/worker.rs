@@ -1,0 +1,214 @@
+//! One thread: a runtime, its listening sockets, its connections. Nothing of it is seen by another worker.
+
+use std::cell::{Cell, RefCell};
+use std::future::poll_fn;
+use std::io;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use socket2::Socket;
+use tokio::runtime::{Builder, LocalOptions};
+use tokio::sync::watch;
+use tokio::time::{Instant, MissedTickBehavior, interval, timeout_at};
+
+use crate::accept;
+use crate::backend::Live;
+use crate::balance;
+use crate::client::{Client, Next};
+use crate::drain::Connections;
+use crate::exchange::{ClientFacts, Exchange};
+use crate::fault::Fault;
+use crate::limits;
+use crate::log::{Pen, Severity};
+use crate::parts::Parts;
+use crate::serve::{Keep, serve};
+use crate::stream::Stream;
+use crate::world::{Running, World};
+
+/// What a worker has at hand.
+pub(crate) struct Worker {
+    pub(crate) parts: Parts,
+    pub(crate) connections: Connections,
+    world: Arc<World>,
+    /// The configuration, counted within this thread; see [`Worker::running`].
+    running: RefCell<Rc<Arc<Running>>>,
+    pen: RefCell<Pen>,
+    /// The last failure of accept(2) that was reported, so that a full table is reported once and not ten times a second.
+    accept_failed: Cell<Option<io::ErrorKind>>,
+}
+
+/// What a worker thread starts with.
+pub(crate) struct Setup {
+    pub(crate) id: usize,
+    pub(crate) world: Arc<World>,
+    pub(crate) parts: Parts,
+    pub(crate) pen: Pen,
+    /// Listener id and socket.
+    pub(crate) sockets: Vec<(usize, Socket)>,
+    pub(crate) order: watch::Receiver<Order>,
+}
+
+/// What the workers are told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Order {
+    /// Go on.
+    Run,
+    /// Take no more clients; be gone at this time at the latest.
+    Stop(Instant),
+}
+
+/// Runs a worker until it is told to stop; gives the number of connections that were cut off.
+///
+/// # Errors
+/// The runtime or a socket cannot be set up; before the first client is taken.
+pub(crate) fn run(setup: Setup, ready: &std::sync::mpsc::Sender<io::Result<()>>) -> usize {
+    let report = |result| {
+        // Whoever starts workers waits for each; if it has gone, so will this worker.
+        let _ = ready.send(result);
+    };
+    let runtime = match Builder::new_current_thread().enable_all().build_local(LocalOptions::default()) {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            report(Err(error));
+            return 0;
+        }
+    };
+    runtime.block_on(async move {
+        let Setup { id: _, world, parts, pen, sockets, mut order } = setup;
+        let running = RefCell::new(Rc::new(world.running()));
+        let worker = Rc::new(Worker {
+            parts,
+            connections: Connections::default(),
+            world,
+            running,
+            pen: RefCell::new(pen),
+            accept_failed: Cell::new(None),
+        });
+        let mut doors = Vec::with_capacity(sockets.len());
+        for (listener, socket) in sockets {
+            match accept::spawn(&worker, listener, socket) {
+                Ok(door) => doors.push(door),
+                Err(error) => {
+                    report(Err(error));
+                    return 0;
+                }
+            }
+        }
+        let sweep = tokio::task::spawn_local(sweep(worker.clone()));
+        report(Ok(()));
+
+        // An order that can no longer come is an order to stop at once.
+        let end = match order.wait_for(|order| matches!(order, Order::Stop(_))).await.map(|order| *order) {
+            Ok(Order::Stop(end)) => end,
+            Ok(Order::Run) | Err(_) => Instant::now(),
+        };
+        for door in &doors {
+            door.abort();
+        }
+        worker.parts.stopping.set(true);
+        worker.connections.stop();
+        let drained = timeout_at(end, worker.connections.empty()).await.is_ok();
+        sweep.abort();
+        if drained { 0 } else { worker.connections.open() }
+    })
+}
+
+/// Serves one client until either side has had enough.
+pub(crate) async fn connection(worker: Rc<Worker>, stream: Stream, facts: ClientFacts) {
+    let ticket = worker.connections.enter();
+    let running = worker.running();
+    let listener = &running.plan.listeners[facts.listener];
+    let limits = wire::Limits { line_max: listener.line_max, ..wire::Limits::default() };
+    let mut client = Client::new(stream, facts, limits, listener.client_timeout);
+    let _open = Open::new(&worker.parts);
+    for _ in 0..limits::REQUESTS_PER_CONNECTION {
+        client.watchdog.set(client.timeout());
+        let next = poll_fn(|cx| client.poll_next(cx, &worker.parts.store, |cx| ticket.stopping(cx))).await;
+        if next == Next::Close {
+            break;
+        }
+        // The state of a request takes some kilobytes; boxed, it is there only while there is a request.
+        match Box::pin(serve(&mut client, &worker)).await {
+            Keep::Open => {}
+            Keep::Close => {
+                client.linger(&worker.parts.store).await;
+                break;
+            }
+            Keep::Drop => break,
+        }
+    }
+}
+
+/// Counts a client connection for as long as it lives, however its task ends.
+struct Open<'a>(&'a Parts);
+
+impl<'a> Open<'a> {
+    fn new(parts: &'a Parts) -> Open<'a> {
+        parts.stats.opened();
+        Open(parts)
+    }
+}
+
+impl Drop for Open<'_> {
+    fn drop(&mut self) {
+        self.0.stats.closed();
+    }
+}
+
+/// Looks after idle connections to back-ends.
+async fn sweep(worker: Rc<Worker>) {
+    let mut ticks = interval(limits::IDLE_SWEEP);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        worker.parts.pool.borrow_mut().sweep(worker.parts.clock.now());
+    }
+}
+
+impl Worker {
+    /// The configuration that a new request sees.
+    pub(crate) fn running(&self) -> Rc<Arc<Running>> {
+        let mut running = self.running.borrow_mut();
+        if !self.world.is_current(&running) {
+            *running = Rc::new(self.world.running());
+        }
+        running.clone()
+    }
+
+    /// Writes the line of a request, and what went wrong with it.
+    pub(crate) fn log(&self, x: &Exchange, fault: Option<&Fault>) {
+        crate::log::exchange(&mut self.pen.borrow_mut(), x, fault, &self.parts.clock);
+    }
+
+    /// Takes a back-end out of rotation when it takes no connection.
+    pub(crate) fn note_health(&self, running: &Running, backend: usize, fault: &Fault) {
+        if !fault.cause.is_death() {
+            return;
+        }
+        let live: &Live = &running.backends[backend];
+        if live.set_alive(false) {
+            self.parts.pool.borrow_mut().forget(live);
+            for set in running.sets.iter().flatten() {
+                balance::forget_backend(set, backend);
+            }
+            self.pen.borrow_mut().event(
+                Severity::Warning,
+                format_args!(
+                    "back-end {} is dead: {fault}; it is tried again every {} s",
+                    live.plan.address,
+                    running.plan.alive.as_secs()
+                ),
+            );
+        }
+    }
+
+    /// Reports that no client can be taken.
+    pub(crate) fn note_accept(&self, error: &io::Error) {
+        if self.accept_failed.replace(Some(error.kind())) != Some(error.kind()) {
+            self.pen.borrow_mut().event(
+                Severity::Error,
+                format_args!("cannot take a client: {error}; raise the limit of open files (LimitNOFILE, ulimit -n) or lower Client"),
+            );
+        }
+    }
+}
