@@ -241,7 +241,8 @@ pub fn lookup(name: &[u8]) -> Option<Known> {
         return None;
     }
     let (known, text, _) = ROWS.get(usize::from(TABLE[slot(name, SEED) % SLOTS]))?;
-    name.eq_ignore_ascii_case(text.as_bytes()).then_some(*known)
+    // Most names come in their usual spelling, and comparing exactly is several times faster.
+    (name == text.as_bytes() || name.eq_ignore_ascii_case(text.as_bytes())).then_some(*known)
 }
 
 /// The known field that a CGI-style backend would take `name` for, when `name` is not that field itself.

@@ -14,8 +14,11 @@ fn response_head(version: &str, status: u16, fields: &str) -> ResponseHead {
     parse::response(text.into_bytes(), Slots::default(), &Default::default()).expect("valid head")
 }
 
+/// Version, framing fields, and what they state.
+type Row = (&'static str, &'static str, Result<Option<BodyLength>, FramingError>);
+
 /// One table for both directions, as the rules for the fields are the same.
-const STATED: &[(&str, &str, Result<Option<BodyLength>, FramingError>)] = &[
+const STATED: &[Row] = &[
     ("1.1", "", Ok(None)),
     ("1.1", "Content-Length: 0\r\n", Ok(Some(BodyLength::Length(0)))),
     ("1.1", "content-length:5\r\n", Ok(Some(BodyLength::Length(5)))),
