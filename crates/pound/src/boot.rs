@@ -5,12 +5,13 @@ use std::os::fd::RawFd;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use engine::log::Severity;
 use nix::unistd::Pid;
 use plan::process::PidFile as PidWish;
 
 use crate::args::{Arguments, Deprecated, IncludeDir};
 use crate::failure::Failure;
-use crate::logging::{Severity, Sink};
+use crate::logging::Sink;
 use crate::process::background::{self, Side};
 use crate::process::notify::Manager;
 use crate::process::pid_file::{self, PidFile};
@@ -47,12 +48,15 @@ pub(crate) fn serve(arguments: &Arguments, inherited: &[RawFd]) -> Result<ExitCo
     descriptors::no_core_files();
 
     // 5. Sockets, while we are root: ports below 1024 need it.
-    let prepared = engine::prepare(plan).map_err(|error| Failure::new(format!("{}: {error}", file.display())))?;
+    let prepared =
+        engine::prepare(plan).map_err(|error| Failure::new(format!("{}: {error}", file.display())))?;
     if arguments.verbose {
         tell(&prepared);
     }
 
-    // 6. The ways out, while they can be seen and opened: the log, the service manager, the file with our id.
+    // 6. The ways out, while they can be seen and opened: the log and its time zone, the service manager, the file with
+    //    our id.
+    engine::log::prepare();
     let sink = Sink::open(&prepared.plan().logging, arguments.to_stderr)?;
     let keeps_streams = matches!(sink, Sink::Standard(_));
     let manager = Manager::find();
@@ -78,11 +82,8 @@ pub(crate) fn serve(arguments: &Arguments, inherited: &[RawFd]) -> Result<ExitCo
     let mut up = Up { promise, manager, keeps_streams, sink: None };
 
     // 8. The supervisor. From here on this function runs in two processes; `ours` is what only the first one does.
-    let settings = Settings {
-        grace: process.grace,
-        sighup: arguments.features.sighup,
-        quiet: arguments.to_stderr,
-    };
+    let settings =
+        Settings { grace: process.grace, sighup: arguments.features.sighup, quiet: arguments.to_stderr };
     if !in_two {
         let outcome = worker(prepared, &identity, sink, &signals, &settings, &mut up, None);
         if let Some(pid_file) = pid_file {

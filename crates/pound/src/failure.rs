@@ -34,7 +34,8 @@ impl fmt::Display for Failure {
 
 /// The number (from 1) of the first line whose first word is `directive`; keywords are case-blind.
 fn line_of(text: &str, directive: &str) -> Option<usize> {
-    let is_it = |line: &str| line.split_whitespace().next().is_some_and(|word| word.eq_ignore_ascii_case(directive));
+    let is_it =
+        |line: &str| line.split_whitespace().next().is_some_and(|word| word.eq_ignore_ascii_case(directive));
     text.lines().position(is_it).map(|index| index + 1)
 }
 

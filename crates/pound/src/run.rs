@@ -5,11 +5,12 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use engine::Stopped;
+use engine::log::Severity;
 use nix::sys::signal::Signal;
 
 use crate::args::Sighup;
 use crate::failure::Failure;
-use crate::logging::{Severity, Sink, Writer};
+use crate::logging::{Sink, Writer};
 use crate::process::signals::{Signals, Woken};
 use crate::supervise::Witness;
 
@@ -57,7 +58,8 @@ pub(crate) fn run(
             Signal::SIGHUP => match settings.sighup {
                 Sighup::Stop => break (Signal::SIGHUP, settings.grace),
                 Sighup::Ignore => {
-                    let text = "SIGHUP: reloading the configuration is not supported yet; nothing was changed";
+                    let text =
+                        "SIGHUP: reloading the configuration is not supported yet; nothing was changed";
                     log.event(Severity::Warning, text);
                 }
             },

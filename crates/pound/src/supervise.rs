@@ -102,7 +102,10 @@ pub(crate) fn supervise<T>(
             }
             Ended::Died(how) => {
                 let pause = pause.after(begun.elapsed());
-                witness.report(&format!("the serving process {how}; starting it again in {} s", pause.as_secs()));
+                witness.report(&format!(
+                    "the serving process {how}; starting it again in {} s",
+                    pause.as_secs()
+                ));
                 if let Some(signal) = asked_within(signals, pause) {
                     witness.report(&format!("{signal} while there was no serving process: stopping"));
                     witness.stopping();
@@ -131,7 +134,9 @@ fn watch(child: Option<Pid>, signals: &Signals) -> Ended {
             return ended;
         }
         match signals.next() {
-            signal @ (Signal::SIGTERM | Signal::SIGINT | Signal::SIGQUIT) => return Ended::Asked(child, signal),
+            signal @ (Signal::SIGTERM | Signal::SIGINT | Signal::SIGQUIT) => {
+                return Ended::Asked(child, signal);
+            }
             // The worker knows what HUP means; with -W sighup=stop it ends with status 0.
             Signal::SIGHUP => hand_on(child, Signal::SIGHUP),
             _ => {}
@@ -174,7 +179,9 @@ fn asked_within(signals: &Signals, pause: Duration) -> Option<Signal> {
     let end = Instant::now() + pause;
     loop {
         match signals.next_or(None, Some(end.saturating_duration_since(Instant::now()))) {
-            Woken::Signal(signal @ (Signal::SIGTERM | Signal::SIGINT | Signal::SIGQUIT)) => return Some(signal),
+            Woken::Signal(signal @ (Signal::SIGTERM | Signal::SIGINT | Signal::SIGQUIT)) => {
+                return Some(signal);
+            }
             Woken::Signal(_) | Woken::Other => {}
             Woken::Elapsed => return None,
         }

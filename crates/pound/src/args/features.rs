@@ -25,7 +25,9 @@ pub(super) const FEATURES: &[Feature] = &[
             features.sighup = match value {
                 "stop" => Sighup::Stop,
                 "ignore" => Sighup::Ignore,
-                "reload" => return Err("-W sighup=reload is not supported yet; it takes stop or ignore".into()),
+                "reload" => {
+                    return Err("-W sighup=reload is not supported yet; it takes stop or ignore".into());
+                }
                 _ => return Err(format!("-W sighup takes stop or ignore, not \"{value}\"")),
             };
             Ok(())

@@ -87,16 +87,23 @@ pub(crate) fn help() -> String {
 pub(crate) fn version() -> String {
     use plan::limits;
     let build = if cfg!(debug_assertions) { "debug" } else { "release" };
-    let mut text = format!("pound {} ({build} build, {})\n", env!("CARGO_PKG_VERSION"), std::env::consts::ARCH);
+    let mut text =
+        format!("pound {} ({build} build, {})\n", env!("CARGO_PKG_VERSION"), std::env::consts::ARCH);
     let rows: [(&str, String); 8] = [
         ("protocols", "HTTP/1.0, HTTP/1.1, WebSocket and other upgrades".into()),
         ("not built yet", "TLS, HTTP/2, HTTP/3, Lua, Control, reload".into()),
         ("regular expressions", "POSIX extended (linear time), Perl-compatible".into()),
         ("balancers", "random, iwrr".into()),
-        ("line of a head", format!("{} bytes, up to {} by LineBufferSize", limits::LINE_BYTES_MIN, limits::LINE_BYTES_MAX)),
+        (
+            "line of a head",
+            format!("{} bytes, up to {} by LineBufferSize", limits::LINE_BYTES_MIN, limits::LINE_BYTES_MAX),
+        ),
         ("nesting of blocks", format!("{} levels", limits::NESTING_MAX)),
         ("client time-out", format!("{} s unless Client says otherwise", limits::CLIENT_TIMEOUT.as_secs())),
-        ("back-end time-out", format!("{} s unless TimeOut says otherwise", limits::BACKEND_TIMEOUT.as_secs())),
+        (
+            "back-end time-out",
+            format!("{} s unless TimeOut says otherwise", limits::BACKEND_TIMEOUT.as_secs()),
+        ),
     ];
     for (name, value) in rows {
         let _ = writeln!(text, "  {name:<21}{value}");

@@ -85,7 +85,8 @@ pub(crate) fn parse(words: impl IntoIterator<Item = OsString>) -> Result<Wish, S
             Short('f') => arguments.file = Some(path(&mut parser, "-f")?),
             Short('p') => arguments.pid_file = Some(path(&mut parser, "-p")?),
             Short('W') => {
-                let word = parser.value().map_err(|error| said(&error))?.string().map_err(|error| said(&error))?;
+                let word =
+                    parser.value().map_err(|error| said(&error))?.string().map_err(|error| said(&error))?;
                 arguments.features.set(&word)?;
             }
             Short('V') | Long("version") => return Ok(Wish::Version),

@@ -102,7 +102,9 @@ fn what_is_not_understood_is_refused_in_one_sentence() {
 #[test]
 fn the_help_names_every_option_and_every_feature() {
     let text = help();
-    for option in ["-c", "-e", "-F", "-f FILE", "-p FILE", "-v", "-V", "-h", "-W FEATURE", "demo", "--seconds"] {
+    for option in
+        ["-c", "-e", "-F", "-f FILE", "-p FILE", "-v", "-V", "-h", "-W FEATURE", "demo", "--seconds"]
+    {
         assert!(text.contains(option), "{option} is not in the help");
     }
     for feature in features::FEATURES {

@@ -8,6 +8,7 @@ mod standard;
 mod syslog;
 mod writer;
 
+use engine::log::{Kind, Record, Severity};
 use plan::log::Facility;
 
 use crate::failure::Failure;
@@ -16,42 +17,14 @@ use syslog::Syslog;
 
 pub(crate) use writer::Writer;
 
-/// The severities of RFC 5424 table 2 that occur here.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Severity {
-    /// 3
-    Error = 3,
-    /// 4
-    Warning = 4,
-    /// 5
-    Notice = 5,
-    /// 6
-    Info = 6,
-    /// 7
-    Debug = 7,
-}
-
-impl Severity {
-    /// How a line on a terminal begins; nothing where the text says it all.
-    fn word(self) -> &'static str {
-        match self {
-            Severity::Error => "error: ",
-            Severity::Warning => "warning: ",
-            Severity::Notice | Severity::Info => "",
-            Severity::Debug => "debug: ",
-        }
+/// How a line on a terminal begins; nothing where the text says it all.
+fn word(severity: Severity) -> &'static str {
+    match severity {
+        Severity::Error => "error: ",
+        Severity::Warning => "warning: ",
+        Severity::Notice | Severity::Info => "",
+        Severity::Debug => "debug: ",
     }
-}
-
-/// One line, without its end.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Line<'a> {
-    /// How grave.
-    pub(crate) severity: Severity,
-    /// A request's line, in the operator's own format; otherwise an event.
-    pub(crate) request: bool,
-    /// Escaped already: it holds no line end and no control character.
-    pub(crate) text: &'a [u8],
 }
 
 /// Somewhere to write lines to.
@@ -80,7 +53,7 @@ impl Sink {
     }
 
     /// Takes a line; it may wait in a buffer until [`Sink::flush`].
-    fn write(&mut self, line: Line<'_>) {
+    fn write(&mut self, line: Record<'_>) {
         match self {
             Sink::Standard(standard) => standard.write(line),
             Sink::Syslog(syslog) => syslog.write(line),
@@ -97,7 +70,7 @@ impl Sink {
 
     /// Writes one event now. For the time when there is no writer thread: before the start, and in the supervisor.
     pub(crate) fn event(&mut self, severity: Severity, text: &str) {
-        self.write(Line { severity, request: false, text: text.as_bytes() });
+        self.write(Record { kind: Kind::Event, severity, text: text.as_bytes() });
         self.flush();
     }
 }

@@ -4,9 +4,10 @@ use std::fs::File;
 use std::io::{self, ErrorKind, Write};
 use std::os::fd::AsFd;
 
+use engine::log::{Kind, Record};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
-use super::Line;
+use super::word;
 
 /// Bytes gathered before they are written: one call for several hundred lines.
 const BATCH_BYTES: usize = 64 * 1024;
@@ -42,11 +43,11 @@ impl Standard {
     }
 
     /// Puts a line behind those that wait.
-    pub(crate) fn write(&mut self, line: Line<'_>) {
-        if line.request {
+    pub(crate) fn write(&mut self, line: Record<'_>) {
+        if line.kind == Kind::Access {
             self.requests.as_mut().unwrap_or(&mut self.events).push(&[line.text]);
         } else {
-            let word = line.severity.word().as_bytes();
+            let word = word(line.severity).as_bytes();
             self.events.push(&[self.tag.as_bytes(), b": ", word, line.text]);
         }
     }
@@ -111,12 +112,12 @@ fn line_ends(text: &[u8]) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Severity;
     use super::*;
+    use engine::log::Severity;
     use std::io::Read;
 
-    fn line(request: bool, severity: Severity, text: &str) -> Line<'_> {
-        Line { severity, request, text: text.as_bytes() }
+    fn line(kind: Kind, severity: Severity, text: &str) -> Record<'_> {
+        Record { kind, severity, text: text.as_bytes() }
     }
 
     fn streams() -> (Standard, io::PipeReader, io::PipeReader) {
@@ -131,9 +132,9 @@ mod tests {
     #[test]
     fn requests_and_events_go_their_own_ways() {
         let (mut standard, mut requests, mut events) = streams();
-        standard.write(line(true, Severity::Info, "127.0.0.1 GET / - 200"));
-        standard.write(line(false, Severity::Notice, "started"));
-        standard.write(line(false, Severity::Error, "no back-end left"));
+        standard.write(line(Kind::Access, Severity::Info, "127.0.0.1 GET / - 200"));
+        standard.write(line(Kind::Event, Severity::Notice, "started"));
+        standard.write(line(Kind::Event, Severity::Error, "no back-end left"));
         assert_eq!(standard.flush(), 0);
         drop(standard);
         let mut text = String::new();
@@ -148,8 +149,8 @@ mod tests {
     fn one_stream_takes_all_in_order() {
         let (mut standard, _requests, mut events) = streams();
         standard.requests = None;
-        standard.write(line(false, Severity::Info, "one"));
-        standard.write(line(true, Severity::Info, "two"));
+        standard.write(line(Kind::Event, Severity::Info, "one"));
+        standard.write(line(Kind::Access, Severity::Info, "two"));
         assert_eq!(standard.flush(), 0);
         drop(standard);
         let mut text = String::new();
@@ -162,9 +163,9 @@ mod tests {
         let (mut standard, requests, _events) = streams();
         drop(requests);
         for _ in 0..3 {
-            standard.write(line(true, Severity::Info, "nobody reads this"));
+            standard.write(line(Kind::Access, Severity::Info, "nobody reads this"));
         }
-        standard.write(line(false, Severity::Info, "somebody reads this"));
+        standard.write(line(Kind::Event, Severity::Info, "somebody reads this"));
         assert_eq!(standard.flush(), 3);
         assert_eq!(standard.flush(), 0);
     }
@@ -174,7 +175,7 @@ mod tests {
         let (mut standard, _requests, _events) = streams();
         let full = File::options().write(true).open("/dev/full").unwrap();
         standard.requests = Some(Stream::new(full));
-        standard.write(line(true, Severity::Info, "no room for this"));
+        standard.write(line(Kind::Access, Severity::Info, "no room for this"));
         assert_eq!(standard.flush(), 1);
     }
 
@@ -182,11 +183,12 @@ mod tests {
     fn a_full_pipe_in_non_blocking_mode_is_given_up_after_a_while() {
         let (mut standard, _requests, _events) = streams();
         let stream = standard.requests.as_mut().unwrap();
-        nix::fcntl::fcntl(&stream.file, nix::fcntl::FcntlArg::F_SETFL(nix::fcntl::OFlag::O_NONBLOCK)).unwrap();
+        nix::fcntl::fcntl(&stream.file, nix::fcntl::FcntlArg::F_SETFL(nix::fcntl::OFlag::O_NONBLOCK))
+            .unwrap();
         let long = "x".repeat(1000);
         // A pipe holds 64 KiB unless told otherwise; a hundred lines of a thousand bytes do not fit.
         for _ in 0..100 {
-            standard.write(line(true, Severity::Info, &long));
+            standard.write(line(Kind::Access, Severity::Info, &long));
         }
         let lost = standard.flush();
         assert!((30..=50).contains(&lost), "{lost}");

@@ -10,11 +10,10 @@ use std::os::unix::net::UnixDatagram;
 use std::path::PathBuf;
 use std::time::{Duration, Instant, SystemTime};
 
+use engine::log::Record;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-
-use super::Line;
 
 /// Where local log daemons listen.
 const SOCKET: &str = "/dev/log";
@@ -64,7 +63,7 @@ impl Syslog {
     }
 
     /// Sends a line, or counts it.
-    pub(crate) fn write(&mut self, line: Line<'_>) {
+    pub(crate) fn write(&mut self, line: Record<'_>) {
         if !self.send(line, SystemTime::now()) {
             self.lost += 1;
         }
@@ -84,7 +83,7 @@ impl Syslog {
         self.socket = connected.ok();
     }
 
-    fn send(&mut self, line: Line<'_>, now: SystemTime) -> bool {
+    fn send(&mut self, line: Record<'_>, now: SystemTime) -> bool {
         if let Some(end) = self.pause {
             if Instant::now() < end {
                 return false;
@@ -122,7 +121,7 @@ fn has_room(socket: &UnixDatagram) -> bool {
 }
 
 /// Writes the datagram for a line.
-fn frame(datagram: &mut Vec<u8>, facility: u8, stamp: &str, tag: &str, pid: u32, line: Line<'_>) {
+fn frame(datagram: &mut Vec<u8>, facility: u8, stamp: &str, tag: &str, pid: u32, line: Record<'_>) {
     datagram.clear();
     let priority = u32::from(facility) * 8 + line.severity as u32;
     datagram.extend_from_slice(format!("<{priority}>{stamp} {tag}[{pid}]: ").as_bytes());
@@ -139,11 +138,11 @@ fn stamp(now: SystemTime, zone: &TimeZone) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Severity;
     use super::*;
+    use engine::log::{Kind, Severity};
 
-    fn line(text: &str) -> Line<'_> {
-        Line { severity: Severity::Info, request: true, text: text.as_bytes() }
+    fn line(text: &str) -> Record<'_> {
+        Record { kind: Kind::Access, severity: Severity::Info, text: text.as_bytes() }
     }
 
     fn received(daemon: &UnixDatagram) -> String {
@@ -156,7 +155,7 @@ mod tests {
     fn frames_as_local_daemons_expect() {
         let check = |facility, severity, text: &str, expect: &str| {
             let mut datagram = Vec::new();
-            let line = Line { severity, request: false, text: text.as_bytes() };
+            let line = Record { kind: Kind::Event, severity, text: text.as_bytes() };
             frame(&mut datagram, facility, "Nov  2 09:03:00", "pound", 7, line);
             assert_eq!(String::from_utf8(datagram).unwrap(), expect);
         };

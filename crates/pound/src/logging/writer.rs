@@ -4,9 +4,9 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync
 use std::sync::{Arc, atomic::AtomicBool, atomic::Ordering};
 use std::time::Duration;
 
-use engine::log::{Drain, Kind, Record};
+use engine::log::{Drain, Kind, Record, Severity};
 
-use super::{Line, Severity, Sink};
+use super::Sink;
 use crate::failure::Failure;
 
 /// How long the thread sleeps when no line comes; a line wakes it. It looks for our own events and for its end then.
@@ -64,9 +64,9 @@ fn run(mut drain: Drain, mut sink: Sink, inbox: &Receiver<(Severity, String)>, e
         if !last {
             drain.wait(IDLE);
         }
-        owed += drain.take(&mut |record| sink.write(line(&record)));
+        owed += drain.take(&mut |record| sink.write(record));
         for (severity, text) in inbox.try_iter() {
-            sink.write(Line { severity, request: false, text: text.as_bytes() });
+            sink.write(Record { kind: Kind::Event, severity, text: text.as_bytes() });
         }
         owed = confess(&mut sink, owed);
         if last {
@@ -82,21 +82,7 @@ fn confess(sink: &mut Sink, owed: u64) -> u64 {
         return 0;
     }
     let text = format!("{owed} log {} dropped", if owed == 1 { "line was" } else { "lines were" });
-    sink.write(Line { severity: Severity::Warning, request: false, text: text.as_bytes() });
+    sink.write(Record { kind: Kind::Event, severity: Severity::Warning, text: text.as_bytes() });
     // The line that says so is not counted itself if it is lost: the sum stays that of the lines that mattered.
     if sink.flush() == 0 { 0 } else { owed }
-}
-
-fn line<'a>(record: &Record<'a>) -> Line<'a> {
-    Line { severity: severity(record.severity), request: record.kind == Kind::Access, text: record.text }
-}
-
-fn severity(severity: engine::log::Severity) -> Severity {
-    match severity {
-        engine::log::Severity::Error => Severity::Error,
-        engine::log::Severity::Warning => Severity::Warning,
-        engine::log::Severity::Notice => Severity::Notice,
-        engine::log::Severity::Info => Severity::Info,
-        engine::log::Severity::Debug => Severity::Debug,
-    }
 }

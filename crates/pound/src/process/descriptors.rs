@@ -13,7 +13,9 @@ pub(crate) fn inherited() -> Vec<RawFd> {
     let open: Vec<RawFd> = numbers.filter(|number| *number > 2).collect();
     // The folder itself was open while it was read and is closed now; what the close-on-exec flag cannot be read of is
     // not open any more.
-    open.into_iter().filter(|number| std::path::Path::new(&format!("/proc/self/fd/{number}")).exists()).collect()
+    open.into_iter()
+        .filter(|number| std::path::Path::new(&format!("/proc/self/fd/{number}")).exists())
+        .collect()
 }
 
 /// Closes them, as a daemon does: a pipe of the caller's shell would otherwise stay open as long as we run.

@@ -45,8 +45,9 @@ impl PidFile {
     /// # Errors
     /// A sentence without the place.
     pub(crate) fn write(&mut self) -> Result<(), String> {
-        writeln!(self.file, "{}", std::process::id())
-            .map_err(|error| format!("cannot write the process id to {}: {}", self.path.display(), reason(&error)))
+        writeln!(self.file, "{}", std::process::id()).map_err(|error| {
+            format!("cannot write the process id to {}: {}", self.path.display(), reason(&error))
+        })
     }
 
     /// Removes it. An unprivileged process or one in a jail may be unable to, and the file stays: whoever reads it finds
@@ -95,6 +96,9 @@ mod tests {
     #[test]
     fn a_folder_that_is_not_there_is_a_sentence() {
         let sentence = PidFile::open(Path::new("/nonexistent/pound.pid")).unwrap_err();
-        assert!(sentence.starts_with("cannot write the process id to /nonexistent/pound.pid: No such file"), "{sentence}");
+        assert!(
+            sentence.starts_with("cannot write the process id to /nonexistent/pound.pid: No such file"),
+            "{sentence}"
+        );
     }
 }

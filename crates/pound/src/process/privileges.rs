@@ -45,7 +45,8 @@ impl Identity {
         if let Some(jail) = &process.root_jail
             && !jail.is_dir()
         {
-            let sentence = format!("RootJail \"{}\" is not a directory; make it, or remove RootJail", jail.display());
+            let sentence =
+                format!("RootJail \"{}\" is not a directory; make it, or remove RootJail", jail.display());
             return Err(Failure::at(file, "RootJail", sentence));
         }
         let user = account.map(|account| account.uid);
@@ -82,7 +83,8 @@ impl Identity {
     fn prove(&self) -> Result<(), Failure> {
         let Some(user) = self.user else { return Ok(()) };
         if !user.is_root() && unistd::setuid(Uid::from_raw(0)).is_ok() {
-            let sentence = "the rights of root could be taken back after User; pound does not serve like this";
+            let sentence =
+                "the rights of root could be taken back after User; pound does not serve like this";
             return Err(Failure::at(&self.file, "User", sentence));
         }
         Ok(())
@@ -137,7 +139,8 @@ fn account(name: &str, file: &Path) -> Result<Account, Failure> {
             Ok(Account { uid: user.uid, name: CString::new(user.name).ok(), primary: Some(user.gid) })
         }
         Ok(None) => {
-            let sentence = format!("there is no user \"{name}\" on this system; name another with User, or make it");
+            let sentence =
+                format!("there is no user \"{name}\" on this system; name another with User, or make it");
             Err(Failure::at(file, "User", sentence))
         }
         Err(error) => {
@@ -153,8 +156,9 @@ fn group_id(name: &str, file: &Path) -> Result<Gid, Failure> {
         Ok(None) => match name.parse::<u32>() {
             Ok(number) => Ok(Gid::from_raw(number)),
             Err(_) => {
-                let sentence =
-                    format!("there is no group \"{name}\" on this system; name another with Group, or make it");
+                let sentence = format!(
+                    "there is no group \"{name}\" on this system; name another with Group, or make it"
+                );
                 Err(Failure::at(file, "Group", sentence))
             }
         },
@@ -184,7 +188,8 @@ mod tests {
     }
 
     fn check(process: &plan::Process, sentence: &str) {
-        let failure = Identity::resolve(process, Path::new("/nonexistent/pound.cfg")).unwrap_err().to_string();
+        let failure =
+            Identity::resolve(process, Path::new("/nonexistent/pound.cfg")).unwrap_err().to_string();
         assert!(failure.contains(sentence), "{failure}");
         assert!(failure.starts_with("/nonexistent/pound.cfg: "), "{failure}");
         assert!(!failure.contains('\n'), "{failure}");
@@ -194,7 +199,10 @@ mod tests {
     fn what_is_not_there_is_said_in_one_sentence() {
         check(&process(Some("no-such-user"), None, None), "there is no user \"no-such-user\"");
         check(&process(None, Some("no-such-group"), None), "there is no group \"no-such-group\"");
-        check(&process(None, None, Some("/nonexistent/jail")), "RootJail \"/nonexistent/jail\" is not a directory");
+        check(
+            &process(None, None, Some("/nonexistent/jail")),
+            "RootJail \"/nonexistent/jail\" is not a directory",
+        );
         check(&process(Some("4294000000"), None, None), "name one with Group");
     }
 
@@ -208,7 +216,8 @@ mod tests {
     #[test]
     fn numbers_need_no_account_if_both_are_given() {
         let identity =
-            Identity::resolve(&process(Some("4294000000"), Some("4294000001"), None), Path::new("x")).unwrap();
+            Identity::resolve(&process(Some("4294000000"), Some("4294000001"), None), Path::new("x"))
+                .unwrap();
         assert_eq!(identity.user, Some(Uid::from_raw(4_294_000_000)));
         assert_eq!(identity.groups, Some(vec![Gid::from_raw(4_294_000_001)]));
     }
