@@ -4,9 +4,11 @@
 //! This owns framing only. It decides nothing about a message; `client` and `backend` give it heads, `relay` moves
 //! bodies through it.
 
+use std::borrow::Cow;
 use std::io::{self, IoSlice};
 use std::task::{Context, Poll, ready};
 
+use wire::hop::Nominated;
 use wire::{BodyError, BodyLength, Decoded, Decoder, Encoder, Fields, HeadScanner, Kind, Limits, ParseError};
 
 use crate::buffer::{Buffer, Mark, Store};
@@ -19,6 +21,7 @@ pub(crate) struct Conn {
     input: Buffer,
     scanner: HeadScanner,
     decoder: Decoder,
+    nominated: Nominated,
     encoder: Encoder,
     /// Heads and framing that wait to be sent, from `sent` on.
     output: Vec<u8>,
@@ -78,6 +81,7 @@ impl Conn {
             input: Buffer::default(),
             scanner: HeadScanner::new(kind),
             decoder: Decoder::new(BodyLength::None),
+            nominated: Nominated::default(),
             encoder: Encoder::new(BodyLength::None),
             output: Vec::new(),
             sent: 0,
@@ -146,6 +150,12 @@ impl Conn {
     /// From here on the peer sends a body of this length.
     pub(crate) fn begin_read(&mut self, length: BodyLength) {
         self.decoder = Decoder::new(length);
+        self.nominated = Nominated::default();
+    }
+
+    /// Fields that the head's Connection has nominated; they go from the trailers too (RFC 9110 section 7.6.1).
+    pub(crate) fn drop_from_trailers(&mut self, nominated: Nominated) {
+        self.nominated = nominated;
     }
 
     /// Whether the body that the peer sends has been read to its end.
@@ -180,9 +190,15 @@ impl Conn {
         self.decoder.consume(len);
     }
 
-    /// The fields that came after a chunked body; empty until it is read to its end.
-    pub(crate) fn trailers(&self) -> &Fields {
-        self.decoder.trailers()
+    /// The fields that came after a chunked body and may be passed on; empty until it is read to its end.
+    pub(crate) fn trailers(&self) -> Cow<'_, Fields> {
+        let trailers = self.decoder.trailers();
+        if self.nominated.is_empty() {
+            return Cow::Borrowed(trailers);
+        }
+        let mut kept = trailers.clone();
+        self.nominated.remove_from(&mut kept);
+        Cow::Owned(kept)
     }
 
     /// This place in the body that the peer sends.

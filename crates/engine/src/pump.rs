@@ -100,7 +100,7 @@ impl Pump {
                     self.bytes += taken as u64;
                 }
                 Poll::Ready(Ok(Piece::End)) => {
-                    sink.finish_body(source.trailers()).map_err(PumpError::Short)?;
+                    sink.finish_body(&source.trailers()).map_err(PumpError::Short)?;
                     self.state = State::Flushing;
                 }
                 Poll::Ready(Err(error)) => return Poll::Ready(Err(PumpError::Source(error))),

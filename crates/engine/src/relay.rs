@@ -240,8 +240,9 @@ fn begin_answer(x: &mut Exchange, live: &Live, mut conn: Conn, upload: Pump) -> 
         } else {
             !head.fields().contains_token(Known::Connection, b"close")
         };
-    hop::remove_hop_by_hop(head.fields_mut());
+    let nominated = hop::remove_hop_by_hop(head.fields_mut());
     conn.begin_read(length);
+    conn.drop_from_trailers(nominated);
     Ok(Upstream { conn, upload, length, length_info, keep })
 }
 

@@ -4,6 +4,7 @@ use crate::balance;
 use crate::client::Client;
 use crate::exchange::Exchange;
 use crate::fault::{Cause, Fault, Stage};
+use crate::forwarded;
 use crate::local;
 use crate::relay;
 use crate::respond;
@@ -44,7 +45,9 @@ pub(crate) async fn serve(client: &mut Client, worker: &Worker) -> Keep {
 async fn answer(x: &mut Exchange, client: &mut Client, worker: &Worker) -> Result<(), Fault> {
     client.read_head(x, &worker.parts.store).await?;
     sanitize::request(x)?;
+    client.conn.drop_from_trailers(x.nominated.clone());
     let service = route::find(x)?;
+    forwarded::apply(x);
     rewrite::request(x, service)?;
     match &x.running.clone().plan.services[service].target {
         plan::Target::Backends(_) => proxy(x, client, worker, service).await,
@@ -70,6 +73,7 @@ async fn proxy(x: &mut Exchange, client: &mut Client, worker: &Worker, service: 
             // The reason why the last one failed says more than that none is left.
             Err(none) => return Err(last.unwrap_or(none)),
         };
+        location::destination(x, &running.backends[backend]);
         match relay::request(x, client, parts, backend).await {
             Ok(upstream) => break (backend, upstream),
             Err(fault) => {

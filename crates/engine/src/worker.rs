@@ -118,7 +118,7 @@ pub(crate) async fn connection(worker: Rc<Worker>, stream: Stream, facts: Client
     let ticket = worker.connections.enter();
     let running = worker.running();
     let listener = &running.plan.listeners[facts.listener];
-    let limits = wire::Limits { line_max: listener.line_max, ..wire::Limits::default() };
+    let limits = codec_limits(listener);
     let mut client = Client::new(stream, facts, limits, listener.client_timeout);
     let _open = Open::new(&worker.parts);
     for _ in 0..limits::REQUESTS_PER_CONNECTION {
@@ -136,6 +136,17 @@ pub(crate) async fn connection(worker: Rc<Worker>, stream: Stream, facts: Client
             }
             Keep::Drop => break,
         }
+    }
+}
+
+/// The codec's bounds with what the listener says: a longer line raises those that would make it useless.
+fn codec_limits(listener: &plan::Listener) -> wire::Limits {
+    let standard = wire::Limits::default();
+    wire::Limits {
+        line_max: listener.line_max,
+        target_max: standard.target_max.max(listener.line_max),
+        head_max: standard.head_max.max(listener.line_max.saturating_mul(2)),
+        ..standard
     }
 }
 

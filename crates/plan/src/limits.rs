@@ -18,8 +18,10 @@ pub const GRACE: Duration = Duration::from_secs(30);
 pub const WATCH_INTERVAL: Duration = Duration::from_secs(1);
 /// `Priority` of a back-end where none is given.
 pub const PRIORITY: u16 = 5;
-/// `LineBufferSize`: the default and least length of one line of a head.
+/// `LineBufferSize`: the least length of one line of a head that can be asked for.
 pub const LINE_BYTES_MIN: usize = 4096;
+/// `LineBufferSize` where nothing is said. C Pound has 4 KiB, which single sign-on cookies outgrow.
+pub const LINE_BYTES: usize = 16 * 1024;
 /// `LineBufferSize`: the most; a head is held in memory as long as its request runs.
 pub const LINE_BYTES_MAX: usize = 256 * 1024;
 /// Longest duration that a directive takes (a year): beyond it a unit was forgotten or doubled.
