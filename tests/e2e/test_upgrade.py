@@ -1,6 +1,7 @@
 """Upgraded connections: WebSockets with an independent library, and raw tunnels."""
 
 import asyncio
+import contextlib
 import threading
 
 import pytest
@@ -47,12 +48,11 @@ def test_carries_websocket_messages_both_ways(proxy, echo):
 
 def test_carries_many_websockets_at_once(proxy, echo):
     url = f"ws://127.0.0.1:{proxy(echo).port}/"
-    sockets = [connect(url) for _ in range(40)]
-    for number, socket in enumerate(sockets):
-        socket.send(str(number))
-    assert [socket.recv(timeout=10) for socket in sockets] == [str(n) for n in range(40)]
-    for socket in sockets:
-        socket.close()
+    with contextlib.ExitStack() as stack:
+        sockets = [stack.enter_context(connect(url)) for _ in range(40)]
+        for number, socket in enumerate(sockets):
+            socket.send(str(number))
+        assert [socket.recv(timeout=10) for socket in sockets] == [str(n) for n in range(40)]
 
 
 def tunnel(origin_serve, proxy, backend, client):

@@ -82,7 +82,7 @@ def test_serves_the_python_client_with_either_version(proxy, nginx):
     for version, text in ((10, "HTTP/1.0"), (11, "HTTP/1.1")):
         connection = http.client.HTTPConnection("127.0.0.1", pound.port, timeout=10)
         connection._http_vsn, connection._http_vsn_str = version, text
-        connection.request("GET", "/whoami")
+        connection.request("GET", "/whoami", headers={"Host": "localhost"})
         response = connection.getresponse()
         assert (response.status, response.read().startswith(b"nginx GET /whoami")) == (200, True)
         connection.close()

@@ -118,16 +118,14 @@ class Browser:
             word = base64.b64encode(":".join(user).encode()).decode()
             self.fields["Authorization"] = f"Basic {word}"
 
-    def request(self, method, path, form=None, fields=None):
-        headers = {**self.fields, **(fields or {})}
+    def request(self, method, path, body=None, content_type=None):
+        headers = dict(self.fields)
         if self.name:
             headers["Host"] = self.name
         if self.cookies:
             headers["Cookie"] = "; ".join(f"{k}={v}" for k, v in self.cookies.items())
-        body = None
-        if form is not None:
-            body = urllib.parse.urlencode(form)
-            headers["Content-Type"] = "application/x-www-form-urlencoded"
+        if content_type:
+            headers["Content-Type"] = content_type
         connection = http.client.HTTPConnection(self.host, self.port, timeout=30)
         try:
             connection.request(method, path, body, headers)
@@ -139,11 +137,16 @@ class Browser:
             self.cookies[name] = value
         return answer
 
-    def get(self, path, **fields):
-        return self.request("GET", path, **fields)
+    def get(self, path):
+        return self.request("GET", path)
 
-    def post(self, path, form, **fields):
-        return self.request("POST", path, form, **fields)
+    def post(self, path, form):
+        """Sends a form as a browser does."""
+        body = urllib.parse.urlencode(form)
+        return self.send_body(path, body, "application/x-www-form-urlencoded")
+
+    def send_body(self, path, body, content_type):
+        return self.request("POST", path, body, content_type)
 
 
 class Zope:
@@ -168,7 +171,6 @@ class Zope:
     def launch(self):
         """Starts it without waiting; see `ready`."""
         command = [script("runwsgi"), self.home / "etc/zope.ini"]
-        # Zope scans the temporary directory of its instance; a fixed hash seed is not needed.
         self.process = Process(command, self.home / "output.log", cwd=self.home)
         return self
 
