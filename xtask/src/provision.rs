@@ -26,15 +26,28 @@ const PYTHONS: [&str; 5] = ["python3", "python3.14", "python3.13", "python3.12",
 
 /// Installs what is missing, or says what is missing and how to get it.
 pub(crate) fn everything(workspace: &Workspace) -> Result<(), Failure> {
-    let mut missing: Vec<&str> =
-        PROGRAMS.iter().filter(|(program, _)| !installed(program)).map(|(_, package)| *package).collect();
-    if fitting_python().is_none() {
-        missing.extend(PYTHON_PACKAGES);
-    }
-    if !missing.is_empty() {
-        debian(&missing)?;
+    let packages = missing_packages();
+    if !packages.is_empty() {
+        debian(&packages)?;
+        let still = missing_packages();
+        if !still.is_empty() {
+            return Err(Failure::new(format!(
+                "{} was installed, but what the tests call is still not found",
+                still.join(" ")
+            )));
+        }
     }
     python(workspace)
+}
+
+/// The Debian packages that would bring what is not there.
+fn missing_packages() -> Vec<&'static str> {
+    let programs = PROGRAMS.iter().filter(|(program, _)| !installed(program));
+    let mut packages: Vec<_> = programs.map(|(_, package)| *package).collect();
+    if fitting_python().is_none() {
+        packages.extend(PYTHON_PACKAGES);
+    }
+    packages
 }
 
 /// The first Python that is new enough and can make environments.
