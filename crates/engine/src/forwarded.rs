@@ -1,0 +1,208 @@
+//! Who the client is: what proxies before us say about it, whom we believe, and what we tell the back-end.
+//!
+//! A request may come through proxies that add the address they got it from to a list (`ForwardedHeader`, usually
+//! X-Forwarded-For). Only peers in `TrustedIP` are believed. From all others every field that makes a claim about
+//! address, scheme or certificate is removed before any rule sees it; X-Forwarded-For alone stays, since our own entry
+//! behind it tells the back-end where the truth begins. The reasons are in `docs/why/forwarded-headers.md`.
+
+use std::io::Write;
+use std::net::IpAddr;
+
+use plan::{Acl, Listener, Service};
+use smallvec::SmallVec;
+use wire::h1::write::decimal;
+use wire::{Fields, Known, field, token};
+
+use crate::exchange::{ClientFacts, Endpoint, Exchange};
+
+/// Room for an address in text; the longest, an IPv6 address with an IPv4 tail, has 45 bytes.
+const ADDRESS_BYTES: usize = 48;
+
+/// Families of names by which proxies vouch for a client, in lower case.
+const CLAIM_FAMILIES: &[&[u8]] = &[b"x-forwarded-", b"x-ssl-", b"ssl-client-", b"x-client-cert"];
+
+/// Single names of that kind, in lower case.
+const CLAIM_NAMES: &[&[u8]] = &[
+    b"forwarded",
+    b"x-real-ip",
+    b"front-end-https",
+    b"x-client-verify",
+    b"x-client-dn",
+    b"x-client-s-dn",
+    b"x-client-i-dn",
+    b"x-client-ip",
+    b"x-cluster-client-ip",
+    b"true-client-ip",
+    b"client-ip",
+];
+
+/// Removes what the peer has no right to claim and finds the client's address, as far as the listener knows.
+pub(crate) fn admit(x: &mut Exchange) {
+    let Exchange { running, request, client, origin, .. } = x;
+    let listener = &running.plan.listeners[client.listener];
+    let fields = request.fields_mut();
+    let believed = believes(client, &listener.trusted);
+    let custom = custom_name(&listener.forwarded_header);
+    let claimed = fields.iter_known().any(|(known, name, _)| is_twin(known, name) || is_claim(known, name, custom));
+    if claimed {
+        // A service may trust peers that its listener does not. Then claims stay until the service is known, and go
+        // in `apply` if it is another one.
+        let believed = believed || trusted_by_a_service(listener, client);
+        fields.retain_known(|known, name, _| !is_twin(known, name) && (believed || !is_claim(known, name, custom)));
+    }
+    *origin = find(client, fields, &listener.forwarded_header, &listener.trusted);
+}
+
+/// The client's address as the service sees it, which may have a `ForwardedHeader` or `TrustedIP` of its own.
+pub(crate) fn origin(client: &ClientFacts, fields: &Fields, listener: &Listener, service: &Service) -> Option<IpAddr> {
+    let name = service.forwarded_header.as_deref().unwrap_or(&listener.forwarded_header);
+    find(client, fields, name, service.trusted.as_deref().unwrap_or(&listener.trusted))
+}
+
+/// Tells the back-end who the client is: X-Forwarded-For, -Proto and -Port, where `HeaderOption` wants them.
+pub(crate) fn apply(x: &mut Exchange) {
+    let Exchange { running, request, client, service, .. } = x;
+    let plan = &running.plan;
+    let listener = &plan.listeners[client.listener];
+    let service = service.and_then(|service| plan.services.get(service));
+    let own = service.and_then(|service| service.trusted.as_deref());
+    let believed = believes(client, own.unwrap_or(&listener.trusted));
+    let fields = request.fields_mut();
+    if own.is_some() && !believed {
+        let name = service.and_then(|service| service.forwarded_header.as_deref());
+        let custom = custom_name(name.unwrap_or(&listener.forwarded_header));
+        fields.retain_known(|known, name, _| !is_claim(known, name, custom));
+    }
+    if !listener.forwarded_headers {
+        // Without an entry of ours behind it, a list from anybody would stand as our word.
+        if !believed {
+            fields.remove_known(Known::XForwardedFor);
+        }
+        return;
+    }
+    // Each edit only fails when the head is at its bound of some megabytes; the request then goes on without the
+    // field, and a list from an untrusted peer without an entry of ours must not.
+    if append_peer(client.peer, fields).is_err() {
+        fields.remove_known(Known::XForwardedFor);
+    }
+    if !believed || fields.get(Known::XForwardedProto).is_none() {
+        let scheme: &[u8] = if client.secure { b"https" } else { b"http" };
+        let _ = fields.set_known(Known::XForwardedProto, scheme);
+    }
+    if !believed || fields.get(Known::XForwardedPort).is_none() {
+        match client.local.port() {
+            Some(port) => {
+                let mut text = Vec::with_capacity(5);
+                decimal(u64::from(port), &mut text);
+                let _ = fields.set_known(Known::XForwardedPort, &text);
+            }
+            None => fields.remove_known(Known::XForwardedPort),
+        }
+    }
+}
+
+/// Adds the peer's address to the list, which is then one line.
+fn append_peer(peer: Endpoint, fields: &mut Fields) -> Result<(), wire::EditError> {
+    // A peer on a Unix socket has no address; what it says stands (see `believes`).
+    let Some(address) = peer.ip() else { return Ok(()) };
+    // Without the allocator, since nearly every request comes here.
+    let mut text = [0; ADDRESS_BYTES];
+    let mut rest = &mut text[..];
+    // An address fits.
+    let _ = write!(rest, "{address}");
+    let left = rest.len();
+    let text = &text[..ADDRESS_BYTES - left];
+    if fields.get(Known::XForwardedFor).is_none() {
+        return fields.append_known(Known::XForwardedFor, text);
+    }
+    let mut list = Vec::new();
+    for value in fields.get_all(Known::XForwardedFor).filter(|value| !value.is_empty()) {
+        list.extend_from_slice(value);
+        list.extend_from_slice(b", ");
+    }
+    list.extend_from_slice(text);
+    fields.set_known(Known::XForwardedFor, &list)
+}
+
+/// Whether the word of this peer counts. Who reaches a Unix socket was let in by its file mode, and has no address
+/// that `TrustedIP` could name.
+fn believes(client: &ClientFacts, trusted: &Acl) -> bool {
+    client.peer.ip().is_none_or(|peer| trusted.contains(peer))
+}
+
+fn trusted_by_a_service(listener: &Listener, client: &ClientFacts) -> bool {
+    let lists = listener.services.iter().filter_map(|service| service.trusted.as_deref());
+    lists.into_iter().any(|trusted| believes(client, trusted))
+}
+
+/// Walks the list from its right end, where the nearest proxy wrote, as long as the writer is trusted.
+fn find(client: &ClientFacts, fields: &Fields, name: &str, trusted: &Acl) -> Option<IpAddr> {
+    let mut nearest = client.peer.ip();
+    if !believes(client, trusted) {
+        return nearest;
+    }
+    let lines: SmallVec<[&[u8]; 4]> = fields.find_all(name.as_bytes()).collect();
+    let members = lines.iter().rev().flat_map(|line| line.rsplit(|&byte| byte == b','));
+    for member in members.map(token::trim).filter(|member| !member.is_empty()) {
+        // A trusted proxy that hides whom it got the request from (`unknown`) is as far as we can see.
+        let Some(address) = address(member) else { break };
+        nearest = Some(address);
+        if !trusted.contains(address) {
+            break;
+        }
+    }
+    nearest
+}
+
+/// An address as proxies write it: `192.0.2.1`, `192.0.2.1:4711`, `2001:db8::1`, `[2001:db8::1]`, `[2001:db8::1]:4711`.
+fn address(text: &[u8]) -> Option<IpAddr> {
+    let text = std::str::from_utf8(text).ok()?;
+    let address = match text.strip_prefix('[') {
+        Some(rest) => IpAddr::V6(rest.split_once(']')?.0.parse().ok()?),
+        None => text.parse().ok().or_else(|| IpAddr::V4(text.split_once(':')?.0.parse().ok()?).into())?,
+    };
+    Some(address.to_canonical())
+}
+
+/// The name of `ForwardedHeader` where it is not the usual one.
+fn custom_name(name: &str) -> Option<&str> {
+    (!name.eq_ignore_ascii_case(Known::XForwardedFor.name())).then_some(name)
+}
+
+/// Whether CGI and its heirs, which turn `-` into `_`, would take the field for one that means something to us. Nobody
+/// honest sends such a name.
+fn is_twin(known: Option<Known>, name: &[u8]) -> bool {
+    if known.is_some() || memchr::memchr(b'_', name).is_none() {
+        return false;
+    }
+    field::underscore_twin(name).is_some() || in_claim_table(name)
+}
+
+/// Whether the field claims something about the client that only a trusted proxy may say. X-Forwarded-For is not one
+/// of them: it is a list, and our entry at its end makes it true.
+fn is_claim(known: Option<Known>, name: &[u8], custom: Option<&str>) -> bool {
+    match known {
+        Some(Known::XForwardedFor) => false,
+        // The table knows no claim but these; most fields are known and end here.
+        Some(known) if custom.is_none() => matches!(
+            known,
+            Known::XForwardedHost
+                | Known::XForwardedPort
+                | Known::XForwardedProto
+                | Known::Forwarded
+                | Known::XRealIp
+                | Known::FrontEndHttps
+        ),
+        _ => in_claim_table(name) || custom.is_some_and(|custom| name.eq_ignore_ascii_case(custom.as_bytes())),
+    }
+}
+
+fn in_claim_table(name: &[u8]) -> bool {
+    let same = |&(&given, &claim): &(&u8, &u8)| given.to_ascii_lowercase() == claim || (given == b'_' && claim == b'-');
+    let begins = |claim: &[u8]| name.len() >= claim.len() && name.iter().zip(claim).all(|pair| same(&pair));
+    CLAIM_FAMILIES.iter().any(|family| begins(family))
+        || CLAIM_NAMES.iter().any(|claim| claim.len() == name.len() && begins(claim))
+}
+
+#[cfg(test)]
+mod tests;

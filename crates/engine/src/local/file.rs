@@ -1,0 +1,103 @@
+//! `SendFile`: files below a directory, and nothing else.
+//!
+//! The path is decoded once and then resolved by the kernel, which refuses every step out of the directory, be it by
+//! `..` or by a symbolic link, with no gap between looking and opening.
+
+use std::fs::File;
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::Path;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use httpdate::{fmt_http_date, parse_http_date};
+use rustix::fs::{Mode, OFlags, ResolveFlags, open, openat, openat2};
+use rustix::io::Errno;
+use wire::{Known, Method, RequestHead, target};
+
+use crate::exchange::Exchange;
+use crate::fault::Cause;
+use crate::local::{Answer, Body, add, error_page, head};
+
+/// How every file is opened. Not blocking, so that a pipe in the directory cannot hold up a worker.
+const FLAGS: OFlags = OFlags::RDONLY.union(OFlags::CLOEXEC).union(OFlags::NONBLOCK).union(OFlags::NOCTTY);
+
+pub(super) fn answer(root: &Path, x: &Exchange) -> Result<Answer, Cause> {
+    let request = &x.request;
+    if !matches!(request.method_kind(), Method::Get | Method::Head) {
+        let mut answer = error_page::page(x.listener(), 405, "E-METHOD")?;
+        add(&mut answer.head, "Allow", b"GET, HEAD")?;
+        return Ok(answer);
+    }
+    let file = open_below(root, &target::percent_decode(request.path())).map_err(cause)?;
+    let metadata = file.metadata().map_err(cause)?;
+    // Directories have no listing here, and a device or a pipe has no length.
+    if !metadata.is_file() {
+        return Err(Cause::FileMissing);
+    }
+    let modified = metadata.modified().ok().and_then(whole_seconds);
+    if let Some(modified) = modified.filter(|modified| is_unchanged(*modified, request)) {
+        let mut head = head(304)?;
+        add(&mut head, "Last-Modified", fmt_http_date(modified).as_bytes())?;
+        return Ok(Answer { head, body: Body::None });
+    }
+    let mut head = head(200)?;
+    // Guessing by name is what a web server is for; `SetHeader` in a `Rewrite response` says better.
+    add(&mut head, "Content-Type", b"text/plain")?;
+    if let Some(modified) = modified {
+        add(&mut head, "Last-Modified", fmt_http_date(modified).as_bytes())?;
+    }
+    Ok(Answer { head, body: Body::File { file, length: metadata.len() } })
+}
+
+/// Opens what `path` (absolute, decoded) names below `root`.
+fn open_below(root: &Path, path: &[u8]) -> io::Result<File> {
+    let relative: Vec<&[u8]> = path.split(|&byte| byte == b'/').filter(|part| !part.is_empty()).collect();
+    if relative.is_empty() || relative.iter().any(|part| matches!(*part, b".." | b".") || part.contains(&0)) {
+        return Err(Errno::NOENT.into());
+    }
+    let root = open(root, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
+    let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS;
+    match openat2(&root, relative.join(&b'/').as_slice(), FLAGS, Mode::empty(), resolve) {
+        // Linux before 5.6, or a container whose filter does not know the call.
+        Err(Errno::NOSYS | Errno::PERM) => walk(root, &relative),
+        opened => Ok(File::from(opened?)),
+    }
+}
+
+/// The same for a kernel without openat2: step by step, symbolic links not followed at all.
+fn walk(root: OwnedFd, parts: &[&[u8]]) -> io::Result<File> {
+    let mut at = root;
+    for (index, part) in parts.iter().enumerate() {
+        let kind = if index + 1 < parts.len() { OFlags::DIRECTORY } else { OFlags::empty() };
+        at = openat(at.as_fd(), *part, FLAGS | OFlags::NOFOLLOW | kind, Mode::empty())?;
+    }
+    Ok(File::from(at))
+}
+
+/// What a failure to open says about the request.
+fn cause(error: io::Error) -> Cause {
+    let missing = [Errno::NOENT, Errno::NOTDIR, Errno::LOOP, Errno::XDEV, Errno::NAMETOOLONG, Errno::NXIO, Errno::ISDIR];
+    match Errno::from_io_error(&error) {
+        Some(errno) if missing.contains(&errno) => Cause::FileMissing,
+        _ => Cause::FileUnreadable(error),
+    }
+}
+
+/// HTTP dates have whole seconds, and none before the epoch matters.
+fn whole_seconds(time: SystemTime) -> Option<SystemTime> {
+    let seconds = time.duration_since(UNIX_EPOCH).ok()?.as_secs();
+    // httpdate writes years with four digits.
+    const YEAR_9999: u64 = 253_402_300_799;
+    (seconds <= YEAR_9999).then(|| UNIX_EPOCH + Duration::from_secs(seconds))
+}
+
+/// Whether the client has this version (RFC 9110 section 13.1.3; If-None-Match takes precedence, and without an ETag
+/// of ours it never matches).
+fn is_unchanged(modified: SystemTime, request: &RequestHead) -> bool {
+    let fields = request.fields();
+    if fields.get(Known::IfNoneMatch).is_some() {
+        return false;
+    }
+    let since = fields.get(Known::IfModifiedSince).and_then(|value| std::str::from_utf8(value).ok());
+    since.and_then(|since| parse_http_date(since).ok()).is_some_and(|since| modified <= since)
+}

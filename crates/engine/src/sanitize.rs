@@ -1,0 +1,88 @@
+//! Between parsed and trusted: what a request has to be before any rule looks at it.
+//!
+//! The codec has made sure that there is one reading of the bytes. Here the request is held against its own semantics
+//! and the listener's bounds, is brought into origin-form, and loses what ends at this hop and what its sender has
+//! no right to claim. Nothing after this stage looks at raw client bytes, and nothing before it is believed.
+
+use wire::hop::{self, Nominated};
+use wire::target::Scheme;
+use wire::{BodyLength, Known, ParseError, check};
+
+use crate::exchange::Exchange;
+use crate::fault::{Cause, Fault, Stage};
+use crate::forwarded;
+
+/// Checks the request and cleans it.
+///
+/// # Errors
+/// What is wrong with it, by the client's fault; or `Evaluation` when `CheckURL` cannot be evaluated.
+pub(crate) fn request(x: &mut Exchange) -> Result<(), Fault> {
+    check_request(x).map_err(|cause| Fault::new(Stage::Sanitize, cause))?;
+    remove_hop_by_hop(x);
+    forwarded::admit(x);
+    Ok(())
+}
+
+fn check_request(x: &mut Exchange) -> Result<(), Cause> {
+    let Exchange { running, request, client, body, .. } = x;
+    let listener = &running.plan.listeners[client.listener];
+    if listener.target_max.is_some_and(|max| request.target().len() > max) {
+        return Err(Cause::TargetTooLong);
+    }
+    // Validity comes before policy: a request that could be read in two ways is refused as such, whatever its method.
+    // Only CONNECT is never looked at, and where xHTTP does not list it, it is not allowed rather than not implemented.
+    let level = listener.methods as u8;
+    let group = request.method_kind().group();
+    match check::request_semantics(request) {
+        Err(ParseError::ConnectUnsupported) if group.is_some_and(|group| group > level) => {
+            return Err(Cause::MethodNotAllowed);
+        }
+        verdict => verdict.map_err(Cause::BadRequest)?,
+    }
+    match group {
+        None => return Err(Cause::MethodUnknown),
+        Some(group) if group > level => return Err(Cause::MethodNotAllowed),
+        Some(_) => {}
+    }
+    if !request.target().starts_with(b"/") {
+        // RFC 9110 section 7.4: an https resource that is asked for over plain HTTP was meant for somebody else, or is
+        // to make the back-end believe in a TLS that is not there.
+        if check::target_scheme(request).is_some_and(|scheme| (scheme == Scheme::Https) != client.secure) {
+            return Err(Cause::SchemeElsewhere);
+        }
+        request.make_origin_form().map_err(|error| Cause::Evaluation(error.to_string()))?;
+    }
+    if let Some(pattern) = &listener.check_url {
+        match pattern.is_match(request.target()) {
+            Ok(true) => {}
+            Ok(false) => return Err(Cause::TargetRefused),
+            Err(error) => return Err(Cause::Evaluation(format!("CheckURL: {error}"))),
+        }
+    }
+    // A chunked body is counted while it is relayed.
+    match (*body, listener.body_max) {
+        (BodyLength::Length(length), Some(max)) if length > max => Err(Cause::BodyTooLarge),
+        _ => Ok(()),
+    }
+}
+
+/// Takes out what is about this connection (RFC 9110 section 7.6.1), after noting the one wish in it that we pass on.
+fn remove_hop_by_hop(x: &mut Exchange) {
+    x.upgrade = hop::upgrade_request(&x.request).map(<[u8]>::to_vec);
+    if x.upgrade.is_none() {
+        x.nominated = hop::remove_hop_by_hop(x.request.fields_mut());
+        return;
+    }
+    // `Header "Upgrade: websocket"` is how operators send WebSockets to a back-end of their own, so these two stay for
+    // conditions to see. They are not forwarded: the codec writes the connection's fields itself.
+    let fields = x.request.fields_mut();
+    let nominated = Nominated::by(fields);
+    fields.retain_known(|known, name, _| match known {
+        Some(Known::Connection | Known::Upgrade) => true,
+        known => !known.is_some_and(Known::is_hop_by_hop) && !nominated.contains(name),
+    });
+    x.nominated = nominated;
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,153 @@
+//! What conditions and templates can see of an exchange.
+//!
+//! A view, made for one stage and gone after it: the request, the answer once there is one, who the client is, and
+//! the groups of earlier matches. Whoever evaluates something gets this and not the whole exchange.
+
+use std::borrow::Cow;
+use std::net::IpAddr;
+
+use plan::limits::CAPTURE_BACK_MAX;
+use plan::template::Which;
+use wire::{Fields, RequestHead, ResponseHead, target};
+
+use crate::exchange::{Captured, ClientFacts, Exchange};
+use crate::fault::{Cause, Fault, Stage};
+
+/// A view of an exchange.
+pub(crate) struct Scene<'a> {
+    /// At which stage something is evaluated; an error of it is reported so.
+    pub(crate) stage: Stage,
+    /// The request as it is now.
+    pub(crate) request: &'a RequestHead,
+    /// The answer, in a rewrite of answers.
+    pub(crate) response: Option<&'a ResponseHead>,
+    /// The connection.
+    pub(crate) client: &'a ClientFacts,
+    /// The client's address as trusted proxies report it.
+    pub(crate) origin: Option<IpAddr>,
+    /// Matches so far, the latest last.
+    pub(crate) captures: &'a mut Vec<Captured>,
+    /// Whether matches are to be kept.
+    pub(crate) keep: bool,
+}
+
+impl Scene<'_> {
+    /// What a rewrite of requests sees.
+    pub(crate) fn of_rewrite(x: &mut Exchange) -> Scene<'_> {
+        Scene {
+            stage: Stage::Rewrite,
+            request: &x.request,
+            response: None,
+            client: &x.client,
+            origin: x.origin,
+            captures: &mut x.captures,
+            keep: x.running.plan.captures,
+        }
+    }
+
+    /// What a rewrite of answers sees.
+    pub(crate) fn of_response(x: &mut Exchange) -> Scene<'_> {
+        Scene {
+            stage: Stage::Rewrite,
+            request: &x.request,
+            response: Some(&x.response),
+            client: &x.client,
+            origin: x.origin,
+            captures: &mut x.captures,
+            keep: x.running.plan.captures,
+        }
+    }
+}
+
+impl<'a> Scene<'a> {
+    /// The fields that are spoken of: the answer's where there is one.
+    pub(crate) fn fields(&self) -> &'a Fields {
+        match self.response {
+            Some(response) => response.fields(),
+            None => self.request.fields(),
+        }
+    }
+
+    /// The peer's address, or the one that trusted proxies report.
+    pub(crate) fn address(&self, forwarded: bool) -> Option<IpAddr> {
+        if forwarded { self.origin.or_else(|| self.client.peer.ip()) } else { self.client.peer.ip() }
+    }
+
+    /// The host that was asked for, without its port and without the dot that may end a domain name.
+    pub(crate) fn host(&self) -> Option<&'a [u8]> {
+        let host = target::authority(self.request.host()?).ok()?.host;
+        Some(host.strip_suffix(b".").unwrap_or(host))
+    }
+
+    /// The port in what was asked for.
+    pub(crate) fn port(&self) -> Option<u16> {
+        target::authority(self.request.host()?).ok()?.port
+    }
+
+    /// The host that was asked for as conditions compare it: the final dot gone, and the port too where it is the
+    /// scheme's own, since `example.org.:80` and `example.org` are one place.
+    pub(crate) fn host_and_port(&self) -> Option<Cow<'a, [u8]>> {
+        let raw = self.request.host()?;
+        let Ok(authority) = target::authority(raw) else {
+            return Some(Cow::Borrowed(raw));
+        };
+        let default = if self.client.secure { 443 } else { 80 };
+        let host = authority.host.strip_suffix(b".").unwrap_or(authority.host);
+        match authority.port {
+            Some(port) if port != default => {
+                if host.len() == authority.host.len() {
+                    return Some(Cow::Borrowed(raw));
+                }
+                let mut text = host.to_vec();
+                text.push(b':');
+                text.extend_from_slice(port.to_string().as_bytes());
+                Some(Cow::Owned(text))
+            }
+            _ => Some(Cow::Borrowed(host)),
+        }
+    }
+
+    /// A group of an earlier match; `None` if there is no such match or group.
+    pub(crate) fn capture(&self, group: u8, of: &Which) -> Option<&[u8]> {
+        let captured = match of {
+            Which::Back(back) => {
+                debug_assert!(usize::from(*back) <= CAPTURE_BACK_MAX);
+                self.captures.iter().rev().nth(usize::from(*back))
+            }
+            Which::Tag(tag) => self.captures.iter().rev().find(|captured| captured.tag.as_ref() == Some(tag)),
+        };
+        captured?.groups.get(usize::from(group))?.as_deref()
+    }
+
+    /// The fault of something that cannot be evaluated.
+    pub(crate) fn fault(&self, sentence: impl Into<String>) -> Fault {
+        Fault::new(self.stage, Cause::Evaluation(sentence.into()))
+    }
+}
+
+/// The values of a query parameter, in order; a parameter without `=` has an empty one.
+///
+/// Names are compared decoded, as every application does: `%61=1` is the parameter `a`.
+pub(crate) fn parameters<'q>(query: Option<&'q [u8]>, name: &str) -> impl Iterator<Item = &'q [u8]> {
+    let pairs = query.unwrap_or_default().split(|&byte| byte == b'&');
+    pairs.filter_map(move |pair| {
+        let (found, value) = split_parameter(pair);
+        is_parameter(found, name).then_some(value)
+    })
+}
+
+/// Name and value of one piece between two `&`.
+pub(crate) fn split_parameter(pair: &[u8]) -> (&[u8], &[u8]) {
+    match memchr::memchr(b'=', pair) {
+        Some(at) => (&pair[..at], &pair[at + 1..]),
+        None => (pair, b""),
+    }
+}
+
+/// Whether a name as it stands in a query is that name.
+pub(crate) fn is_parameter(found: &[u8], name: &str) -> bool {
+    match memchr::memchr(b'%', found) {
+        Some(_) => target::percent_decode(found) == name.as_bytes(),
+        None => found == name.as_bytes(),
+    }
+}

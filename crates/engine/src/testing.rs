@@ -1,0 +1,252 @@
+//! Exchanges for unit tests: a plan by hand, and a request as a client would send it.
+
+use std::net::SocketAddr;
+use std::num::NonZeroUsize;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use plan::listener::{MethodLevel, RewriteLocation};
+use plan::log::Facility;
+use plan::pattern::Kind;
+use plan::process::PidFile;
+use plan::rewrite::Rewrites;
+use plan::service::LogSuppress;
+use plan::{
+    Acl, Backend, BackendAddress, BackendSet, Balancer, Condition, Group, ListenAddress, Listener, LogFormat, Logging,
+    Match, Member, Pattern, Plan, Process, Service, Session, Target, Template,
+};
+use wire::h1::{framing, parse};
+use wire::{Limits, RequestHead, ResponseHead, Slots};
+
+use crate::backend::{Address, Live};
+use crate::balance::LiveSet;
+use crate::clock::{Clock, ManualClock};
+use crate::exchange::{ClientFacts, Endpoint, Exchange};
+use crate::world::Running;
+
+/// A plan with one listener, before it is joined to a world.
+pub(crate) struct Setup {
+    pub(crate) listener: Listener,
+    pub(crate) services: Vec<Service>,
+    pub(crate) backends: Vec<Backend>,
+    pub(crate) captures: bool,
+    pub(crate) formats: Vec<LogFormat>,
+    pub(crate) peer: Endpoint,
+    pub(crate) local: Endpoint,
+    pub(crate) secure: bool,
+    clock: Clock,
+}
+
+impl Setup {
+    /// `ListenHTTP` on 192.0.2.80:80 without services; the client is 203.0.113.7.
+    pub(crate) fn new() -> (Setup, ManualClock) {
+        let (clock, hand) = Clock::manual();
+        let setup = Setup {
+            listener: listener(),
+            services: Vec::new(),
+            backends: Vec::new(),
+            captures: true,
+            formats: LogFormat::built_in(),
+            peer: inet("203.0.113.7:40000"),
+            local: inet("192.0.2.80:80"),
+            secure: false,
+            clock,
+        };
+        (setup, hand)
+    }
+
+    /// One whose listener is changed by `change`.
+    pub(crate) fn with(change: impl FnOnce(&mut Setup)) -> Setup {
+        let (mut setup, _) = Setup::new();
+        change(&mut setup);
+        setup
+    }
+
+    /// Adds a service.
+    pub(crate) fn service(&mut self, condition: Condition, target: Target) -> &mut Service {
+        let id = self.services.len();
+        self.services.push(Service {
+            id,
+            name: None,
+            place: format!("service {id}"),
+            disabled: false,
+            condition,
+            rewrites: Rewrites::default(),
+            forwarded_header: None,
+            trusted: None,
+            log_suppress: LogSuppress::default(),
+            target,
+        });
+        &mut self.services[id]
+    }
+
+    /// Adds a service with back-ends of these addresses and priorities in one group.
+    pub(crate) fn balanced(&mut self, backends: &[(&str, u16)], balancer: Balancer, session: Option<Session>) {
+        let members = backends.iter().map(|(address, priority)| self.member(address, *priority)).collect();
+        let groups = vec![Group { number: 0, members }];
+        self.service(Condition::ALWAYS, Target::Backends(BackendSet { groups, balancer, session }));
+    }
+
+    /// Adds a back-end and makes a member of it. The backends of the plan share it.
+    pub(crate) fn member(&mut self, address: &str, priority: u16) -> Member {
+        let id = self.backends.len();
+        self.backends.push(backend(id, address));
+        Member { backend: Arc::new(backend(id, address)), priority }
+    }
+
+    /// Joins it all.
+    pub(crate) fn run(mut self) -> Stage {
+        let services: Vec<Arc<Service>> = self.services.into_iter().map(Arc::new).collect();
+        let backends: Vec<Arc<Backend>> = self.backends.into_iter().map(Arc::new).collect();
+        let live: Vec<Arc<Live>> = backends
+            .iter()
+            .map(|backend| {
+                let address = match &backend.address {
+                    BackendAddress::Inet(ip, port) => Address::Inet(vec![SocketAddr::new(*ip, *port)]),
+                    BackendAddress::Name(_, port) => Address::Inet(vec![SocketAddr::from(([10, 0, 0, 99], *port))]),
+                    BackendAddress::Unix(path) => Address::Unix(path.clone()),
+                };
+                Arc::new(Live::new(Arc::clone(backend), address))
+            })
+            .collect();
+        let sets = services
+            .iter()
+            .map(|service| match &service.target {
+                Target::Backends(set) => Some(LiveSet::new(set, &live, self.clock.clone())),
+                _ => None,
+            })
+            .collect();
+        self.listener.services = services.clone();
+        let plan = Plan {
+            process: process(),
+            logging: Logging { facility: Facility::Standard, tag: "pound".into(), formats: self.formats },
+            listeners: vec![self.listener],
+            services,
+            backends,
+            alive: Duration::from_secs(30),
+            watch_interval: Duration::from_secs(1),
+            watched: Vec::new(),
+            captures: self.captures,
+        };
+        let client = ClientFacts { peer: self.peer, local: self.local, listener: 0, secure: self.secure };
+        Stage {
+            running: Rc::new(Arc::new(Running { plan, backends: live, sets })),
+            client: Rc::new(client),
+            clock: self.clock,
+        }
+    }
+}
+
+/// A world to send requests into.
+pub(crate) struct Stage {
+    pub(crate) running: Rc<Arc<Running>>,
+    pub(crate) client: Rc<ClientFacts>,
+    pub(crate) clock: Clock,
+}
+
+impl Stage {
+    /// An exchange whose head was just parsed.
+    pub(crate) fn exchange(&self, request: &str) -> Exchange {
+        let mut x = Exchange::open(Rc::clone(&self.client), Rc::clone(&self.running), &self.clock);
+        x.request = head(request);
+        x.body = framing::request(&x.request).unwrap();
+        x
+    }
+
+    /// The set of the service with this id.
+    pub(crate) fn set(&self, service: usize) -> &LiveSet {
+        self.running.sets[service].as_ref().unwrap()
+    }
+}
+
+/// A request by its head.
+pub(crate) fn head(text: &str) -> RequestHead {
+    parse::request(text.as_bytes().to_vec(), Slots::default(), &Limits::default()).unwrap()
+}
+
+/// An answer by its head.
+pub(crate) fn answer(text: &str) -> ResponseHead {
+    parse::response(text.as_bytes().to_vec(), Slots::default(), &Limits::default()).unwrap()
+}
+
+/// `GET target` with Host `www.example.org` and these further field lines, each ended by CRLF.
+pub(crate) fn get(target: &str, fields: &str) -> String {
+    format!("GET {target} HTTP/1.1\r\nHost: www.example.org\r\n{fields}\r\n")
+}
+
+pub(crate) fn inet(address: &str) -> Endpoint {
+    Endpoint::Inet(address.parse().unwrap())
+}
+
+/// A POSIX pattern with case.
+pub(crate) fn regex(text: &str) -> Match {
+    Match { pattern: Pattern::new(text, Kind::Posix, false).unwrap(), tag: None }
+}
+
+pub(crate) fn exact(text: &str) -> Match {
+    Match { pattern: Pattern::new(text, Kind::Exact, true).unwrap(), tag: None }
+}
+
+pub(crate) fn template(text: &str) -> Template {
+    Template::new(text).unwrap()
+}
+
+pub(crate) fn acl(entries: &[&str]) -> Arc<Acl> {
+    Arc::new(Acl::new(entries.iter().map(|entry| Acl::entry(entry).unwrap()).collect()))
+}
+
+fn backend(id: usize, address: &str) -> Backend {
+    let address = match address.parse::<SocketAddr>() {
+        Ok(address) => BackendAddress::Inet(address.ip(), address.port()),
+        Err(_) => match address.split_once(':') {
+            Some((name, port)) => BackendAddress::Name(name.into(), port.parse().unwrap()),
+            None => BackendAddress::Unix(address.into()),
+        },
+    };
+    Backend {
+        id,
+        name: None,
+        address,
+        timeout: Duration::from_secs(15),
+        connect_timeout: Duration::from_secs(15),
+        tunnel_timeout: Duration::from_secs(600),
+        disabled: false,
+    }
+}
+
+fn listener() -> Listener {
+    Listener {
+        id: 0,
+        name: None,
+        address: ListenAddress::Inet(SocketAddr::from(([192, 0, 2, 80], 80))),
+        methods: MethodLevel::Basic,
+        client_timeout: Duration::from_secs(10),
+        check_url: None,
+        body_max: None,
+        target_max: None,
+        line_max: 4096,
+        error_pages: Default::default(),
+        rewrite_location: RewriteLocation::BackendOrListener,
+        rewrite_destination: false,
+        forwarded_headers: true,
+        forwarded_header: "X-Forwarded-For".into(),
+        trusted: Acl::empty(),
+        log_format: 1,
+        rewrites: Rewrites::default(),
+        services: Vec::new(),
+    }
+}
+
+fn process() -> Process {
+    Process {
+        user: None,
+        group: None,
+        root_jail: None,
+        daemon: false,
+        supervisor: false,
+        pid_file: PidFile::None,
+        grace: Duration::from_secs(30),
+        workers: NonZeroUsize::new(1),
+    }
+}
