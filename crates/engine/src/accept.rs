@@ -52,7 +52,7 @@ pub(crate) fn bind(listener: &Listener, workers: usize) -> Result<Bound, Prepare
         }
         ListenAddress::Unix(path) => {
             let socket = bind_unix(path).map_err(failed(path.display().to_string()))?;
-            share(&mut bound, socket, path.display().to_string())
+            share(&mut bound, &socket, path.display().to_string())
                 .map_err(|error| receive_failed(path, error))?;
         }
         ListenAddress::Received(path) => {
@@ -61,7 +61,7 @@ pub(crate) fn bind(listener: &Listener, workers: usize) -> Result<Bound, Prepare
                 Some(address) => address.to_string(),
                 None => format!("socket from {}", path.display()),
             };
-            share(&mut bound, socket, address).map_err(|error| receive_failed(path, error))?;
+            share(&mut bound, &socket, address).map_err(|error| receive_failed(path, error))?;
         }
     }
     Ok(bound)
@@ -123,7 +123,7 @@ fn bind_unix(path: &Path) -> io::Result<Socket> {
 }
 
 /// Gives each worker its own descriptor of one socket.
-fn share(bound: &mut Bound, socket: Socket, address: String) -> io::Result<()> {
+fn share(bound: &mut Bound, socket: &Socket, address: String) -> io::Result<()> {
     socket.set_nonblocking(true)?;
     bound.addresses.push(address);
     for sockets in &mut bound.sockets {

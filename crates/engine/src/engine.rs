@@ -74,7 +74,7 @@ pub fn start(prepared: Prepared) -> io::Result<Engine> {
                 stats,
                 stopping: Cell::new(false),
             };
-            worker::run(Setup { id, world, parts, pen, sockets, order }, &ready)
+            worker::run(Setup { world, parts, pen, sockets, order }, &ready)
         });
         match thread {
             Ok(thread) => engine.workers.push(thread),

@@ -158,11 +158,6 @@ impl Conn {
         self.nominated = nominated;
     }
 
-    /// Whether the body that the peer sends has been read to its end.
-    pub(crate) fn body_is_read(&self) -> bool {
-        self.decoder.is_done()
-    }
-
     /// The next piece of the body that the peer sends.
     pub(crate) fn poll_body(&mut self, cx: &mut Context<'_>, store: &Store) -> Poll<Result<Piece, ReadError>> {
         loop {
@@ -204,11 +199,6 @@ impl Conn {
     /// This place in the body that the peer sends.
     pub(crate) fn mark(&self) -> BodyMark {
         BodyMark { input: self.input.mark(), decoder: self.decoder.clone() }
-    }
-
-    /// Whether the body can be read again from `mark`: no byte of it has left the buffer.
-    pub(crate) fn can_rewind(&self, mark: &BodyMark) -> bool {
-        self.input.reaches(mark.input)
     }
 
     /// Goes back to `mark`; false, and nothing is changed, if bytes since then are gone.

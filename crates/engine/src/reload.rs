@@ -99,6 +99,8 @@ impl std::error::Error for PrepareError {
 /// The first thing that stands in the way; sockets that were bound are closed again.
 pub fn prepare(plan: Plan) -> Result<Prepared, PrepareError> {
     let clock = Clock::system();
+    // The time zone is read from files that a jail will not have.
+    crate::log::prepare();
     let workers = plan
         .process
         .workers

@@ -39,7 +39,6 @@ pub(crate) struct Worker {
 
 /// What a worker thread starts with.
 pub(crate) struct Setup {
-    pub(crate) id: usize,
     pub(crate) world: Arc<World>,
     pub(crate) parts: Parts,
     pub(crate) pen: Pen,
@@ -74,7 +73,7 @@ pub(crate) fn run(setup: Setup, ready: &std::sync::mpsc::Sender<io::Result<()>>)
         }
     };
     runtime.block_on(async move {
-        let Setup { id: _, world, parts, pen, sockets, mut order } = setup;
+        let Setup { world, parts, pen, sockets, mut order } = setup;
         let running = RefCell::new(Rc::new(world.running()));
         let worker = Rc::new(Worker {
             parts,

@@ -59,9 +59,4 @@ impl Pool {
             idle.clear();
         }
     }
-
-    /// Drops all.
-    pub(crate) fn clear(&mut self) {
-        self.idle.clear();
-    }
 }

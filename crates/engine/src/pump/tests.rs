@@ -1,0 +1,109 @@
+//! A pump between two connections whose far ends the test holds.
+
+use std::future::poll_fn;
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::UnixStream;
+use tokio::time::timeout;
+use wire::{BodyLength, Kind, Limits};
+
+use super::*;
+use crate::stream::Stream;
+
+/// A connection and its far end.
+fn connection(kind: Kind) -> (Conn, UnixStream) {
+    let (near, far) = UnixStream::pair().unwrap();
+    (Conn::new(Stream::Unix(near), kind, Limits::default()), far)
+}
+
+/// Pumps `body`, written in one piece and then ended, and gives what arrives at the other end.
+async fn moved(from: BodyLength, to: BodyLength, body: &[u8], most: Option<u64>) -> (Result<(), PumpError>, Vec<u8>) {
+    let store = Store::default();
+    let (mut source, mut writer) = connection(Kind::Response);
+    let (mut sink, mut reader) = connection(Kind::Request);
+    source.begin_read(from);
+    sink.begin_write(to, |_| {});
+    let feeding = async {
+        writer.write_all(body).await.unwrap();
+        drop(writer);
+    };
+    let mut pump = Pump::new(most);
+    let pumping = async {
+        let result = poll_fn(|cx| pump.poll(&mut source, &mut sink, cx, &store)).await;
+        drop(sink);
+        result
+    };
+    let mut arrived = Vec::new();
+    let ((), result, read) = tokio::join!(feeding, pumping, reader.read_to_end(&mut arrived));
+    read.unwrap();
+    (result, arrived)
+}
+
+async fn check(from: BodyLength, to: BodyLength, body: &[u8], expect: &[u8]) {
+    let (result, arrived) = moved(from, to, body, None).await;
+    assert!(result.is_ok(), "{result:?}");
+    assert_eq!(String::from_utf8_lossy(&arrived), String::from_utf8_lossy(expect));
+}
+
+#[tokio::test]
+async fn any_framing_becomes_any_other() {
+    check(BodyLength::Length(5), BodyLength::Length(5), b"hello", b"hello").await;
+    check(BodyLength::UntilClose, BodyLength::Chunked, b"hello", b"5\r\nhello\r\n0\r\n\r\n").await;
+    check(BodyLength::Chunked, BodyLength::UntilClose, b"2\r\nhe\r\n3\r\nllo\r\n0\r\n\r\n", b"hello").await;
+    check(BodyLength::None, BodyLength::None, b"", b"").await;
+}
+
+#[tokio::test]
+async fn chunk_boundaries_are_kept_and_extensions_are_not() {
+    let body = b"2;name=value\r\nhe\r\n3\r\nllo\r\n0\r\nX-Sum: 1\r\n\r\n";
+    check(BodyLength::Chunked, BodyLength::Chunked, body, b"2\r\nhe\r\n3\r\nllo\r\n0\r\nX-Sum: 1\r\n\r\n").await;
+}
+
+#[tokio::test]
+async fn a_body_beyond_its_greatest_size_is_refused_before_it_is_sent() {
+    let (result, arrived) = moved(BodyLength::Chunked, BodyLength::Chunked, b"6\r\nsecret\r\n0\r\n\r\n", Some(5)).await;
+    assert!(matches!(result, Err(PumpError::TooLarge)), "{result:?}");
+    assert_eq!(arrived, b"");
+}
+
+#[tokio::test]
+async fn a_body_cut_short_is_an_error_and_gets_no_end() {
+    let (result, arrived) = moved(BodyLength::Chunked, BodyLength::Chunked, b"5\r\nhel", None).await;
+    assert!(matches!(result, Err(PumpError::Source(ReadError::Body(_)))), "{result:?}");
+    assert_eq!(arrived, b"5\r\nhel");
+    let (result, arrived) = moved(BodyLength::Length(9), BodyLength::Length(9), b"hello", None).await;
+    assert!(matches!(result, Err(PumpError::Source(ReadError::Body(_)))), "{result:?}");
+    assert_eq!(arrived, b"hello");
+}
+
+// Held time moves on by itself when nothing else can happen: the stall is seen, not waited for.
+#[tokio::test(start_paused = true)]
+async fn what_the_sink_does_not_take_is_not_read() {
+    let store = Store::default();
+    let (mut source, mut writer) = connection(Kind::Response);
+    let (mut sink, reader) = connection(Kind::Request);
+    source.begin_read(BodyLength::UntilClose);
+    sink.begin_write(BodyLength::UntilClose, |_| {});
+    let mut pump = Pump::new(None);
+    let mut written = 0usize;
+    // Nobody reads at the far end of the sink. Writing must come to a stop when the sockets and one buffer are full.
+    let feeding = async {
+        loop {
+            written += writer.write(&[b'x'; 65536]).await.unwrap();
+        }
+    };
+    let pumping = poll_fn(|cx| pump.poll(&mut source, &mut sink, cx, &store));
+    let stalled = timeout(Duration::from_secs(5), async {
+        tokio::select! {
+            () = feeding => unreachable!("it loops"),
+            result = pumping => result,
+        }
+    })
+    .await;
+    assert!(stalled.is_err(), "a body without end came to one");
+    assert_eq!(pump.waiting, Waiting::Sink);
+    assert!(source.unread().len() <= crate::limits::BUFFER_BYTES);
+    assert!(written < 4 * 1024 * 1024, "{written} bytes went in, and none came out");
+    drop(reader);
+}
