@@ -73,7 +73,7 @@ errors! {
         ControlByte "E-CTL" 400 "RFC 9110 5.5" "the head holds a control byte"
         EmptyLineFirst "E-EMPTY-LINE" 400 "RFC 9112 2.2" "more than one empty line, or a misplaced one, stands before the start line"
         HeadTooLong "E-HEAD-LONG" 431 "RFC 6585 5" "the head is longer than allowed"
-        LineTooLong "E-LINE-LONG" 431 "RFC 6585 5" "a field line is longer than allowed"
+        LineTooLong "E-LINE-LONG" 431 "RFC 6585 5" "a status or field line is longer than allowed"
         TooManyFields "E-FIELDS-MANY" 431 "RFC 6585 5" "the head has more fields than allowed"
         TargetTooLong "E-TARGET-LONG" 414 "RFC 9112 3" "the request target is longer than allowed"
         MethodTooLong "E-METHOD-LONG" 501 "RFC 9112 3" "the method is longer than any known one"

@@ -40,13 +40,15 @@ pub struct HeadScanner {
     start: usize,
     /// Start line and field lines that have ended.
     lines: usize,
+    /// The verdict, once it is bad: after it no further byte may be parsed.
+    refused: Option<ParseError>,
 }
 
 impl HeadScanner {
     /// A scanner at the first byte of a head.
     #[must_use]
     pub fn new(kind: Kind) -> HeadScanner {
-        HeadScanner { kind, pos: 0, line: 0, start: 0, lines: 0 }
+        HeadScanner { kind, pos: 0, line: 0, start: 0, lines: 0, refused: None }
     }
 
     /// Ready for the next head of the same kind.
@@ -67,8 +69,16 @@ impl HeadScanner {
     /// the next request) are not looked at. `Some(n)` says that the first `n` bytes are a head, empty line included.
     ///
     /// # Errors
-    /// As soon as the bytes cannot become a head; the connection is then lost.
+    /// As soon as the bytes cannot become a head. The connection is then lost; every later call gives the same error
+    /// until `reset`.
     pub fn scan(&mut self, buf: &[u8], limits: &Limits) -> Result<Option<usize>, ParseError> {
+        if let Some(error) = self.refused {
+            return Err(error);
+        }
+        self.advance(buf, limits).inspect_err(|error| self.refused = Some(*error))
+    }
+
+    fn advance(&mut self, buf: &[u8], limits: &Limits) -> Result<Option<usize>, ParseError> {
         // Bytes past the limit are never looked at, so that the verdict cannot depend on how many came at once.
         let view = &buf[..buf.len().min(limits.head_max)];
         loop {
@@ -132,7 +142,7 @@ impl HeadScanner {
         if self.lines > 0 || self.kind == Kind::Response {
             return ParseError::LineTooLong;
         }
-        let line = &view[self.line..];
+        let line = view.get(self.line..).unwrap_or_default();
         match memchr::memchr(b' ', &line[..line.len().min(METHOD_MAX + 1)]) {
             Some(_) => ParseError::TargetTooLong,
             None => ParseError::MethodTooLong,
@@ -335,7 +345,10 @@ fn status_line(line: &[u8]) -> Result<StatusLine, ParseError> {
     let Some((protocol, rest)) = line.split_at_checked(8) else {
         return Err(ParseError::StatusLineMalformed);
     };
-    let version = version(protocol)?;
+    let version = version(protocol).map_err(|error| match error {
+        ParseError::RequestLineMalformed => ParseError::StatusLineMalformed,
+        other => other,
+    })?;
     let [b' ', a @ b'1'..=b'9', b @ b'0'..=b'9', c @ b'0'..=b'9', rest @ ..] = rest else {
         return Err(ParseError::StatusLineMalformed);
     };

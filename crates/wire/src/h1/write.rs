@@ -7,6 +7,7 @@
 use super::framing::BodyLength;
 use crate::field::Known;
 use crate::head::{Fields, RequestHead, ResponseHead};
+use crate::token;
 
 /// What the writer decides instead of the message: everything about body and connection.
 #[derive(Clone, Copy, Debug)]
@@ -95,6 +96,8 @@ fn framing_lines(framing: &Framing<'_>, out: &mut Vec<u8>) {
         (BodyLength::Chunked, _) => out.extend_from_slice(b"Transfer-Encoding: chunked\r\n"),
         (BodyLength::None | BodyLength::UntilClose, _) => {}
     }
+    // Both come from us or from `hop::upgrade`, which gives tokens only; a byte of a peer has no other way here.
+    debug_assert!([framing.upgrade, framing.connection].iter().flatten().all(|value| token::is_value(value)));
     match (framing.upgrade, framing.connection) {
         (Some(protocol), _) => put(out, &[b"Connection: upgrade\r\nUpgrade: ", protocol, b"\r\n"]),
         (None, Some(value)) => put(out, &[b"Connection: ", value, b"\r\n"]),

@@ -160,7 +160,8 @@ fn refuses_malformed_status_lines() {
         ("200 OK", StatusLineMalformed),
         ("HTTP/2.0 200 OK", VersionUnsupported),
         ("http/1.1 200 OK", VersionMalformed),
-        ("GET / HTTP/1.1", RequestLineMalformed),
+        ("GET / HTTP/1.1", StatusLineMalformed),
+        ("ICY 200 OK", StatusLineMalformed),
     ] {
         check_response(&format!("{line}\r\n"), expect);
     }
@@ -271,6 +272,17 @@ fn a_refused_head_leaves_its_line_for_the_log() {
     let bytes = b"\r\nGET /x HTTP/9.9\r\n";
     assert_eq!(scanner.scan(bytes, &limits()), Err(ParseError::VersionUnsupported));
     assert_eq!(scanner.line(bytes), b"GET /x HTTP/9.9");
+}
+
+#[test]
+fn nothing_is_parsed_after_a_refusal() {
+    let mut scanner = HeadScanner::new(Kind::Request);
+    let mut bytes = b"BAD\r\n".to_vec();
+    assert_eq!(scanner.scan(&bytes, &limits()), Err(ParseError::RequestLineMalformed));
+    bytes.extend_from_slice(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+    assert_eq!(scanner.scan(&bytes, &limits()), Err(ParseError::RequestLineMalformed));
+    scanner.reset();
+    assert_eq!(scanner.scan(&bytes[5..], &limits()), Ok(Some(27)));
 }
 
 #[test]
