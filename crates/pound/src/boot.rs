@@ -35,7 +35,8 @@ pub(crate) fn serve(arguments: &Arguments, inherited: &[RawFd]) -> Result<ExitCo
     let plan = read(&file, arguments).ok_or(None)?;
     let process = plan.process.clone();
     let in_background = process.daemon && !arguments.foreground && !arguments.to_stderr;
-    let in_two = process.supervisor && !arguments.to_stderr;
+    // In the foreground somebody watches already: a person, or a service manager.
+    let in_two = process.supervisor && in_background;
 
     // 2. Who will serve, while /etc can be seen.
     let identity = Identity::resolve(&process, &file)?;
@@ -70,8 +71,11 @@ pub(crate) fn serve(arguments: &Arguments, inherited: &[RawFd]) -> Result<ExitCo
                 descriptors::close(inherited);
             }
             match background::detach()? {
-                Side::Caller { started: true } => return Ok(ExitCode::SUCCESS),
-                Side::Caller { started: false } => return Err(None),
+                Side::Caller { started } => {
+                    pid_file.into_iter().for_each(PidFile::leave);
+                    // It has said itself why not.
+                    return if started { Ok(ExitCode::SUCCESS) } else { Err(None) };
+                }
                 Side::Daemon(promise) => Some(promise),
             }
         }
@@ -81,29 +85,20 @@ pub(crate) fn serve(arguments: &Arguments, inherited: &[RawFd]) -> Result<ExitCo
     }
     let mut up = Up { promise, manager, keeps_streams, sink: None };
 
-    // 8. The supervisor. From here on this function runs in two processes; `ours` is what only the first one does.
+    // 8. The supervisor. From here on this function runs in two processes, and ends in each.
     let settings =
         Settings { grace: process.grace, sighup: arguments.features.sighup, quiet: arguments.to_stderr };
     if !in_two {
-        let outcome = worker(prepared, &identity, sink, &signals, &settings, &mut up, None);
-        if let Some(pid_file) = pid_file {
-            pid_file.remove();
-        }
-        return Ok(outcome?);
+        return Ok(worker(prepared, &identity, sink, &signals, &settings, &mut up, None)?);
     }
     up.sink = Some(Sink::open(&prepared.plan().logging, arguments.to_stderr)?);
     let supervisor = nix::unistd::getpid();
-    match supervise::supervise((prepared, sink), &signals, &mut up) {
-        Ok(Role::Worker((prepared, sink), promise)) => {
-            // The file with the id is the supervisor's, and so is the word to the service manager.
+    match supervise::supervise((prepared, sink), &signals, &mut up)? {
+        Role::Stopped => Ok(ExitCode::SUCCESS),
+        Role::Worker((prepared, sink), promise) => {
+            // The word to the service manager is the supervisor's.
             let mut up = Up { promise: Some(promise), manager: Manager::nobody(), keeps_streams, sink: None };
             Ok(worker(prepared, &identity, sink, &signals, &settings, &mut up, Some(supervisor))?)
-        }
-        ended => {
-            if let Some(pid_file) = pid_file {
-                pid_file.remove();
-            }
-            ended.map(|_| ExitCode::SUCCESS)
         }
     }
 }

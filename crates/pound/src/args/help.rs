@@ -20,7 +20,8 @@ Options
                 it, and exit: 0 if it may run, 1 if not. Nothing is started.
   -e            Stay in the foreground as one process, and log to standard
                 error. For a terminal, a container, or a first try.
-  -F            Stay in the foreground. The log goes where the file says.
+  -F            Stay in the foreground, as one process. The log goes where the
+                file says. For a service manager.
   -f FILE       Read this configuration.
   -p FILE       Write the process id there, or nowhere if it is \"-\". The option
                 goes before PIDFile.

@@ -8,11 +8,16 @@ use std::path::{Path, PathBuf};
 /// Where a daemon writes its process id if nothing was said.
 pub(crate) const DEFAULT: &str = "/run/pound.pid";
 
-/// A process id file that this process made; it is removed with [`PidFile::remove`].
+/// A process id file. The process that made it, or whose id is in it, removes it when it drops it; a copy that a fork
+/// made is worth nothing.
+///
+/// An unprivileged process or one in a jail may be unable to, and the file stays: whoever reads it finds a process that
+/// is gone, which is what programs that read such files are prepared for.
 #[derive(Debug)]
 pub(crate) struct PidFile {
     path: PathBuf,
     file: File,
+    owner: Option<u32>,
 }
 
 impl PidFile {
@@ -31,7 +36,7 @@ impl PidFile {
             .custom_flags(nix::libc::O_NOFOLLOW)
             .open(&path);
         match opened {
-            Ok(file) => Ok(PidFile { path, file }),
+            Ok(file) => Ok(PidFile { path, file, owner: Some(std::process::id()) }),
             Err(error) => Err(format!(
                 "cannot write the process id to {}: {}; name another file with PIDFile or -p, or \"-\" for none",
                 path.display(),
@@ -50,10 +55,17 @@ impl PidFile {
         })
     }
 
-    /// Removes it. An unprivileged process or one in a jail may be unable to, and the file stays: whoever reads it finds
-    /// a process that is gone, which is what programs that read such files are prepared for.
-    pub(crate) fn remove(self) {
-        let _ = std::fs::remove_file(&self.path);
+    /// Leaves it to another process, which goes on with a copy of this.
+    pub(crate) fn leave(mut self) {
+        self.owner = None;
+    }
+}
+
+impl Drop for PidFile {
+    fn drop(&mut self) {
+        if self.owner == Some(std::process::id()) {
+            let _ = std::fs::remove_file(&self.path);
+        }
     }
 }
 
@@ -77,8 +89,16 @@ mod tests {
         let mut file = PidFile::open(&path).unwrap();
         file.write().unwrap();
         assert_eq!(std::fs::read_to_string(&path).unwrap(), format!("{}\n", std::process::id()));
-        file.remove();
+        drop(file);
         assert!(!path.exists());
+    }
+
+    #[test]
+    fn stays_when_it_is_left_to_another() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("pound.pid");
+        PidFile::open(&path).unwrap().leave();
+        assert!(path.exists());
     }
 
     #[test]
