@@ -5,7 +5,6 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
-use std::sync::Arc;
 
 use smallvec::SmallVec;
 use wire::hop::Nominated;
@@ -13,7 +12,7 @@ use wire::{BodyLength, RequestHead, ResponseHead};
 
 use crate::buffer::Store;
 use crate::clock::{Clock, Moment};
-use crate::world::Running;
+use crate::world::Current;
 
 /// One end of a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,7 +69,7 @@ pub struct Exchange {
     pub client: Rc<ClientFacts>,
     /// The configuration that this request sees from start to end. Counted within the worker, so that taking it for a
     /// request touches no cache line of another.
-    pub running: Rc<Arc<Running>>,
+    pub running: Current,
     /// The request; changed by sanitising and rewriting. `request.line()` stays what was received.
     pub request: RequestHead,
     /// The answer, once its head is here or made.
@@ -101,13 +100,15 @@ pub struct Exchange {
     pub began: Moment,
     /// The same moment on the wall clock, since the epoch.
     pub began_wall: std::time::Duration,
+    /// The head of a back-end's final answer was here.
+    pub answered: Option<Moment>,
     /// What has been sent to the client so far.
     pub sent: Sent,
 }
 
 impl Exchange {
     /// Opens one: the first byte of a request is here.
-    pub(crate) fn open(client: Rc<ClientFacts>, running: Rc<Arc<Running>>, clock: &Clock) -> Exchange {
+    pub(crate) fn open(client: Rc<ClientFacts>, running: Current, clock: &Clock) -> Exchange {
         let origin = client.peer.ip();
         Exchange {
             client,
@@ -127,6 +128,7 @@ impl Exchange {
             upgrade: None,
             began: clock.now(),
             began_wall: clock.wall(),
+            answered: None,
             sent: Sent::default(),
         }
     }

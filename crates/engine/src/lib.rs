@@ -48,6 +48,7 @@ mod relay;
 mod reload;
 mod respond;
 mod serve;
+mod snapshot;
 mod stats;
 mod stream;
 pub mod sys;
@@ -64,14 +65,18 @@ mod forwarded;
 mod local;
 mod location;
 mod random;
+mod received;
 mod rewrite;
 mod route;
 mod sanitize;
 mod scene;
+#[cfg(test)]
+mod testing;
 
 pub use clock::{Clock, ManualClock, Moment};
 pub use engine::{Engine, Stopped, start};
 pub use fault::{Blame, Cause, Fault, Stage};
 pub use reload::{PrepareError, Prepared, prepare};
-pub use stats::Snapshot;
+pub use snapshot::{BackendView, Snapshot};
+pub use stats::{BackendTotals, Totals};
 pub use world::World;

@@ -47,6 +47,7 @@ pub(crate) async fn request(
 ) -> Result<Upstream, Fault> {
     let running = x.running.clone();
     let live = &running.backends[backend];
+    let _there = parts.stats.in_flight(backend);
     if x.body == BodyLength::Chunked && live.is_http10() {
         return Err(Fault::new(Stage::Forward, Cause::LengthRequired));
     }
@@ -144,6 +145,7 @@ async fn until_answer(
             parse::response(bytes, slots, conn.limits()).map_err(|refused| fault(Cause::BadAnswer(refused.error)))?;
         if !head.is_interim() || head.status() == 101 {
             x.response = head;
+            x.answered = Some(parts.clock.now());
             return Ok(upload);
         }
         interim += 1;
@@ -277,6 +279,7 @@ pub(crate) async fn response(
 ) -> Result<(), Fault> {
     let running = x.running.clone();
     let live = &running.backends[backend];
+    let _there = parts.stats.in_flight(backend);
     let framing = upstream.framing(x, parts.stopping.get());
     client.write_head(x, &framing);
 

@@ -4,7 +4,6 @@
 //! could not stand at its place in a message is percent-encoded, and a target is held against the grammar again
 //! before it goes on.
 
-use std::rc::Rc;
 
 use plan::rewrite::{FieldEdit, RequestEdit, ResponseEdit, Step};
 use plan::{Pattern, Template};
@@ -25,7 +24,7 @@ use crate::scene::{Scene, is_parameter, split_parameter};
 pub(crate) fn request(x: &mut Exchange, service: usize) -> Result<(), Fault> {
     forwarded::apply(x);
     // One more reference, so that the plan's steps can be read while the exchange is written.
-    let running = Rc::clone(&x.running);
+    let running = x.running.clone();
     let plan = &running.plan;
     let steps = [&plan.listeners[x.client.listener].rewrites.request, &plan.services[service].rewrites.request];
     if steps.iter().all(|steps| steps.is_empty()) {
@@ -47,7 +46,7 @@ pub(crate) fn request(x: &mut Exchange, service: usize) -> Result<(), Fault> {
 /// # Errors
 /// As [`request`].
 pub(crate) fn response(x: &mut Exchange) -> Result<(), Fault> {
-    let running = Rc::clone(&x.running);
+    let running = x.running.clone();
     let plan = &running.plan;
     if let Some(service) = x.service.and_then(|service| plan.services.get(service)) {
         walk(&service.rewrites.response, x, Scene::of_response, edit_response)?;

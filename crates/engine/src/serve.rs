@@ -4,7 +4,6 @@ use crate::balance;
 use crate::client::Client;
 use crate::exchange::Exchange;
 use crate::fault::{Cause, Fault, Stage};
-use crate::forwarded;
 use crate::local;
 use crate::relay;
 use crate::respond;
@@ -47,7 +46,6 @@ async fn answer(x: &mut Exchange, client: &mut Client, worker: &Worker) -> Resul
     sanitize::request(x)?;
     client.conn.drop_from_trailers(x.nominated.clone());
     let service = route::find(x)?;
-    forwarded::apply(x);
     rewrite::request(x, service)?;
     match &x.running.clone().plan.services[service].target {
         plan::Target::Backends(_) => proxy(x, client, worker, service).await,

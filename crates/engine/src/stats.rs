@@ -175,7 +175,7 @@ fn add(faults: &mut Vec<(&'static str, u64)>, code: &'static str, number: u64) {
 
 /// The sum over all workers at one moment.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Snapshot {
+pub struct Totals {
     /// Exchanges that are over.
     pub requests: u64,
     /// Of these, how many were answered with 1xx, 2xx, 3xx, 4xx, 5xx.
@@ -193,12 +193,12 @@ pub struct Snapshot {
     /// Exchanges that ended in a fault, by its code, sorted.
     pub faults: Vec<(&'static str, u64)>,
     /// By `plan::Backend::id`.
-    pub backends: Vec<BackendSnapshot>,
+    pub backends: Vec<BackendTotals>,
 }
 
 /// The sum over all workers of what was counted of one back-end.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct BackendSnapshot {
+pub struct BackendTotals {
     /// Requests that it was chosen for.
     pub requests: u64,
     /// Of these, how many it failed, whether or not another one answered in its place.
@@ -217,10 +217,10 @@ pub struct BackendSnapshot {
     pub latency_last_us: u64,
 }
 
-impl Snapshot {
+impl Totals {
     /// Adds the tables up.
-    pub(crate) fn of(tables: &[Arc<Cells>]) -> Snapshot {
-        let mut sum = Snapshot::default();
+    pub(crate) fn of(tables: &[Arc<Cells>]) -> Totals {
+        let mut sum = Totals::default();
         let mut closed = 0;
         let mut last_at = Vec::new();
         for cells in tables {
@@ -237,7 +237,7 @@ impl Snapshot {
             for (code, number) in cells.faults.lock().unwrap_or_else(PoisonError::into_inner).iter() {
                 add(&mut sum.faults, code, *number);
             }
-            sum.backends.resize(sum.backends.len().max(cells.backends.len()), BackendSnapshot::default());
+            sum.backends.resize(sum.backends.len().max(cells.backends.len()), BackendTotals::default());
             last_at.resize(sum.backends.len(), 0);
             for ((sum, last_at), cells) in sum.backends.iter_mut().zip(&mut last_at).zip(&cells.backends) {
                 let ended = cells.ended.get();

@@ -23,7 +23,7 @@ use crate::backend::{Address, Live};
 use crate::balance::LiveSet;
 use crate::clock::{Clock, ManualClock};
 use crate::exchange::{ClientFacts, Endpoint, Exchange};
-use crate::world::Running;
+use crate::world::{Current, Running};
 
 /// A plan with one listener, before it is joined to a world.
 pub(crate) struct Setup {
@@ -131,7 +131,7 @@ impl Setup {
         };
         let client = ClientFacts { peer: self.peer, local: self.local, listener: 0, secure: self.secure };
         Stage {
-            running: Rc::new(Arc::new(Running { plan, backends: live, sets })),
+            running: Current::new(Arc::new(Running { plan, backends: live, sets })),
             client: Rc::new(client),
             clock: self.clock,
         }
@@ -140,7 +140,7 @@ impl Setup {
 
 /// A world to send requests into.
 pub(crate) struct Stage {
-    pub(crate) running: Rc<Arc<Running>>,
+    pub(crate) running: Current,
     pub(crate) client: Rc<ClientFacts>,
     pub(crate) clock: Clock,
 }

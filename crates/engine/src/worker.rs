@@ -23,7 +23,7 @@ use crate::log::{Pen, Severity};
 use crate::parts::Parts;
 use crate::serve::{Keep, serve};
 use crate::stream::Stream;
-use crate::world::{Running, World};
+use crate::world::{Current, Running, World};
 
 /// What a worker has at hand.
 pub(crate) struct Worker {
@@ -31,7 +31,7 @@ pub(crate) struct Worker {
     pub(crate) connections: Connections,
     world: Arc<World>,
     /// The configuration, counted within this thread; see [`Worker::running`].
-    running: RefCell<Rc<Arc<Running>>>,
+    running: RefCell<Current>,
     pen: RefCell<Pen>,
     /// The last failure of accept(2) that was reported, so that a full table is reported once and not ten times a second.
     accept_failed: Cell<Option<io::ErrorKind>>,
@@ -74,7 +74,7 @@ pub(crate) fn run(setup: Setup, ready: &std::sync::mpsc::Sender<io::Result<()>>)
     };
     runtime.block_on(async move {
         let Setup { world, parts, pen, sockets, mut order } = setup;
-        let running = RefCell::new(Rc::new(world.running()));
+        let running = RefCell::new(Current::new(world.running()));
         let worker = Rc::new(Worker {
             parts,
             connections: Connections::default(),
@@ -177,10 +177,10 @@ async fn sweep(worker: Rc<Worker>) {
 
 impl Worker {
     /// The configuration that a new request sees.
-    pub(crate) fn running(&self) -> Rc<Arc<Running>> {
+    pub(crate) fn running(&self) -> Current {
         let mut running = self.running.borrow_mut();
-        if !self.world.is_current(&running) {
-            *running = Rc::new(self.world.running());
+        if !self.world.is_current(running.shared()) {
+            *running = Current::new(self.world.running());
         }
         running.clone()
     }

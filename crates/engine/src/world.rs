@@ -1,5 +1,7 @@
 //! What *is* running: the Plan joined to live back-ends, sessions and counters, and what outlives a reload.
 
+use std::ops::Deref;
+use std::rc::Rc;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
@@ -19,6 +21,31 @@ pub struct Running {
     pub backends: Vec<Arc<backend::Live>>,
     /// By `plan::Service::id`; `None` for a service that answers by itself.
     pub sets: Vec<Option<balance::LiveSet>>,
+}
+
+/// The configuration that a request sees, counted within its worker: taking one touches no cache line that another
+/// worker writes.
+#[derive(Debug, Clone)]
+#[expect(clippy::redundant_allocation, reason = "the outer count is the worker's own, the inner one all workers'")]
+pub struct Current(Rc<Arc<Running>>);
+
+impl Current {
+    /// Holds a configuration for the requests of one worker.
+    pub(crate) fn new(running: Arc<Running>) -> Current {
+        Current(Rc::new(running))
+    }
+
+    pub(crate) fn shared(&self) -> &Arc<Running> {
+        &self.0
+    }
+}
+
+impl Deref for Current {
+    type Target = Running;
+
+    fn deref(&self) -> &Running {
+        &self.0
+    }
 }
 
 /// Everything that runs, shared by all threads.
