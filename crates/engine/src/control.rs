@@ -1,5 +1,8 @@
 //! The thread beside the workers: it brings dead back-ends back and follows watched files.
 
+use std::io;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -12,13 +15,13 @@ use crate::worker::Order;
 use crate::world::World;
 
 /// Runs until the workers are told to stop.
-pub(crate) fn run(world: &Arc<World>, mut pen: Pen, mut order: watch::Receiver<Order>) -> std::io::Result<()> {
+pub(crate) fn run(world: &Arc<World>, mut pen: Pen, mut order: watch::Receiver<Order>) -> io::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let running = world.running();
         let mut alive = ticks(running.plan.alive);
         let mut look = ticks(running.plan.watch_interval);
-        let mut files = Files::new(&running.plan);
+        let mut files = Files::new(&running.plan, &mut pen);
         loop {
             tokio::select! {
                 _ = alive.tick() => {
@@ -47,7 +50,14 @@ fn ticks(period: Duration) -> tokio::time::Interval {
 
 /// The watched files and what each looked like when it was last read.
 struct Files {
-    files: Vec<(Arc<dyn plan::Watched>, Look)>,
+    files: Vec<File>,
+}
+
+struct File {
+    content: Arc<dyn plan::Watched>,
+    /// Where it is for this process, which may live in a jail.
+    path: PathBuf,
+    look: Look,
 }
 
 /// What tells that a file has changed.
@@ -58,50 +68,75 @@ enum Look {
 }
 
 impl Files {
-    fn new(plan: &plan::Plan) -> Files {
-        let files = plan.watched.iter().map(|file| (file.clone(), look_at(file.as_ref()))).collect();
+    fn new(plan: &plan::Plan, pen: &mut Pen) -> Files {
+        let mut files = Vec::new();
+        for content in &plan.watched {
+            let Some(path) = content.path() else { continue };
+            let path = match &plan.process.root_jail {
+                None => path.to_owned(),
+                Some(jail) => match path.strip_prefix(jail) {
+                    Ok(inside) => Path::new("/").join(inside),
+                    Err(_) => {
+                        pen.event(
+                            Severity::Warning,
+                            format_args!(
+                                "{} lies outside of RootJail {} and is not followed; put it inside to have changes seen",
+                                path.display(),
+                                jail.display()
+                            ),
+                        );
+                        continue;
+                    }
+                },
+            };
+            let look = look_at(&path);
+            files.push(File { content: content.clone(), path, look });
+        }
         Files { files }
     }
 
     fn look(&mut self, pen: &mut Pen) {
-        for (file, before) in &mut self.files {
-            let now = look_at(file.as_ref());
-            if now == *before {
+        for file in &mut self.files {
+            let now = look_at(&file.path);
+            if now == file.look {
                 continue;
             }
-            let Some(path) = file.path() else { continue };
-            let text = match std::fs::read_to_string(path) {
-                Ok(text) => Some(text),
-                Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
-                Err(error) => {
-                    // It has changed and cannot be read: said once, and tried again when it changes again.
-                    pen.event(Severity::Error, format_args!("{} cannot be read again: {error}", path.display()));
-                    *before = now;
-                    continue;
-                }
-            };
-            *before = now;
-            match file.replace(text.as_deref()) {
-                Ok(()) if text.is_some() => {
-                    pen.event(Severity::Notice, format_args!("{}: file reloaded", path.display()));
-                }
-                Ok(()) => pen.event(Severity::Notice, format_args!("{}: content cleared", path.display())),
-                Err(errors) => {
-                    for (line, sentence) in errors {
-                        pen.event(Severity::Error, format_args!("{}:{line}: {sentence}; the old content stays", path.display()));
-                    }
+            file.look = now;
+            file.read(pen);
+        }
+    }
+}
+
+impl File {
+    /// Reads the file again. One that cannot be read, or holds nonsense, changes nothing; it is said once, and tried
+    /// again when it changes again.
+    fn read(&self, pen: &mut Pen) {
+        let path = self.path.display();
+        let text = match std::fs::read_to_string(&self.path) {
+            Ok(text) => Some(text),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+            Err(error) => {
+                pen.event(Severity::Error, format_args!("{path} cannot be read again: {error}; the old content stays"));
+                return;
+            }
+        };
+        match self.content.replace(text.as_deref()) {
+            Ok(()) if text.is_some() => pen.event(Severity::Notice, format_args!("{path}: file reloaded")),
+            Ok(()) => pen.event(Severity::Notice, format_args!("{path}: content cleared")),
+            Err(errors) => {
+                for (line, sentence) in errors {
+                    pen.event(Severity::Error, format_args!("{path}:{line}: {sentence}; the old content stays"));
                 }
             }
         }
     }
 }
 
-fn look_at(file: &dyn plan::Watched) -> Look {
-    use std::os::unix::fs::MetadataExt;
-    match file.path().and_then(|path| std::fs::metadata(path).ok()) {
-        Some(metadata) => {
+fn look_at(path: &Path) -> Look {
+    match std::fs::metadata(path) {
+        Ok(metadata) => {
             Look::Seen { modified: metadata.modified().ok(), len: metadata.len(), inode: metadata.ino() }
         }
-        None => Look::Missing,
+        Err(_) => Look::Missing,
     }
 }

@@ -13,6 +13,7 @@ use crate::backend::{Address, Live};
 use crate::balance::LiveSet;
 use crate::clock::Clock;
 use crate::limits;
+use crate::local;
 use crate::world::Running;
 
 /// A plan whose names are resolved and whose sockets are bound: it can be started without anything to go wrong.
@@ -46,6 +47,13 @@ pub enum PrepareError {
         /// Why.
         error: io::Error,
     },
+    /// The directory of a `SendFile` cannot be opened.
+    Files {
+        /// Which.
+        path: String,
+        /// Why.
+        error: io::Error,
+    },
     /// No listening socket came over `SocketFrom`.
     Receive {
         /// The Unix socket.
@@ -76,6 +84,9 @@ impl fmt::Display for PrepareError {
             PrepareError::Resolve { what, name, error } => {
                 write!(f, "the host name {name} of a {what} cannot be resolved ({error}); correct Address or the name service")
             }
+            PrepareError::Files { path, error } => {
+                write!(f, "the directory {path} of a SendFile cannot be opened: {error}; correct the path or its permissions")
+            }
             PrepareError::Receive { path, error } => {
                 write!(f, "no listening socket was received over {path} (SocketFrom): {error}; start the program that hands it out first")
             }
@@ -88,6 +99,7 @@ impl std::error::Error for PrepareError {
         match self {
             PrepareError::Bind { error, .. }
             | PrepareError::Resolve { error, .. }
+            | PrepareError::Files { error, .. }
             | PrepareError::Receive { error, .. } => Some(error),
         }
     }
@@ -119,11 +131,20 @@ pub fn prepare(plan: Plan) -> Result<Prepared, PrepareError> {
             _ => None,
         })
         .collect();
+    let mut roots = Vec::with_capacity(plan.services.len());
+    for service in &plan.services {
+        roots.push(match &service.target {
+            Target::Files(root) if plan.process.root_jail.is_some() => Some(local::file::open_root(root).map_err(
+                |error| PrepareError::Files { path: root.display().to_string(), error },
+            )?),
+            _ => None,
+        });
+    }
     let mut bound = Vec::with_capacity(plan.listeners.len());
     for listener in &plan.listeners {
         bound.push(accept::bind(listener, workers)?);
     }
-    Ok(Prepared { running: Running { plan, backends, sets }, bound, workers, clock })
+    Ok(Prepared { running: Running { plan, backends, sets, roots }, bound, workers, clock })
 }
 
 impl Prepared {

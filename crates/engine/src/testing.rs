@@ -131,7 +131,7 @@ impl Setup {
         };
         let client = ClientFacts { peer: self.peer, local: self.local, listener: 0, secure: self.secure };
         Stage {
-            running: Current::new(Arc::new(Running { plan, backends: live, sets })),
+            running: Current::new(Arc::new(Running { roots: Vec::new(), plan, backends: live, sets })),
             client: Rc::new(client),
             clock: self.clock,
         }
@@ -148,7 +148,7 @@ pub(crate) struct Stage {
 impl Stage {
     /// An exchange whose head was just parsed.
     pub(crate) fn exchange(&self, request: &str) -> Exchange {
-        let mut x = Exchange::open(Rc::clone(&self.client), Rc::clone(&self.running), &self.clock);
+        let mut x = Exchange::open(Rc::clone(&self.client), self.running.clone(), &self.clock);
         x.request = head(request);
         x.body = framing::request(&x.request).unwrap();
         x

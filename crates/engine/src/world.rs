@@ -1,6 +1,7 @@
 //! What *is* running: the Plan joined to live back-ends, sessions and counters, and what outlives a reload.
 
 use std::ops::Deref;
+use std::os::fd::OwnedFd;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -21,6 +22,8 @@ pub struct Running {
     pub backends: Vec<Arc<backend::Live>>,
     /// By `plan::Service::id`; `None` for a service that answers by itself.
     pub sets: Vec<Option<balance::LiveSet>>,
+    /// By `plan::Service::id`: the directory of a `SendFile`, held open where a root jail is going to hide it.
+    pub roots: Vec<Option<OwnedFd>>,
 }
 
 /// The configuration that a request sees, counted within its worker: taking one touches no cache line that another

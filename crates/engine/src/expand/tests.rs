@@ -53,7 +53,7 @@ fn groups_are_found_by_distance_and_by_tag() {
     assert_eq!(expanded("$0$1$2$3", &mut x), "02");
     assert_eq!(expanded("$1(1)-$1(2)-$1(3)", &mut x), "ONE-one-");
     assert_eq!(expanded("$1(t)-$1(u)", &mut x), "ONE-");
-    assert_eq!(expanded("${2}2%2$$", &mut x), "222$");
+    assert_eq!(expanded("${2}2$$", &mut x), "22$");
     assert_eq!(Scene::of_rewrite(&mut x).capture(0, &Which::Back(2)), Some(&b"zero"[..]));
 }
 

@@ -162,3 +162,14 @@ fn the_list_may_have_another_name() {
     assert_eq!(named(&["203.0.113.7"]), ("1.2.3.4".into(), true));
     assert_eq!(named(&[]), ("203.0.113.7".into(), false));
 }
+
+#[test]
+fn the_quick_look_at_a_name_misses_no_claim() {
+    for claim in CLAIM_FAMILIES.iter().chain(CLAIM_NAMES) {
+        assert!(in_claim_table(claim), "{claim:?}");
+        assert!(in_claim_table(&claim.to_ascii_uppercase()), "{claim:?}");
+    }
+    for name in ["X-Client", "X-Forwarded", "Forwarded-By", "x-real-ipx", "Accept"] {
+        assert!(!in_claim_table(name.as_bytes()), "{name}");
+    }
+}

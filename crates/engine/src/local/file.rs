@@ -5,7 +5,7 @@
 
 use std::fs::File;
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -28,7 +28,7 @@ pub(super) fn answer(root: &Path, x: &Exchange) -> Result<Answer, Cause> {
         add(&mut answer.head, "Allow", b"GET, HEAD")?;
         return Ok(answer);
     }
-    let file = open_below(root, &target::percent_decode(request.path())).map_err(cause)?;
+    let file = open_below(root_of(root, x)?.as_fd(), &target::percent_decode(request.path())).map_err(cause)?;
     let metadata = file.metadata().map_err(cause)?;
     // Directories have no listing here, and a device or a pipe has no length.
     if !metadata.is_file() {
@@ -49,15 +49,42 @@ pub(super) fn answer(root: &Path, x: &Exchange) -> Result<Answer, Cause> {
     Ok(Answer { head, body: Body::File { file, length: metadata.len() } })
 }
 
+/// The directory: opened anew for each request, so that one that is replaced is followed, unless a root jail hides it;
+/// then as it was before.
+fn root_of<'a>(root: &Path, x: &'a Exchange) -> Result<Root<'a>, Cause> {
+    match x.service.and_then(|service| x.running.roots.get(service)?.as_ref()) {
+        Some(held) => Ok(Root::Held(held)),
+        None => open_root(root).map(Root::Opened).map_err(cause),
+    }
+}
+
+enum Root<'a> {
+    Held(&'a OwnedFd),
+    Opened(OwnedFd),
+}
+
+impl Root<'_> {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        match self {
+            Root::Held(held) => held.as_fd(),
+            Root::Opened(opened) => opened.as_fd(),
+        }
+    }
+}
+
+/// Opens the directory of a `SendFile`.
+pub(crate) fn open_root(root: &Path) -> io::Result<OwnedFd> {
+    Ok(open(root, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?)
+}
+
 /// Opens what `path` (absolute, decoded) names below `root`.
-fn open_below(root: &Path, path: &[u8]) -> io::Result<File> {
+fn open_below(root: BorrowedFd<'_>, path: &[u8]) -> io::Result<File> {
     let relative: Vec<&[u8]> = path.split(|&byte| byte == b'/').filter(|part| !part.is_empty()).collect();
     if relative.is_empty() || relative.iter().any(|part| matches!(*part, b".." | b".") || part.contains(&0)) {
         return Err(Errno::NOENT.into());
     }
-    let root = open(root, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
     let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS;
-    match openat2(&root, relative.join(&b'/').as_slice(), FLAGS, Mode::empty(), resolve) {
+    match openat2(root, relative.join(&b'/').as_slice(), FLAGS, Mode::empty(), resolve) {
         // Linux before 5.6, or a container whose filter does not know the call.
         Err(Errno::NOSYS | Errno::PERM) => walk(root, &relative),
         opened => Ok(File::from(opened?)),
@@ -65,8 +92,8 @@ fn open_below(root: &Path, path: &[u8]) -> io::Result<File> {
 }
 
 /// The same for a kernel without openat2: step by step, symbolic links not followed at all.
-fn walk(root: OwnedFd, parts: &[&[u8]]) -> io::Result<File> {
-    let mut at = root;
+fn walk(root: BorrowedFd<'_>, parts: &[&[u8]]) -> io::Result<File> {
+    let mut at = root.try_clone_to_owned()?;
     for (index, part) in parts.iter().enumerate() {
         let kind = if index + 1 < parts.len() { OFlags::DIRECTORY } else { OFlags::empty() };
         at = openat(at.as_fd(), *part, FLAGS | OFlags::NOFOLLOW | kind, Mode::empty())?;

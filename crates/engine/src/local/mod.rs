@@ -3,7 +3,7 @@
 //! Each kind gives a head and a body; who calls writes them to the client, after the rewrites of answers.
 
 pub(crate) mod error_page;
-mod file;
+pub(crate) mod file;
 mod redirect;
 mod success;
 
