@@ -33,6 +33,9 @@ pub(crate) fn serve(arguments: &Arguments, inherited: &[RawFd]) -> Result<ExitCo
     // 1. What is wanted, complete and checked. Nothing has been touched when this fails.
     let file = configuration(arguments)?;
     let plan = read(&file, arguments).ok_or(None)?;
+    if !arguments.features.dns {
+        refuse_names(&plan, &file)?;
+    }
     let process = plan.process.clone();
     let in_background = process.daemon && !arguments.foreground && !arguments.to_stderr;
     // In the foreground somebody watches already: a person, or a service manager.
@@ -203,8 +206,38 @@ fn read(file: &Path, arguments: &Arguments) -> Option<plan::Plan> {
 
 fn options(arguments: &Arguments) -> config::Options {
     let features = &arguments.features;
-    let _ = (&features.include_dir, &features.deprecated, features.dns, IncludeDir::None, Deprecated::Warn);
-    config::Options::default()
+    config::Options {
+        include_dir: match &features.include_dir {
+            IncludeDir::Path(folder) => Some(folder.clone()),
+            IncludeDir::Default | IncludeDir::None => None,
+        },
+        no_include_dir: features.include_dir == IncludeDir::None,
+        deprecated: match features.deprecated {
+            Deprecated::Accept => config::Deprecated::Ok,
+            Deprecated::Warn => config::Deprecated::Warn,
+            Deprecated::Refuse => config::Deprecated::Error,
+        },
+        ..config::Options::default()
+    }
+}
+
+/// With `-W no-dns` a host name is a mistake: nothing will look it up.
+fn refuse_names(plan: &plan::Plan, file: &Path) -> Result<(), Failure> {
+    let listener = plan.listeners.iter().find_map(|listener| match &listener.address {
+        plan::ListenAddress::Name(name, _) => Some(("a listener", name)),
+        _ => None,
+    });
+    let backend = plan.backends.iter().find_map(|backend| match &backend.address {
+        plan::BackendAddress::Name(name, _) => Some(("a back-end", name)),
+        _ => None,
+    });
+    match listener.or(backend) {
+        None => Ok(()),
+        Some((what, name)) => Err(Failure::new(format!(
+            "{}: {what} has the host name {name} for an address, and -W no-dns forbids to look it up; write the address",
+            file.display()
+        ))),
+    }
 }
 
 /// The file with our id, if there is to be one: `-p` goes before `PIDFile`, which goes before the built-in place.

@@ -62,7 +62,7 @@ fn print(text: &str) -> ExitCode {
     }
 }
 
+/// There is no such directive; the list of all helps who mistyped it.
 fn unknown(directive: &str) -> String {
-    let names = config::explain::names().join(", ");
-    format!("there is no directive \"{directive}\"; there are {names}")
+    format!("there is no directive \"{directive}\"; there are:\n{}", args::columns(&config::explain::names()))
 }

@@ -89,7 +89,7 @@ pub(super) const FEATURES: &[Feature] = &[
     Feature {
         word: "dns",
         usage: "dns, no-dns",
-        help: "whether host names in the configuration are looked up (default: dns)",
+        help: "whether addresses may be host names, which are looked up at the start (default: dns)",
         set: |features, _| {
             features.dns = true;
             Ok(())

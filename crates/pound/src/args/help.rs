@@ -112,6 +112,13 @@ pub(crate) fn version() -> String {
     text
 }
 
+/// The names in alphabetical order, in lines of a terminal's width.
+pub(crate) fn columns(names: &[&str]) -> String {
+    let mut names = names.to_vec();
+    names.sort_by_key(|name| name.to_ascii_lowercase());
+    wrap(&names.join(" "), 76).iter().map(|line| format!("  {line}")).collect::<Vec<_>>().join("\n")
+}
+
 /// Breaks a sentence into lines of at most `width` characters.
 fn wrap(sentence: &str, width: usize) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();

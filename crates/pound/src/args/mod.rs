@@ -15,7 +15,7 @@ use lexopt::Arg::{Long, Short, Value};
 use lexopt::ValueExt;
 
 pub(crate) use features::{Deprecated, Features, IncludeDir, Sighup};
-pub(crate) use help::{help, version};
+pub(crate) use help::{columns, help, version};
 
 /// `demo --seconds`: the most, a day; whoever wants longer leaves the option out.
 const DEMO_SECONDS_MAX: u64 = 24 * 3600;

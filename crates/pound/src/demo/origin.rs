@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::os::fd::AsFd;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -52,10 +52,8 @@ pub(super) struct Origin {
 struct Shared {
     name: &'static str,
     visits: Arc<Visits>,
-    /// It listens, or ought to.
-    up: AtomicBool,
-    /// How often it has gone away.
-    downs: AtomicUsize,
+    /// How often it has gone away or come back: even while it listens.
+    turns: AtomicUsize,
     connections: AtomicUsize,
 }
 
@@ -72,8 +70,7 @@ impl Origin {
         let shared = Arc::new(Shared {
             name,
             visits: visits.clone(),
-            up: AtomicBool::new(true),
-            downs: AtomicUsize::new(0),
+            turns: AtomicUsize::new(0),
             connections: AtomicUsize::new(0),
         });
         let origin = Origin { name, address, shared };
@@ -81,33 +78,42 @@ impl Origin {
         Ok(origin)
     }
 
-    /// Goes away.
+    /// Goes away, if it is there.
     pub(super) fn go_down(&self) {
-        self.shared.downs.fetch_add(1, Ordering::SeqCst);
-        self.shared.up.store(false, Ordering::SeqCst);
+        if self.shared.is_up() {
+            self.shared.turns.fetch_add(1, Ordering::SeqCst);
+        }
     }
 
     /// Listens again, on the port it had.
     pub(super) fn come_up(&self) -> io::Result<()> {
         // std binds with SO_REUSEADDR, so connections of the former life that are still dying do not matter.
         let listener = TcpListener::bind(self.address)?;
-        self.shared.up.store(true, Ordering::SeqCst);
+        if !self.shared.is_up() {
+            self.shared.turns.fetch_add(1, Ordering::SeqCst);
+        }
         self.listen(listener)
     }
 
-    /// How often it has gone away so far.
-    pub(super) fn downs(&self) -> usize {
-        self.shared.downs.load(Ordering::SeqCst)
+    /// How often it has gone away or come back so far: even while it listens.
+    pub(super) fn turns(&self) -> usize {
+        self.shared.turns.load(Ordering::SeqCst)
     }
 
     fn listen(&self, listener: TcpListener) -> io::Result<()> {
         listener.set_nonblocking(true)?;
         let shared = self.shared.clone();
-        let life = self.downs();
+        let life = self.turns();
         std::thread::Builder::new()
             .name(format!("origin {}", self.name))
             .spawn(move || accept(&listener, &shared, life))?;
         Ok(())
+    }
+}
+
+impl Shared {
+    fn is_up(&self) -> bool {
+        self.turns.load(Ordering::SeqCst).is_multiple_of(2)
     }
 }
 
@@ -128,7 +134,7 @@ fn first_free(port: u16, not: &[u16]) -> io::Result<TcpListener> {
     Err(last)
 }
 
-/// Takes connections until the server goes away for the `life`-th time.
+/// Takes connections until the server goes away; `life` is the number of its turns while it is there.
 fn accept(listener: &TcpListener, shared: &Arc<Shared>, life: usize) {
     loop {
         match listener.accept() {
@@ -149,7 +155,7 @@ fn accept(listener: &TcpListener, shared: &Arc<Shared>, life: usize) {
                 }
             }
             // Only with nobody waiting: who is in the queue when a listening socket closes is cut off.
-            Err(_) if shared.downs.load(Ordering::SeqCst) != life => return,
+            Err(_) if shared.turns.load(Ordering::SeqCst) != life => return,
             Err(_) => {
                 let mut watched = [PollFd::new(listener.as_fd(), PollFlags::POLLIN)];
                 let _ = poll(&mut watched, PollTimeout::from(LOOK_MS));
@@ -179,7 +185,7 @@ fn converse(mut stream: TcpStream, shared: &Shared) -> io::Result<()> {
             }
         }
         buffer.drain(..size);
-        let leaving = !shared.up.load(Ordering::SeqCst) || request.close;
+        let leaving = !shared.is_up() || request.close;
         stream.write_all(&answer(&request, size, leaving, shared))?;
         if leaving {
             return Ok(());
@@ -213,7 +219,7 @@ fn more(stream: &mut TcpStream, buffer: &mut Vec<u8>, shared: &Shared, idle: boo
                 return Ok(true);
             }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                if !shared.up.load(Ordering::SeqCst) {
+                if !shared.is_up() {
                     let since = *leaving.get_or_insert_with(Instant::now);
                     if idle && since.elapsed() >= LINGER {
                         return Ok(false);
@@ -365,6 +371,6 @@ mod tests {
         }
         origin.come_up().unwrap();
         assert_eq!(Client::new(origin.address).send("GET", "/", None, b"").unwrap().who, "amber");
-        assert_eq!(origin.downs(), 1);
+        assert_eq!(origin.turns(), 2);
     }
 }
