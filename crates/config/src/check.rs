@@ -1,0 +1,83 @@
+//! What makes no sense of a whole configuration, though each line of it is right.
+
+use plan::condition::Condition;
+use plan::{ListenAddress, Service};
+
+use crate::diagnostic::Diagnostic;
+use crate::lower::Lowering;
+use crate::source::Span;
+
+/// Two listeners cannot have one address.
+pub(crate) fn addresses(cx: &mut Lowering<'_>) {
+    let mut found = Vec::new();
+    for (index, second) in cx.listeners().iter().enumerate() {
+        let address = &second.listener.address;
+        // The system gives each of these a port of its own.
+        if matches!(address, ListenAddress::Inet(address) if address.port() == 0) {
+            continue;
+        }
+        if let Some(first) = cx.listeners()[..index].iter().find(|first| first.listener.address == *address) {
+            let message = format!("two listeners cannot both have {address}");
+            found.push(Diagnostic::error(second.span, message).related(first.span, "the first one"));
+        }
+    }
+    found.into_iter().for_each(|diagnostic| cx.push(diagnostic));
+}
+
+/// Every listener needs a service, and each service a chance.
+pub(crate) fn services(cx: &mut Lowering<'_>) {
+    let mut found = Vec::new();
+    let globals = cx.global_services().iter().map(|(service, span)| (&**service, *span));
+    unreachable(globals, &mut found);
+    for listener in cx.listeners() {
+        let own = listener.listener.services.iter().map(AsRef::as_ref).zip(listener.services.iter().copied());
+        unreachable(own, &mut found);
+        if listener.services.is_empty() && cx.global_services().is_empty() {
+            found.push(
+                Diagnostic::warning(listener.span, "this listener has no service: all its requests get 503")
+                    .label("expected a Service in it or outside of all blocks"),
+            );
+        }
+    }
+    found.into_iter().for_each(|diagnostic| cx.push(diagnostic));
+}
+
+/// Services behind one that takes every request.
+fn unreachable<'a>(services: impl Iterator<Item = (&'a Service, Span)>, found: &mut Vec<Diagnostic>) {
+    let mut taker: Option<Span> = None;
+    for (service, span) in services {
+        if service.disabled {
+            continue;
+        }
+        if let Some(taker) = taker {
+            found.push(
+                Diagnostic::warning(span, "no request reaches this service")
+                    .related(taker, "this service, which is tried before, takes every request")
+                    .help("put the service without conditions last"),
+            );
+            return;
+        }
+        if holds_always(&service.condition) {
+            taker = Some(span);
+        }
+    }
+}
+
+fn holds_always(condition: &Condition) -> bool {
+    match condition {
+        Condition::All(all) => all.iter().all(holds_always),
+        Condition::Any(any) => any.iter().any(holds_always),
+        Condition::Url(matches) | Condition::Method(matches) => matches.pattern.matches_all(),
+        Condition::Path { matches, .. } => matches.pattern.matches_all(),
+        _ => false,
+    }
+}
+
+/// Named back-ends that no service uses.
+pub(crate) fn unused_backends(cx: &mut Lowering<'_>) {
+    let mut unused: Vec<(String, Span)> = cx.unused_backends().collect();
+    unused.sort_by_key(|(_, span)| (span.source, span.start));
+    for (name, span) in unused {
+        cx.push(Diagnostic::warning(span, format!("no service uses the back-end {name:?}")));
+    }
+}

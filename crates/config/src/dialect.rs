@@ -1,0 +1,99 @@
+//! Words of older Pounds that the language of 4.x no longer has, and what to write today.
+//!
+//! Spellings that 4.x still understands are rows of the directive table (`Standing::Deprecated`). These here are
+//! refused, but with a message that helps.
+
+use crate::directive::Scope;
+
+/// A word of the past.
+pub(crate) struct Gone {
+    pub(crate) word: &'static str,
+    /// Where it stood; `None` for anywhere.
+    pub(crate) scope: Option<Scope>,
+    /// The generation of Pound that had it.
+    pub(crate) generation: &'static str,
+    pub(crate) advice: &'static str,
+    /// The word that ended its block, if it had one.
+    pub(crate) end: Option<&'static str>,
+}
+
+/// Finds a word, in any case.
+pub(crate) fn gone(scope: Scope, word: &str) -> Option<&'static Gone> {
+    GONE.iter()
+        .find(|gone| gone.word.eq_ignore_ascii_case(word) && gone.scope.is_none_or(|stood| stood == scope))
+}
+
+/// All of them, for the manual.
+pub(crate) fn all() -> &'static [Gone] {
+    GONE
+}
+
+const GROUP: &str = "write a Service with the pattern as its URL condition";
+
+const fn global(word: &'static str, advice: &'static str) -> Gone {
+    Gone { word, scope: Some(Scope::Global), generation: "1.x", advice, end: None }
+}
+
+static GONE: &[Gone] = &[
+    Gone { word: "UrlGroup", scope: None, generation: "1.x", advice: GROUP, end: Some("EndGroup") },
+    Gone { word: "EndGroup", scope: None, generation: "1.x", advice: "a block ends with End", end: None },
+    Gone {
+        word: "HAport",
+        scope: None,
+        generation: "2.x",
+        advice: "leave it out: a dead back-end is tried again on its own port every Alive seconds",
+        end: None,
+    },
+    Gone {
+        word: "DynScale",
+        scope: None,
+        generation: "2.3 to 2.7",
+        advice: "leave it out: priorities do not change by themselves any more",
+        end: None,
+    },
+    Gone { word: "Change30x", scope: None, generation: "2.0", advice: "write RewriteLocation", end: None },
+    global("ExtendedHTTP", "write xHTTP 1 in ListenHTTP"),
+    global("WebDAV", "write xHTTP 2 in ListenHTTP"),
+    Gone {
+        word: "WebDAV",
+        scope: Some(Scope::Listener),
+        generation: "2.0 and 2.1",
+        advice: "write xHTTP 2",
+        end: None,
+    },
+    global("HTTPSHeaders", "write ClientCert and SetHeader in ListenHTTPS"),
+    global("Server", "write TimeOut"),
+    global("NoDaemon", "write Daemon no, or start pound with -F"),
+    global("RewriteRedirect", "write RewriteLocation in ListenHTTP"),
+    global("CheckURL", "write CheckURL with a pattern in ListenHTTP"),
+    global("MaxRequest", "write it in ListenHTTP"),
+    global("HeadRemove", "write DeleteHeader in ListenHTTP"),
+    global("Err414", "write ErrorFile 414 in ListenHTTP"),
+    global("Err500", "write ErrorFile 500 in ListenHTTP"),
+    global("Err501", "write ErrorFile 501 in ListenHTTP"),
+    global("Err503", "write ErrorFile 503 in ListenHTTP"),
+    global("CAlist", "write it in ListenHTTPS"),
+    global("VerifyList", "write it in ListenHTTPS"),
+    global("NoHTTPS11", "leave it out: it was for browsers of 2003"),
+    global("CSsegment", "write CheckURL with a pattern in ListenHTTP"),
+    global("CSparameter", "write CheckURL with a pattern in ListenHTTP"),
+    global("CSqid", "write CheckURL with a pattern in ListenHTTP"),
+    global("CSqval", "write CheckURL with a pattern in ListenHTTP"),
+    global("CSfragment", "write CheckURL with a pattern in ListenHTTP"),
+    global("ListenStatusText", "it belonged to a patch of 1.9"),
+    global("ListenStatusHTTP", "it belonged to a patch of 1.9"),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_that_is_gone_is_in_the_table() {
+        for gone in all() {
+            for scope in Scope::ALL.iter().filter(|scope| gone.scope.is_none_or(|stood| stood == **scope)) {
+                assert!(crate::directive::find(*scope, gone.word).is_none(), "{}", gone.word);
+            }
+        }
+    }
+}

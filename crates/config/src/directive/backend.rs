@@ -1,0 +1,146 @@
+//! Directives of `Backend` and `Emergency`.
+
+use super::Directive as Row;
+use super::{Lower, Scope, Standing};
+use crate::lower::backend;
+
+const ALL: &[Scope] = &[Scope::Backend, Scope::NamedBackend, Scope::Emergency];
+const ORDINARY: &[Scope] = &[Scope::Backend, Scope::NamedBackend];
+
+pub(super) static ROWS: &[Row] = &[
+    Row {
+        name: "Address",
+        scopes: ALL,
+        syntax: "ADDRESS|NAME|PATH",
+        since: "2.0",
+        doc: "Where the server listens: an IPv4 or IPv6 address, a host name, or the path of a Unix socket, which \
+              begins with `/`. Always needed, except with Use.",
+        lower: Lower::Backend(backend::address),
+        ..Row::ROW
+    },
+    Row {
+        name: "Port",
+        scopes: ALL,
+        syntax: "NUMBER|NAME",
+        default: "80",
+        since: "2.0",
+        doc: "Its port, a number or the name of a service such as `http`.",
+        lower: Lower::Backend(|cx, draft, statement| {
+            draft.port = cx.port(&statement.arguments[0], 1).map(|port| (port, statement.span));
+        }),
+        ..Row::ROW
+    },
+    Row {
+        name: "Priority",
+        scopes: ORDINARY,
+        syntax: "NUMBER",
+        default: "5",
+        since: "1.0",
+        doc: "The back-end's share of the requests relative to the others, 1 to 65535. In a named back-end it is the \
+              default for those who use it.",
+        lower: Lower::Backend(|cx, draft, statement| {
+            let priority = cx.number(&statement.arguments[0], 1, u16::MAX.into());
+            draft.priority = priority.map(|priority| priority as u16);
+        }),
+        ..Row::ROW
+    },
+    Row {
+        name: "TimeOut",
+        scopes: ALL,
+        syntax: "DURATION",
+        default: "the global TimeOut, 15s; of Emergency 2m",
+        since: "2.0",
+        doc: "The longest silence of the back-end.",
+        lower: Lower::Backend(|cx, draft, statement| {
+            draft.timeout = cx.timeout(&statement.arguments[0]).map(|time| (time, statement.span));
+        }),
+        ..Row::ROW
+    },
+    Row {
+        name: "ConnTO",
+        scopes: ALL,
+        syntax: "DURATION",
+        default: "the global ConnTO if there is one, else this back-end's TimeOut",
+        since: "2.5",
+        doc: "The longest wait for a connection.",
+        lower: Lower::Backend(|cx, draft, statement| {
+            draft.connect_timeout = cx.timeout(&statement.arguments[0]).map(|time| (time, statement.span));
+        }),
+        ..Row::ROW
+    },
+    Row {
+        name: "WSTimeOut",
+        scopes: ALL,
+        syntax: "DURATION",
+        default: "the global WSTimeOut, 10m",
+        since: "2.8",
+        doc: "The longest silence on a connection that was upgraded.",
+        lower: Lower::Backend(|cx, draft, statement| {
+            draft.tunnel_timeout = cx.timeout(&statement.arguments[0]).map(|time| (time, statement.span));
+        }),
+        ..Row::ROW
+    },
+    Row {
+        name: "Disabled",
+        scopes: ORDINARY,
+        syntax: "BOOLEAN",
+        default: "no",
+        since: "2.6",
+        doc: "Begin without this back-end.",
+        lower: Lower::Backend(|cx, draft, statement| draft.disabled = cx.boolean(&statement.arguments[0])),
+        ..Row::ROW
+    },
+    Row {
+        name: "Use",
+        scopes: &[Scope::Backend],
+        syntax: "\"NAME\"",
+        since: "4.24",
+        doc: "A back-end that was given a name outside of all blocks. Only Priority and Disabled may stand beside it.",
+        example: "Backend\n\tUse \"app1\"\n\tPriority 9\nEnd",
+        lower: Lower::Backend(|_, draft, statement| draft.uses = Some(statement.arguments[0].clone())),
+        ..Row::ROW
+    },
+    Row {
+        name: "HTTPS",
+        syntax: "[\"FILE\"]",
+        arguments: (0, 1),
+        since: "2.5",
+        doc: "Speak HTTPS to it.",
+        ..PENDING
+    },
+    Row { name: "Cert", syntax: "\"FILE\"", since: "2.7", doc: "The certificate to show to it.", ..PENDING },
+    Row { name: "Ciphers", syntax: "\"LIST\"", arguments: (1, 16), since: "2.7", doc: "Ciphers.", ..PENDING },
+    Row { name: "Disable", syntax: "PROTOCOL", since: "2.7", doc: "Protocols that are not used.", ..PENDING },
+    Row { name: "ServerName", syntax: "\"NAME\"", since: "4.11", doc: "Its name in TLS.", ..PENDING },
+    Row {
+        name: "Resolve",
+        syntax: "first|all|srv",
+        since: "4.14",
+        doc: "How its name is resolved.",
+        ..PENDING
+    },
+    Row {
+        name: "Family",
+        syntax: "any|inet|inet6",
+        since: "4.14",
+        doc: "Which addresses are used.",
+        ..PENDING
+    },
+    Row {
+        name: "OverrideTTL",
+        syntax: "DURATION",
+        since: "4.15",
+        doc: "How long addresses are kept.",
+        ..PENDING
+    },
+    Row {
+        name: "RetryInterval",
+        syntax: "DURATION",
+        since: "4.14",
+        doc: "When to resolve again.",
+        ..PENDING
+    },
+    Row { name: "IgnoreSRVWeight", syntax: "BOOLEAN", since: "4.15", doc: "About SRV records.", ..PENDING },
+];
+
+const PENDING: Row = Row { scopes: ALL, once: false, options: true, standing: Standing::Pending, ..Row::ROW };

@@ -1,0 +1,647 @@
+//! Directives outside of all blocks.
+
+use std::num::NonZeroUsize;
+
+use plan::process::PidFile;
+
+use super::Directive as Row;
+use super::Phase::{Names, Routes, Values};
+use super::{Body, Lower, Scope, Standing, always, without_arguments};
+use crate::lex::Word;
+use crate::lower::{self, listener};
+
+const GLOBAL: &[Scope] = &[Scope::Global];
+
+/// Why the directives about threads do nothing.
+const WORKERS: &str = "one worker serves each core; Workers sets another number";
+
+/// C Pound's `ACL "name"` has a body unless it names a file.
+fn no_file(words: &[Word]) -> bool {
+    !words.iter().any(|word| word.is_flag() && word.text.to_ascii_lowercase().starts_with("-file"))
+}
+
+pub(super) static ROWS: &[Row] = &[
+    // Process
+    Row {
+        name: "User",
+        scopes: GLOBAL,
+        syntax: "NAME",
+        since: "1.0",
+        doc: "Run as this user, a name or a number, once the sockets are bound. Its supplementary groups are set too.",
+        example: "User \"www-data\"",
+        lower: Lower::Global(Values, |cx, statement| cx.global.process.user = cx.text(statement)),
+        ..Row::ROW
+    },
+    Row {
+        name: "Group",
+        scopes: GLOBAL,
+        syntax: "NAME",
+        default: "the group of User",
+        since: "1.0",
+        doc: "Run as this group, a name or a number.",
+        lower: Lower::Global(Values, |cx, statement| cx.global.process.group = cx.text(statement)),
+        ..Row::ROW
+    },
+    Row {
+        name: "RootJail",
+        scopes: GLOBAL,
+        syntax: "DIRECTORY",
+        since: "1.0",
+        doc: "Make this directory the root directory of the process once everything is read and bound.",
+        lower: Lower::Global(Values, |cx, statement| cx.global.process.root_jail = cx.directory(statement)),
+        ..Row::ROW
+    },
+    Row {
+        name: "Daemon",
+        scopes: GLOBAL,
+        syntax: "BOOLEAN",
+        default: "yes",
+        since: "2.0",
+        doc: "Go into the background. The options -F and -e override it.",
+        lower: Lower::Global(Values, |cx, statement| {
+            cx.set_boolean(statement, |cx, on| cx.global.process.daemon = on)
+        }),
+        ..Row::ROW
+    },
+    Row {
+        name: "Supervisor",
+        scopes: GLOBAL,
+        syntax: "BOOLEAN",
+        default: "yes",
+        since: "4.0",
+        doc: "Keep a parent process that starts the server again when it dies.",
+        lower: Lower::Global(Values, |cx, statement| {
+            cx.set_boolean(statement, |cx, on| cx.global.process.supervisor = on);
+        }),
+        ..Row::ROW
+    },
+    Row {
+        name: "PIDFile",
+        scopes: GLOBAL,
+        syntax: "FILE|-",
+        since: "4.1",
+        doc: "Write the process id into this file; `-` writes none. The option -p overrides it.",
+        example: "PIDFile \"/run/pound.pid\"",
+        lower: Lower::Global(Values, |cx, statement| {
+            cx.global.process.pid_file = match &*statement.arguments[0].text {
+                "-" => PidFile::None,
+                file => PidFile::Path(file.into()),
+            };
+        }),
+        ..Row::ROW
+    },
+    Row {
+        name: "Workers",
+        scopes: GLOBAL,
+        syntax: "NUMBER",
+        default: "the number of cores that this process may use",
+        since: "new",
+        doc: "Threads that serve requests. Each has its own connections and does not wait for the others.",
+        lower: Lower::Global(Values, |cx, statement| {
+            if let Some(number) = cx.number(&statement.arguments[0], 1, lower::WORKERS_MAX) {
+                cx.global.process.workers = NonZeroUsize::new(number as usize);
+            }
+        }),
+        ..Row::ROW
+    },
+    Row {
+        name: "Include",
+        scopes: &[
+            Scope::Global,
+            Scope::Listener,
+            Scope::Service,
+            Scope::Backend,
+            Scope::NamedBackend,
+            Scope::Emergency,
+            Scope::Session,
+            Scope::Rewrite,
+            Scope::RewriteResponse,
+            Scope::Match,
+            Scope::MatchResponse,
+        ],
+        syntax: "FILE",
+        once: false,
+        since: "2.5",
+        doc: "Read this file here, as if its text stood in place of the line; it may stand in any block. The name may \
+              be a pattern with `*`, `?` and `[…]`: all files that match are read, sorted by name. A name that does \
+              not begin with `/` is relative to the include directory. A block must end in the file in which it began.",
+        example: "Include \"conf.d/*.cfg\"",
+        ..Row::ROW
+    },
+    Row {
+        name: "IncludeDir",
+        scopes: GLOBAL,
+        syntax: "DIRECTORY",
+        once: false,
+        default: "the directory of the configuration file, or that of the option -W include-dir=DIRECTORY",
+        since: "4.7",
+        doc: "From here on, file names that do not begin with `/` are relative to this directory: those of Include, \
+              ErrorFile, Error, SendFile and of the options -file and -filewatch.",
+        ..Row::ROW
+    },
+    // Time
+    Row {
+        name: "Client",
+        scopes: GLOBAL,
+        syntax: "DURATION",
+        default: "10s",
+        since: "1.0",
+        doc: "The longest silence of a client. For all listeners that give none of their own.",
+        lower: Lower::Global(Values, |cx, statement| {
+            cx.set_timeout(statement, |cx, time| cx.global.client = time)
+        }),
+        ..Row::ROW
+    },
+    Row {
+        name: "TimeOut",
+        scopes: GLOBAL,
+        syntax: "DURATION",
+        default: "15s",
+        since: "2.2",
+        doc: "The longest silence of a back-end. For all back-ends that give none of their own, except those of \
+              Emergency.",
+        lower: Lower::Global(Values, |cx, statement| {
+            cx.set_timeout(statement, |cx, time| cx.global.timeout = time)
+        }),
+        ..Row::ROW
+    },
+    Row {
+        name: "ConnTO",
+        scopes: GLOBAL,
+        syntax: "DURATION",
+        default: "each back-end's TimeOut",
+        since: "2.5",
+        doc: "The longest wait for a connection to a back-end. For all back-ends that give none of their own.",
+        lower: Lower::Global(Values, |cx, statement| {
+            cx.set_timeout(statement, |cx, time| cx.global.connect_timeout = Some(time));
+        }),
+        ..Row::ROW
+    },
+    Row {
+        name: "WSTimeOut",
+        scopes: GLOBAL,
+        syntax: "DURATION",
+        default: "10m",
+        since: "2.8",
+        doc: "The longest silence on a connection that was upgraded, for instance to WebSocket. For all back-ends \
+              that give none of their own.",
+        lower: Lower::Global(Values, |cx, statement| {
+            cx.set_timeout(statement, |cx, time| cx.global.tunnel_timeout = time);
+        }),
+        ..Row::ROW
+    },
+    Row {
+        name: "Alive",
+        scopes: GLOBAL,
+        syntax: "DURATION",
+        default: "30s",
+        since: "1.0",
+        doc: "The time between two tries to connect to a back-end that is dead.",
+        lower: Lower::Global(Values, |cx, statement| {
+            cx.set_timeout(statement, |cx, time| cx.global.alive = time)
+        }),
+        ..Row::ROW
+    },
+    Row {
+        name: "Grace",
+        scopes: GLOBAL,
+        syntax: "DURATION",
+        default: "30s",
+        since: "2.3",
+        doc: "How long requests in flight may go on after a graceful stop. 0 cuts them off.",
+        lower: Lower::Global(Values, |cx, statement| {
+            if let Some(time) = cx.duration(&statement.arguments[0]) {
+                cx.global.process.grace = time;
+            }
+        }),
+        ..Row::ROW
+    },
+    Row {
+        name: "WatcherTTL",
+        scopes: GLOBAL,
+        syntax: "DURATION",
+        default: "1s",
+        since: "4.17",
+        doc: "How often the files of -filewatch are looked at.",
+        lower: Lower::Global(Values, |cx, statement| {
+            cx.set_timeout(statement, |cx, time| cx.global.watch_interval = time);
+        }),
+        ..Row::ROW
+    },
+    // Logs
+    Row {
+        name: "LogFacility",
+        scopes: GLOBAL,
+        syntax: "NAME|-",
+        default: "daemon",
+        since: "1.10",
+        doc: "The facility of syslog to log to. With `-`, requests go to the standard output and all else to the \
+              standard error.",
+        lower: Lower::Global(Values, lower::logging::facility),
+        ..Row::ROW
+    },
+    Row {
+        name: "LogLevel",
+        scopes: GLOBAL,
+        syntax: "NUMBER|NAME",
+        default: "1",
+        since: "1.0",
+        doc: "How requests are logged: 0 or `null` not at all; 1 `regular`; 2 `extended`, also with service, back-end \
+              and time; 3 `vhost_combined`, as Apache does; 4 `combined`, the same without the virtual host; 5 \
+              `detailed`, all of this; or the name of a LogFormat. For all listeners that say nothing else.",
+        lower: Lower::Global(Values, |cx, statement| {
+            if let Some(format) = cx.log_format(&statement.arguments[0]) {
+                cx.global.log_format = format;
+            }
+        }),
+        ..Row::ROW
+    },
+    Row {
+        name: "LogFormat",
+        scopes: GLOBAL,
+        syntax: "\"NAME\" \"FORMAT\"",
+        arguments: (2, 2),
+        once: false,
+        since: "4.9",
+        doc: "A format to be used by LogLevel. `%a` client, `%A` our address, `%b` `%B` bytes sent, `%D` \
+              microseconds, `%h` peer, `%H` protocol, `%{Name}i` request field, `%{Name}I` the same as sent to the \
+              back-end, `%l` nothing, `%m` method, `%{listener|service|backend}N` name, `%{…}L` place in the file, \
+              `%p` port, `%P` process, `%q` query, `%r` request line, `%s` `%>s` status, `%t` time, `%{FORMAT}t` \
+              time as strftime or `sec` `msec` `usec` `msec_frac` `usec_frac`, also with `begin:` or `end:` before \
+              it, `%T` seconds taken, `%{ms|us|s|f}T` in another unit, `%u` user, `%U` path, `%v` host, `%%` a \
+              percent sign.",
+        example: "LogFormat \"short\" \"%a %m %U %s %{f}T\"\nLogLevel \"short\"",
+        lower: Lower::Global(Names, lower::logging::format),
+        ..Row::ROW
+    },
+    Row {
+        name: "LogTag",
+        scopes: GLOBAL,
+        syntax: "\"TEXT\"",
+        default: "\"pound\"",
+        since: "4.13",
+        doc: "The program name in lines to syslog.",
+        lower: Lower::Global(Values, lower::logging::tag),
+        ..Row::ROW
+    },
+    Row {
+        name: "ForwardedHeader",
+        scopes: GLOBAL,
+        syntax: "NAME",
+        default: "X-Forwarded-For",
+        since: "4.9",
+        doc: "The field that names the client when a trusted proxy stands before Pound.",
+        lower: Lower::Global(Values, |cx, statement| {
+            if let Some(name) = cx.field_name(&statement.arguments[0]) {
+                cx.global.forwarded_header = name;
+            }
+        }),
+        ..Row::ROW
+    },
+    Row {
+        name: "TrustedIP",
+        scopes: GLOBAL,
+        syntax: "\"ACL\" | -file \"FILE\" | -filewatch \"FILE\" | block of addresses",
+        arguments: (0, 2),
+        options: true,
+        body: Body::Entries(without_arguments),
+        default: "nobody",
+        since: "4.9",
+        doc: "The proxies whose ForwardedHeader is believed: the name of an ACL, a file, or a block as that of ACL.",
+        example: "TrustedIP\n\t127.0.0.0/8\n\t::1\nEnd",
+        lower: Lower::Global(Values, |cx, statement| cx.global.trusted = cx.acl_reference(statement)),
+        ..Row::ROW
+    },
+    Row {
+        name: "Anonymise",
+        aliases: &["Anonymize"],
+        scopes: GLOBAL,
+        arguments: (0, 1),
+        since: "2.7",
+        standing: Standing::Pending,
+        doc: "Log the last part of client addresses as 0.",
+        ..Row::ROW
+    },
+    // Proxy
+    Row {
+        name: "Balancer",
+        scopes: GLOBAL,
+        syntax: "random|iwrr",
+        default: "random",
+        since: "4.6",
+        doc: "How one of several back-ends is chosen: at random, weighted by Priority, or by interleaved weighted \
+              round robin, which keeps the shares exact. For all services that say nothing else.",
+        lower: Lower::Global(Values, |cx, statement| {
+            if let Some(balancer) = cx.balancer(&statement.arguments[0]) {
+                cx.global.balancer = balancer;
+            }
+        }),
+        ..Row::ROW
+    },
+    Row {
+        name: "HeaderOption",
+        scopes: GLOBAL,
+        syntax: "none|all|[no-]forwarded|[no-]ssl …",
+        arguments: (1, 16),
+        default: "forwarded ssl",
+        since: "4.4",
+        doc: "Which fields are added to requests: `forwarded` are X-Forwarded-For, -Proto and -Port; `ssl` are those \
+              that begin with X-SSL and concern only HTTPS. For all listeners that say nothing else.",
+        lower: Lower::Global(Values, |cx, statement| {
+            if let Some(forwarded) = cx.header_options(statement) {
+                cx.global.forwarded_headers = forwarded;
+            }
+        }),
+        ..Row::ROW
+    },
+    Row {
+        name: "LineBufferSize",
+        scopes: GLOBAL,
+        syntax: "SIZE",
+        default: "4096",
+        since: "4.18",
+        doc: "The longest line of a request's head, 4k to 256k. For all listeners that give none of their own.",
+        lower: Lower::Global(Values, |cx, statement| {
+            if let Some(size) = cx.line_size(&statement.arguments[0]) {
+                cx.global.line_max = size;
+            }
+        }),
+        ..Row::ROW
+    },
+    Row {
+        name: "CombineHeaders",
+        scopes: GLOBAL,
+        arguments: (0, 0),
+        body: Body::Ignored(always, &[]),
+        since: "4.11",
+        standing: Standing::Pending,
+        doc: "Join several fields of the same name into one.",
+        ..Row::ROW
+    },
+    Row {
+        name: "BackendStats",
+        scopes: GLOBAL,
+        syntax: "BOOLEAN",
+        since: "4.5",
+        standing: Standing::Pending,
+        doc: "Keep statistics on back-ends.",
+        ..Row::ROW
+    },
+    // Patterns
+    Row {
+        name: "RegexType",
+        scopes: GLOBAL,
+        syntax: "posix|pcre|perl",
+        once: false,
+        default: "posix",
+        since: "4.13",
+        doc: "The kind of regular expressions that follow, up to the next RegexType: POSIX extended or \
+              Perl-compatible (`pcre` and `perl` are the same). The options -posix, -pcre and -perl override it.",
+        lower: Lower::Global(Routes, |cx, statement| {
+            let kinds = [
+                ("posix", plan::pattern::Kind::Posix),
+                ("pcre", plan::pattern::Kind::Perl),
+                ("perl", plan::pattern::Kind::Perl),
+            ];
+            if let Some(kind) = cx.choice(&statement.arguments[0], &kinds) {
+                cx.regex_kind = kind;
+            }
+        }),
+        ..Row::ROW
+    },
+    Row {
+        name: "IgnoreCase",
+        scopes: GLOBAL,
+        syntax: "BOOLEAN",
+        once: false,
+        default: "no",
+        since: "2.5",
+        standing: Standing::Deprecated("the option -icase of each pattern"),
+        doc: "Whether the patterns that follow ignore case.",
+        lower: Lower::Global(Routes, |cx, statement| cx.set_boolean(statement, |cx, on| cx.ignore_case = on)),
+        ..Row::ROW
+    },
+    // Objects
+    Row {
+        name: "ListenHTTP",
+        scopes: GLOBAL,
+        syntax: "[\"NAME\"]",
+        arguments: (0, 1),
+        once: false,
+        body: Body::Block(Scope::Listener),
+        since: "1.0",
+        doc: "A place where HTTP clients come in.",
+        example: "ListenHTTP\n\tAddress 0.0.0.0\n\tPort 80\nEnd",
+        lower: Lower::Global(Routes, listener::lower),
+        ..Row::ROW
+    },
+    Row {
+        name: "Service",
+        scopes: &[Scope::Global, Scope::Listener],
+        syntax: "[\"NAME\"]",
+        arguments: (0, 1),
+        once: false,
+        body: Body::Block(Scope::Service),
+        since: "2.0",
+        doc: "Conditions, and what answers when they hold. In ListenHTTP it answers for that listener only; outside \
+              of all blocks for every listener, after the listener's own services.",
+        example: "Service \"shop\"\n\tHost \"shop.example.org\"\n\tBackend\n\t\tAddress 192.0.2.10\n\t\tPort 8080\n\tEnd\nEnd",
+        lower: Lower::ServiceBlock,
+        ..Row::ROW
+    },
+    Row {
+        name: "Backend",
+        scopes: GLOBAL,
+        syntax: "\"NAME\"",
+        arguments: (1, 1),
+        once: false,
+        body: Body::Block(Scope::NamedBackend),
+        since: "4.10",
+        doc: "A back-end with a name, for UseBackend in services.",
+        example: "Backend \"app1\"\n\tAddress app1.example.org\n\tPort 8080\nEnd\nService\n\tUseBackend \"app1\"\nEnd",
+        lower: Lower::Global(super::Phase::Backends, lower::backend::lower_named),
+        ..Row::ROW
+    },
+    Row {
+        name: "ACL",
+        scopes: GLOBAL,
+        syntax: "\"NAME\" … End | \"NAME\" -file \"FILE\" | \"NAME\" -filewatch \"FILE\"",
+        arguments: (1, 3),
+        options: true,
+        once: false,
+        body: Body::Entries(no_file),
+        since: "4.1",
+        doc: "A list of addresses and networks, one a line, in the block or in a file. The file of -filewatch may be \
+              missing and is read again when it changes. An IPv4 entry also matches IPv4-mapped IPv6 addresses.",
+        example: "ACL \"office\"\n\t192.0.2.0/24\n\t2001:db8::/32\nEnd",
+        lower: Lower::Global(Names, lower::acl::define),
+        ..Row::ROW
+    },
+    // Without effect
+    Row {
+        name: "WorkerMinCount",
+        scopes: GLOBAL,
+        syntax: "NUMBER",
+        since: "4.1",
+        standing: Standing::NoEffect(WORKERS),
+        doc: "Threads of C Pound.",
+        ..Row::ROW
+    },
+    Row {
+        name: "WorkerMaxCount",
+        scopes: GLOBAL,
+        syntax: "NUMBER",
+        since: "4.1",
+        standing: Standing::NoEffect(WORKERS),
+        doc: "Threads of C Pound.",
+        ..Row::ROW
+    },
+    Row {
+        name: "WorkerIdleTimeout",
+        scopes: GLOBAL,
+        syntax: "DURATION",
+        since: "4.1",
+        standing: Standing::NoEffect(WORKERS),
+        doc: "Threads of C Pound.",
+        ..Row::ROW
+    },
+    Row {
+        name: "WorkerStackSize",
+        scopes: GLOBAL,
+        syntax: "SIZE",
+        since: "4.23",
+        standing: Standing::NoEffect(WORKERS),
+        doc: "Threads of C Pound.",
+        ..Row::ROW
+    },
+    Row {
+        name: "Threads",
+        scopes: GLOBAL,
+        syntax: "NUMBER",
+        since: "2.6",
+        standing: Standing::NoEffect(WORKERS),
+        doc: "Threads of C Pound.",
+        ..Row::ROW
+    },
+    Row {
+        name: "ConnectionQueueSize",
+        scopes: GLOBAL,
+        syntax: "NUMBER",
+        since: "4.23",
+        standing: Standing::NoEffect("connections are served as they come, there is no queue"),
+        doc: "The queue of C Pound between accepting and serving.",
+        ..Row::ROW
+    },
+    Row {
+        name: "ReserveFD",
+        scopes: GLOBAL,
+        syntax: "[-worker] NUMBER",
+        arguments: (1, 2),
+        options: true,
+        once: false,
+        since: "4.23",
+        standing: Standing::NoEffect("file descriptors are not set aside"),
+        doc: "File descriptors that C Pound keeps free.",
+        ..Row::ROW
+    },
+    Row {
+        name: "ECDHCurve",
+        scopes: GLOBAL,
+        syntax: "NAME",
+        since: "2.7",
+        standing: Standing::NoEffect("the curves are negotiated"),
+        doc: "The curve of old key exchanges.",
+        ..Row::ROW
+    },
+    // Not built yet
+    Row {
+        name: "ListenHTTPS",
+        scopes: GLOBAL,
+        syntax: "[\"NAME\"]",
+        arguments: (0, 1),
+        once: false,
+        body: Body::Block(Scope::Listener),
+        since: "1.0",
+        standing: Standing::Pending,
+        doc: "A place where HTTPS clients come in.",
+        ..Row::ROW
+    },
+    Row {
+        name: "Control",
+        scopes: GLOBAL,
+        syntax: "\"PATH\" | block",
+        arguments: (0, 1),
+        once: false,
+        body: Body::Ignored(without_arguments, &[]),
+        since: "2.2",
+        standing: Standing::Pending,
+        doc: "The socket of poundctl.",
+        ..Row::ROW
+    },
+    Row {
+        name: "Tunnel",
+        scopes: GLOBAL,
+        syntax: "[\"NAME\"]",
+        arguments: (0, 1),
+        once: false,
+        body: Body::Ignored(always, &["Backend"]),
+        since: "4.23",
+        standing: Standing::Pending,
+        doc: "Relays bytes between a client and one back-end.",
+        ..Row::ROW
+    },
+    Row {
+        name: "Condition",
+        scopes: GLOBAL,
+        syntax: "\"NAME\" [and|or]",
+        arguments: (1, 2),
+        once: false,
+        body: Body::Ignored(always, &["Match", "Not Match", "ACL"]),
+        since: "4.19",
+        standing: Standing::Pending,
+        doc: "A condition with a name.",
+        ..Row::ROW
+    },
+    Row {
+        name: "Constant",
+        scopes: &[Scope::Global, Scope::Listener, Scope::Service],
+        syntax: "\"NAME\" \"VALUE\"",
+        arguments: (2, 4),
+        options: true,
+        once: false,
+        since: "4.23",
+        standing: Standing::Pending,
+        doc: "A value for %[const NAME].",
+        ..Row::ROW
+    },
+    Row {
+        name: "Lua",
+        scopes: GLOBAL,
+        arguments: (0, 0),
+        once: false,
+        body: Body::Ignored(always, &[]),
+        since: "4.19",
+        standing: Standing::Pending,
+        doc: "Loads Lua files.",
+        ..Row::ROW
+    },
+    Row {
+        name: "Resolver",
+        scopes: GLOBAL,
+        arguments: (0, 0),
+        body: Body::Ignored(always, &["ConfigText"]),
+        since: "4.14",
+        standing: Standing::Pending,
+        doc: "How host names of back-ends are resolved.",
+        ..Row::ROW
+    },
+    Row {
+        name: "SSLEngine",
+        scopes: GLOBAL,
+        syntax: "\"NAME\"",
+        since: "1.0",
+        standing: Standing::Pending,
+        doc: "An engine of OpenSSL.",
+        ..Row::ROW
+    },
+];

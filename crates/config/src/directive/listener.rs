@@ -1,0 +1,251 @@
+//! Directives of `ListenHTTP`.
+
+use super::Directive as Row;
+use super::{Body, Lower, Scope, Standing, without_arguments};
+use crate::lower::listener;
+
+const LISTENER: &[Scope] = &[Scope::Listener];
+
+/// The page directives of Pound 2.x differ in nothing but the code.
+macro_rules! page {
+    ($name:literal, $code:literal) => {
+        Row {
+            name: $name,
+            scopes: LISTENER,
+            syntax: "\"FILE\"",
+            since: "1.0",
+            standing: Standing::Deprecated(concat!("ErrorFile ", $code, " \"FILE\"")),
+            doc: concat!("The page for errors with code ", $code, "."),
+            lower: Lower::Listener(|cx, draft, statement| listener::error_page(cx, draft, statement, $code)),
+            ..Row::ROW
+        }
+    };
+}
+
+pub(super) static ROWS: &[Row] = &[
+    Row {
+        name: "Address",
+        scopes: LISTENER,
+        syntax: "ADDRESS|NAME|PATH",
+        default: "::, every address of the machine",
+        since: "2.0",
+        doc: "Where to listen: an IPv4 or IPv6 address, a host name, all addresses of which are bound, or the path \
+              of a Unix socket, which begins with `/`.",
+        example: "Address 192.0.2.1",
+        lower: Lower::Listener(listener::address),
+        ..Row::ROW
+    },
+    Row {
+        name: "Port",
+        scopes: LISTENER,
+        syntax: "NUMBER|NAME",
+        default: "80",
+        since: "2.0",
+        doc: "The port to listen on, a number or the name of a service such as `http`. With 0 the system chooses one.",
+        lower: Lower::Listener(|cx, draft, statement| {
+            draft.port = cx.port(&statement.arguments[0], 0).map(|port| (port, statement.span));
+        }),
+        ..Row::ROW
+    },
+    Row {
+        name: "SocketFrom",
+        scopes: LISTENER,
+        syntax: "\"PATH\"",
+        since: "4.0",
+        doc: "Receive a listening socket over this Unix socket, in place of Address and Port.",
+        lower: Lower::Listener(|_, draft, statement| {
+            draft.socket_from = Some((statement.arguments[0].text.as_ref().into(), statement.span));
+        }),
+        ..Row::ROW
+    },
+    Row {
+        name: "xHTTP",
+        scopes: LISTENER,
+        syntax: "0|1|2|3",
+        default: "0",
+        since: "2.0",
+        doc: "Which methods pass: 0 GET, POST, HEAD; 1 also PUT, PATCH, DELETE; 2 also those of WebDAV and OPTIONS; 3 \
+              also those of Microsoft's WebDAV. A known method that does not pass is answered by 405.",
+        lower: Lower::Listener(listener::methods),
+        ..Row::ROW
+    },
+    Row {
+        name: "Client",
+        scopes: LISTENER,
+        syntax: "DURATION",
+        default: "the global Client, 10s",
+        since: "2.0",
+        doc: "The longest silence of a client.",
+        lower: Lower::Listener(|cx, draft, statement| draft.client = cx.timeout(&statement.arguments[0])),
+        ..Row::ROW
+    },
+    Row {
+        name: "CheckURL",
+        scopes: LISTENER,
+        syntax: "[OPTIONS] \"PATTERN\"",
+        options: true,
+        since: "2.0",
+        doc: "What the target of every request must match; others are answered by 501.",
+        example: "CheckURL \"^/[[:alnum:]/._-]*$\"",
+        lower: Lower::Listener(|cx, draft, statement| draft.check_url = cx.whole_pattern(statement)),
+        ..Row::ROW
+    },
+    Row {
+        name: "MaxRequest",
+        scopes: LISTENER,
+        syntax: "SIZE",
+        default: "no limit",
+        since: "1.5",
+        doc: "The largest body of a request; more is answered by 413.",
+        example: "MaxRequest 16m",
+        lower: Lower::Listener(|cx, draft, statement| draft.body_max = cx.size(&statement.arguments[0])),
+        ..Row::ROW
+    },
+    Row {
+        name: "MaxURI",
+        scopes: LISTENER,
+        syntax: "SIZE",
+        default: "what LineBufferSize leaves",
+        since: "4.12",
+        doc: "The longest target of a request; longer ones are answered by 414.",
+        lower: Lower::Listener(|cx, draft, statement| draft.target_max = cx.length(&statement.arguments[0])),
+        ..Row::ROW
+    },
+    Row {
+        name: "LineBufferSize",
+        scopes: LISTENER,
+        syntax: "SIZE",
+        default: "the global LineBufferSize, 4096",
+        since: "4.18",
+        doc: "The longest line of a request's head, 4k to 256k.",
+        lower: Lower::Listener(|cx, draft, statement| draft.line_max = cx.line_size(&statement.arguments[0])),
+        ..Row::ROW
+    },
+    Row {
+        name: "ErrorFile",
+        scopes: LISTENER,
+        syntax: "CODE \"FILE\"",
+        arguments: (2, 2),
+        once: false,
+        since: "4.12",
+        doc: "The page for errors with this code: 400, 401, 403, 404, 405, 413, 414, 417, 429, 431, 500, 501, 502, \
+              503, 504 or 505. The file may begin with fields up to an empty line, unless its first character is \
+              `<` or a line end. It is read when Pound starts.",
+        example: "ErrorFile 503 \"/etc/pound/sorry.html\"",
+        lower: Lower::Listener(listener::error_file),
+        ..Row::ROW
+    },
+    page!("Err400", 400),
+    page!("Err401", 401),
+    page!("Err403", 403),
+    page!("Err404", 404),
+    page!("Err405", 405),
+    page!("Err413", 413),
+    page!("Err414", 414),
+    page!("Err429", 429),
+    page!("Err500", 500),
+    page!("Err501", 501),
+    page!("Err503", 503),
+    Row {
+        name: "RewriteLocation",
+        scopes: LISTENER,
+        syntax: "0|1|2",
+        default: "1",
+        since: "2.1",
+        doc: "What happens to Location and Content-Location of an answer: 0 nothing; 1 when they name the back-end or \
+              this listener they are turned to what the client asked for; 2 only when they name the back-end.",
+        lower: Lower::Listener(listener::rewrite_location),
+        ..Row::ROW
+    },
+    Row {
+        name: "RewriteDestination",
+        scopes: LISTENER,
+        syntax: "BOOLEAN",
+        default: "no",
+        since: "2.2",
+        doc: "Turn the Destination field of WebDAV requests to the back-end.",
+        lower: Lower::Listener(|cx, draft, statement| {
+            draft.rewrite_destination = cx.boolean(&statement.arguments[0]).unwrap_or(false);
+        }),
+        ..Row::ROW
+    },
+    Row {
+        name: "HeaderOption",
+        scopes: LISTENER,
+        syntax: "none|all|[no-]forwarded|[no-]ssl …",
+        arguments: (1, 16),
+        default: "the global HeaderOption, forwarded ssl",
+        since: "4.4",
+        doc: "Which fields are added to requests, see the global directive.",
+        lower: Lower::Listener(|cx, draft, statement| draft.forwarded_headers = cx.header_options(statement)),
+        ..Row::ROW
+    },
+    Row {
+        name: "LogLevel",
+        scopes: LISTENER,
+        syntax: "NUMBER|NAME",
+        default: "the global LogLevel, 1",
+        since: "2.3",
+        doc: "How requests are logged, see the global directive.",
+        lower: Lower::Listener(|cx, draft, statement| {
+            draft.log_format = cx.log_format(&statement.arguments[0])
+        }),
+        ..Row::ROW
+    },
+    Row {
+        name: "ForwardedHeader",
+        scopes: &[Scope::Listener, Scope::Service],
+        syntax: "NAME",
+        default: "the one of the outer block, X-Forwarded-For",
+        since: "4.9",
+        doc: "The field that names the client when a trusted proxy stands before Pound.",
+        lower: Lower::Inner(|cx, draft, statement| {
+            draft.forwarded_header = cx.field_name(&statement.arguments[0])
+        }),
+        ..Row::ROW
+    },
+    Row {
+        name: "TrustedIP",
+        scopes: &[Scope::Listener, Scope::Service],
+        syntax: "\"ACL\" | -file \"FILE\" | -filewatch \"FILE\" | block of addresses",
+        arguments: (0, 2),
+        options: true,
+        body: Body::Entries(without_arguments),
+        default: "that of the outer block, nobody",
+        since: "4.9",
+        doc: "The proxies whose ForwardedHeader is believed, see the global directive.",
+        lower: Lower::Inner(|cx, draft, statement| draft.trusted = cx.acl_reference(statement)),
+        ..Row::ROW
+    },
+    Row {
+        name: "RewriteErrors",
+        scopes: &[Scope::Listener, Scope::Service],
+        syntax: "BOOLEAN",
+        since: "4.17",
+        standing: Standing::Pending,
+        doc: "Whether Rewrite response changes error pages too.",
+        ..Row::ROW
+    },
+    Row {
+        name: "ACME",
+        scopes: LISTENER,
+        syntax: "\"DIRECTORY\"",
+        since: "4.1",
+        standing: Standing::Pending,
+        doc: "Answer challenges of certificate authorities from this directory.",
+        ..Row::ROW
+    },
+    Row { name: "Cert", syntax: "\"FILE\"", once: false, since: "2.0", ..HTTPS },
+    Row { name: "ClientCert", syntax: "0|1|2|3 DEPTH", arguments: (1, 2), since: "2.0", ..HTTPS },
+    Row { name: "Disable", syntax: "PROTOCOL", once: false, since: "2.7", ..HTTPS },
+    Row { name: "Ciphers", syntax: "\"LIST\"", arguments: (1, 16), options: true, since: "2.0", ..HTTPS },
+    Row { name: "SSLHonorCipherOrder", syntax: "BOOLEAN", since: "2.7", ..HTTPS },
+    Row { name: "SSLAllowClientRenegotiation", syntax: "0|1|2", since: "2.7", ..HTTPS },
+    Row { name: "CAlist", syntax: "\"FILE\"", since: "2.0", ..HTTPS },
+    Row { name: "VerifyList", syntax: "\"FILE\"", since: "2.0", ..HTTPS },
+    Row { name: "CRLlist", syntax: "\"FILE\"", since: "2.2", ..HTTPS },
+    Row { name: "NoHTTPS11", syntax: "0|1|2", since: "2.0", ..HTTPS },
+];
+
+/// What only `ListenHTTPS` has.
+const HTTPS: Row = Row { scopes: LISTENER, standing: Standing::Pending, doc: "Concerns HTTPS.", ..Row::ROW };

@@ -1,0 +1,216 @@
+//! Back-ends: in a service, with a name, for emergencies.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use plan::{Backend, BackendAddress, Member, limits};
+
+use super::{Lowering, ServiceDraft};
+use crate::diagnostic::Diagnostic;
+use crate::directive::Lower;
+use crate::lex::Word;
+use crate::source::Span;
+use crate::suggest;
+use crate::syntax::Statement;
+use crate::value::{self, Host};
+
+/// Where nothing else is said.
+const PORT: u16 = 80;
+
+#[derive(Default)]
+pub(crate) struct BackendDraft {
+    pub(crate) address: Option<Host>,
+    pub(crate) port: Option<(u16, Span)>,
+    pub(crate) priority: Option<u16>,
+    pub(crate) timeout: Option<(Duration, Span)>,
+    pub(crate) connect_timeout: Option<(Duration, Span)>,
+    pub(crate) tunnel_timeout: Option<(Duration, Span)>,
+    pub(crate) disabled: Option<bool>,
+    pub(crate) uses: Option<Word>,
+}
+
+/// A back-end with a name.
+pub(crate) struct Named {
+    /// As it was read; it gets its number in the plan at its first use.
+    backend: Option<Unplaced>,
+    placed: Option<Arc<Backend>>,
+    priority: u16,
+    pub(crate) span: Span,
+}
+
+impl Named {
+    /// Whether a service uses it, or it could not be read anyway.
+    pub(crate) fn is_used(&self) -> bool {
+        self.placed.is_some() || self.backend.is_none()
+    }
+}
+
+/// A back-end without its place in the plan.
+#[derive(Clone)]
+struct Unplaced {
+    name: Option<String>,
+    address: BackendAddress,
+    timeout: Duration,
+    connect_timeout: Duration,
+    tunnel_timeout: Duration,
+    disabled: bool,
+}
+
+pub(crate) fn address(cx: &mut Lowering<'_>, draft: &mut BackendDraft, statement: &Statement) {
+    let word = &statement.arguments[0];
+    draft.address = cx.accept(word, value::host(&word.text));
+}
+
+/// `Backend` in a service.
+pub(crate) fn lower(cx: &mut Lowering<'_>, service: &mut ServiceDraft, statement: &Statement) {
+    let Some(draft) = cx.backend_draft(statement) else { return };
+    let priority = draft.priority;
+    if let Some(name) = &draft.uses {
+        let beside = [
+            draft.address.as_ref().map(|_| statement.keyword),
+            draft.port.map(|(_, span)| span),
+            draft.timeout.map(|(_, span)| span),
+            draft.connect_timeout.map(|(_, span)| span),
+            draft.tunnel_timeout.map(|(_, span)| span),
+        ];
+        if let Some(span) = beside.into_iter().flatten().next() {
+            let message = "beside Use, only Priority and Disabled can stand";
+            return cx.push(
+                Diagnostic::error(span, message)
+                    .related(name.span, "the rest is said where this back-end has its name"),
+            );
+        }
+        let Some((backend, own)) = cx.named_backend(name, draft.disabled) else { return };
+        return service.backends.push(Member { backend, priority: priority.unwrap_or(own) });
+    }
+    let timeout = cx.global.timeout;
+    let Some(unplaced) = cx.backend(draft, statement, timeout) else { return };
+    let backend = cx.place(unplaced);
+    service.backends.push(Member { backend, priority: priority.unwrap_or(limits::PRIORITY) });
+}
+
+/// `Emergency`
+pub(crate) fn lower_emergency(cx: &mut Lowering<'_>, service: &mut ServiceDraft, statement: &Statement) {
+    let Some(draft) = cx.backend_draft(statement) else { return };
+    let Some(unplaced) = cx.backend(draft, statement, limits::EMERGENCY_TIMEOUT) else { return };
+    let backend = cx.place(unplaced);
+    service.emergency.push(Member { backend, priority: limits::PRIORITY });
+}
+
+/// `UseBackend "name"`
+pub(crate) fn lower_use(cx: &mut Lowering<'_>, service: &mut ServiceDraft, statement: &Statement) {
+    if let Some((backend, priority)) = cx.named_backend(&statement.arguments[0], None) {
+        service.backends.push(Member { backend, priority });
+    }
+}
+
+/// `Backend "name"` outside of all blocks.
+pub(crate) fn lower_named(cx: &mut Lowering<'_>, statement: &Statement) {
+    let name = &statement.arguments[0];
+    if let Some(first) = cx.named_backends.get(&name.text) {
+        let first = first.span;
+        let message = format!("there is already a back-end {:?}", name.text);
+        return cx.push(Diagnostic::error(name.span, message).related(first, "the first one"));
+    }
+    // It is known even if it cannot be read, so that its users are not complained about too.
+    let mut named = Named { backend: None, placed: None, priority: limits::PRIORITY, span: name.span };
+    if let Some(draft) = cx.backend_draft(statement) {
+        named.priority = draft.priority.unwrap_or(limits::PRIORITY);
+        let timeout = cx.global.timeout;
+        named.backend = cx
+            .backend(draft, statement, timeout)
+            .map(|backend| Unplaced { name: Some(name.text.to_string()), ..backend });
+    }
+    cx.named_backends.insert(name.text.clone(), named);
+}
+
+impl Lowering<'_> {
+    /// Reads the directives of a block; `None` if something in there was wrong.
+    fn backend_draft(&mut self, statement: &Statement) -> Option<BackendDraft> {
+        let errors = self.diagnostics.errors();
+        let mut draft = BackendDraft::default();
+        for inner in statement.block().iter().filter(|inner| inner.complete()) {
+            if let Lower::Backend(lower) = inner.row.lower {
+                lower(self, &mut draft, inner);
+            }
+        }
+        (!statement.faulty && self.diagnostics.errors() == errors).then_some(draft)
+    }
+
+    fn backend(&mut self, draft: BackendDraft, statement: &Statement, timeout: Duration) -> Option<Unplaced> {
+        let address = match (draft.address, draft.port) {
+            (None, _) => {
+                let name = statement.row.name;
+                self.missing(
+                    statement.span,
+                    &format!("this {name} has no Address"),
+                    "Address ADDRESS|NAME|PATH in it",
+                );
+                return None;
+            }
+            (Some(Host::Unix(_)), Some((_, span))) => {
+                self.push(Diagnostic::error(span, "a Unix socket has no port").help("leave this line out"));
+                return None;
+            }
+            (Some(Host::Unix(path)), None) => BackendAddress::Unix(path),
+            (Some(Host::Ip(address)), port) => {
+                BackendAddress::Inet(address, port.map_or(PORT, |(port, _)| port))
+            }
+            (Some(Host::Name(name)), port) => BackendAddress::Name(name, port.map_or(PORT, |(port, _)| port)),
+        };
+        let timeout = draft.timeout.map_or(timeout, |(time, _)| time);
+        let connect_timeout = draft.connect_timeout.map(|(time, _)| time).or(self.global.connect_timeout);
+        Some(Unplaced {
+            name: None,
+            address,
+            timeout,
+            connect_timeout: connect_timeout.unwrap_or(timeout),
+            tunnel_timeout: draft.tunnel_timeout.map_or(self.global.tunnel_timeout, |(time, _)| time),
+            disabled: draft.disabled.unwrap_or(false),
+        })
+    }
+
+    /// Gives a back-end its place in the plan.
+    fn place(&mut self, unplaced: Unplaced) -> Arc<Backend> {
+        let backend = Arc::new(Backend {
+            id: self.backends.len(),
+            name: unplaced.name,
+            address: unplaced.address,
+            timeout: unplaced.timeout,
+            connect_timeout: unplaced.connect_timeout,
+            tunnel_timeout: unplaced.tunnel_timeout,
+            disabled: unplaced.disabled,
+        });
+        self.backends.push(backend.clone());
+        backend
+    }
+
+    /// The back-end of that name and its own priority. All its users share one, so that it is probed and counted
+    /// once; only a user that wants it disabled otherwise than it is gets one for itself.
+    fn named_backend(&mut self, name: &Word, disabled: Option<bool>) -> Option<(Arc<Backend>, u16)> {
+        let Some(named) = self.named_backends.get(&name.text) else {
+            let nearest = suggest::nearest(&name.text, self.named_backends.keys().map(|name| &**name));
+            let help = nearest.map(|name| format!("did you mean {name:?}?"));
+            self.push(
+                Diagnostic::error(name.span, format!("there is no back-end {:?}", name.text))
+                    .label("expected the name of a Backend that stands outside of all blocks")
+                    .help_if(help),
+            );
+            return None;
+        };
+        let priority = named.priority;
+        let unplaced = named.backend.clone()?;
+        let wanted = disabled.unwrap_or(unplaced.disabled);
+        if let Some(placed) = named.placed.clone().filter(|placed| placed.disabled == wanted) {
+            return Some((placed, priority));
+        }
+        let shared = named.placed.is_none() && wanted == unplaced.disabled;
+        let backend = self.place(Unplaced { disabled: wanted, ..unplaced });
+        if let Some(named) = self.named_backends.get_mut(&name.text)
+            && (shared || named.placed.is_none())
+        {
+            named.placed = Some(backend.clone());
+        }
+        Some((backend, priority))
+    }
+}

@@ -1,0 +1,222 @@
+//! `ListenHTTP`.
+
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use plan::listener::{MethodLevel, RewriteLocation};
+use plan::page::{CODES, Page, Pages};
+use plan::rewrite::Rewrites;
+use plan::{Acl, ListenAddress, Listener, Pattern};
+
+use super::{Inner, Lowering, arguments, service};
+use crate::diagnostic::Diagnostic;
+use crate::directive::Lower;
+use crate::lex::Word;
+use crate::source::{PAGE_BYTES_MAX, Span};
+use crate::syntax::Statement;
+use crate::value::{self, Host};
+
+/// Where nothing else is said.
+const PORT: u16 = 80;
+
+#[derive(Default)]
+pub(crate) struct ListenerDraft {
+    address: Option<(Host, Span)>,
+    pub(crate) port: Option<(u16, Span)>,
+    pub(crate) socket_from: Option<(PathBuf, Span)>,
+    methods: Option<MethodLevel>,
+    pub(crate) client: Option<Duration>,
+    pub(crate) check_url: Option<Pattern>,
+    pub(crate) body_max: Option<u64>,
+    pub(crate) target_max: Option<usize>,
+    pub(crate) line_max: Option<usize>,
+    pages: Pages,
+    rewrite_location: Option<RewriteLocation>,
+    pub(crate) rewrite_destination: bool,
+    pub(crate) forwarded_headers: Option<bool>,
+    pub(crate) log_format: Option<usize>,
+    inner: Inner,
+    rewrites: Rewrites,
+    services: Vec<(std::sync::Arc<plan::Service>, Span)>,
+}
+
+/// A listener that only lacks the global services.
+pub(crate) struct Finished {
+    pub(crate) listener: Listener,
+    /// Whether it has its own `TrustedIP`.
+    pub(crate) trusts: bool,
+    pub(crate) span: Span,
+    /// Places of its services.
+    pub(crate) services: Vec<Span>,
+}
+
+pub(crate) fn lower(cx: &mut Lowering<'_>, statement: &Statement) {
+    let name = statement.arguments.first();
+    if name.is_some_and(|name| one_line_form(cx, name)) {
+        return;
+    }
+    let errors = cx.diagnostics.errors();
+    let mut draft = ListenerDraft::default();
+    let number = cx.listeners.len() + 1;
+    for inner in statement.block() {
+        if inner.row.lower.is_service() {
+            let place = format!("listener {number}, service {}", draft.services.len() + 1);
+            let service = service::lower(cx, inner, place);
+            draft.services.push((service, inner.keyword));
+            continue;
+        }
+        if cx.edit(&mut draft.rewrites, inner) || !inner.complete() {
+            continue;
+        }
+        match inner.row.lower {
+            Lower::Listener(lower) => lower(cx, &mut draft, inner),
+            Lower::Inner(lower) => lower(cx, &mut draft.inner, inner),
+            _ => {}
+        }
+    }
+    let address = listen_address(cx, &mut draft);
+    let faulty = statement.faulty || cx.diagnostics.errors() > errors;
+    // Without its address it would be taken for a second one at the default place.
+    let address = match address {
+        Some(address) if !faulty || draft.address.is_some() || draft.socket_from.is_some() => address,
+        _ => ListenAddress::Inet(SocketAddr::new(IpAddr::V6(Ipv6Addr::UNSPECIFIED), 0)),
+    };
+    let (services, places) = draft.services.into_iter().unzip();
+    let listener = Listener {
+        id: cx.listeners.len(),
+        name: name.map(|name| name.text.to_string()),
+        address,
+        methods: draft.methods.unwrap_or(MethodLevel::Basic),
+        client_timeout: draft.client.unwrap_or(cx.global.client),
+        check_url: draft.check_url,
+        body_max: draft.body_max,
+        target_max: draft.target_max,
+        line_max: draft.line_max.unwrap_or(cx.global.line_max),
+        error_pages: draft.pages,
+        rewrite_location: draft.rewrite_location.unwrap_or(RewriteLocation::BackendOrListener),
+        rewrite_destination: draft.rewrite_destination,
+        forwarded_headers: draft.forwarded_headers.unwrap_or(cx.global.forwarded_headers),
+        forwarded_header: draft.inner.forwarded_header.unwrap_or_else(|| cx.global.forwarded_header.clone()),
+        trusted: draft.inner.trusted.clone().unwrap_or_else(Acl::empty),
+        log_format: draft.log_format.unwrap_or(cx.global.log_format),
+        rewrites: draft.rewrites,
+        services,
+    };
+    cx.listeners.push(Finished {
+        listener,
+        trusts: draft.inner.trusted.is_some(),
+        span: statement.span,
+        services: places,
+    });
+}
+
+/// Complains about a name that only the one-line form of Pound 1.x can have meant.
+fn one_line_form(cx: &mut Lowering<'_>, word: &Word) -> bool {
+    if word.quoted || !word.text.contains([',', '.', ':', '*']) {
+        return false;
+    }
+    let (host, port) = word.text.split_once(',').unwrap_or((&word.text, "80"));
+    let host = if host == "*" { "0.0.0.0" } else { host };
+    cx.push(
+        Diagnostic::error(word.span, "this is the form of Pound 1.x, with the address behind ListenHTTP")
+            .label("expected a name in quotes, or nothing")
+            .help(format!("write it as a block:\nListenHTTP\n\tAddress {host}\n\tPort {port}\nEnd")),
+    );
+    true
+}
+
+fn listen_address(cx: &mut Lowering<'_>, draft: &mut ListenerDraft) -> Option<ListenAddress> {
+    if let Some((path, from)) = &draft.socket_from {
+        let (path, from) = (path.clone(), *from);
+        let given = draft.address.as_ref().map(|(_, span)| *span).or(draft.port.map(|(_, span)| span));
+        if let Some(span) = given {
+            let diagnostic = Diagnostic::error(span, "the socket is received, so it has its address already");
+            cx.push(diagnostic.related(from, "it comes from here").help("leave out one of the two"));
+            return None;
+        }
+        return Some(ListenAddress::Received(path));
+    }
+    let port = draft.port.map_or(PORT, |(port, _)| port);
+    Some(match (&draft.address, draft.port) {
+        (Some((Host::Unix(_), _)), Some((_, span))) => {
+            cx.push(Diagnostic::error(span, "a Unix socket has no port").help("leave this line out"));
+            return None;
+        }
+        (Some((Host::Unix(path), _)), None) => ListenAddress::Unix(path.clone()),
+        (Some((Host::Ip(address), _)), _) => ListenAddress::Inet(SocketAddr::new(*address, port)),
+        (Some((Host::Name(name), _)), _) => ListenAddress::Name(name.clone(), port),
+        (None, _) => ListenAddress::Inet(SocketAddr::new(IpAddr::V6(Ipv6Addr::UNSPECIFIED), port)),
+    })
+}
+
+pub(crate) fn address(cx: &mut Lowering<'_>, draft: &mut ListenerDraft, statement: &Statement) {
+    let word = &statement.arguments[0];
+    if &*word.text == "*" {
+        cx.refuse::<()>(word, "expected 0.0.0.0 for all IPv4 addresses or :: for all addresses");
+        return;
+    }
+    draft.address = cx.accept(word, value::host(&word.text)).map(|host| (host, statement.span));
+}
+
+pub(crate) fn methods(cx: &mut Lowering<'_>, draft: &mut ListenerDraft, statement: &Statement) {
+    let word = &statement.arguments[0];
+    if &*word.text == "4" {
+        cx.push(
+            Diagnostic::error(word.span, "xHTTP 4 was a level of Pound 2.x")
+                .label("expected a number from 0 to 3")
+                .help("level 3 has the same methods"),
+        );
+        return;
+    }
+    draft.methods = cx.number(word, 0, 3).map(|level| match level {
+        0 => MethodLevel::Basic,
+        1 => MethodLevel::Extended,
+        2 => MethodLevel::WebDav,
+        _ => MethodLevel::Microsoft,
+    });
+}
+
+pub(crate) fn rewrite_location(cx: &mut Lowering<'_>, draft: &mut ListenerDraft, statement: &Statement) {
+    let word = &statement.arguments[0];
+    draft.rewrite_location = cx.number(word, 0, 2).map(|level| match level {
+        0 => RewriteLocation::Keep,
+        1 => RewriteLocation::BackendOrListener,
+        _ => RewriteLocation::Backend,
+    });
+}
+
+/// `ErrorFile code "file"`
+pub(crate) fn error_file(cx: &mut Lowering<'_>, draft: &mut ListenerDraft, statement: &Statement) {
+    let Some(code) = cx.error_code(&statement.arguments[0]) else { return };
+    set_page(cx, draft, statement, code, &statement.arguments[1]);
+}
+
+/// `Err404 "file"`
+pub(crate) fn error_page(cx: &mut Lowering<'_>, draft: &mut ListenerDraft, statement: &Statement, code: u16) {
+    set_page(cx, draft, statement, code, &statement.arguments[0]);
+}
+
+fn set_page(cx: &mut Lowering<'_>, draft: &mut ListenerDraft, statement: &Statement, code: u16, file: &Word) {
+    let Some(page) = cx.page(statement, file) else { return };
+    if draft.pages.insert(code, page).is_some() {
+        cx.push(Diagnostic::error(statement.span, format!("there is already a page for {code}")));
+    }
+}
+
+impl Lowering<'_> {
+    pub(crate) fn error_code(&mut self, word: &Word) -> Option<u16> {
+        let code = word.text.parse().ok().filter(|code| CODES.contains(code));
+        if code.is_none() {
+            let codes: Vec<String> = CODES.iter().map(u16::to_string).collect();
+            let codes: Vec<&str> = codes.iter().map(String::as_str).collect();
+            return self.refuse(word, format!("expected {}", arguments::list(&codes)));
+        }
+        code
+    }
+
+    pub(crate) fn page(&mut self, statement: &Statement, file: &Word) -> Option<Page> {
+        let (_, bytes) = self.read(statement, file, PAGE_BYTES_MAX)?;
+        Some(Page::from_file(&bytes))
+    }
+}

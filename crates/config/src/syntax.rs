@@ -1,0 +1,834 @@
+//! From text to a tree: lines, blocks, includes.
+//!
+//! Whether a line begins a block is a matter of its directive, so the parser reads the table. It never stops at an
+//! error: it says what is wrong and goes on where the next thing can be understood, so that one run finds everything
+//! but reports nothing twice.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use plan::limits::NESTING_MAX;
+
+use crate::diagnostic::{Diagnostic, Diagnostics};
+use crate::dialect;
+use crate::directive::{self, Body, Directive, Lower, Scope, Standing};
+use crate::glob;
+use crate::lex::{self, Word};
+use crate::source::{self, FILES_MAX, Span};
+use crate::suggest;
+use crate::{Deprecated, Options};
+
+/// One directive with everything that belongs to it.
+#[derive(Clone)]
+pub(crate) struct Statement {
+    pub(crate) row: &'static Directive,
+    pub(crate) keyword: Span,
+    /// From the keyword to the last word of the line.
+    pub(crate) span: Span,
+    pub(crate) arguments: Vec<Word>,
+    pub(crate) body: Tree,
+    /// Index of the directory to which its file names are relative.
+    pub(crate) directory: usize,
+    /// Something in it or in its block has been complained about: what seems to be missing may be in there.
+    pub(crate) faulty: bool,
+}
+
+/// What belongs to a directive besides its line.
+#[derive(Clone)]
+pub(crate) enum Tree {
+    None,
+    Block(Vec<Statement>),
+    Entries(Vec<Word>),
+    Branches(Vec<Vec<Statement>>),
+    Condition(Box<Statement>),
+}
+
+impl Statement {
+    /// The directives of its block.
+    pub(crate) fn block(&self) -> &[Statement] {
+        match &self.body {
+            Tree::Block(statements) => statements,
+            _ => &[],
+        }
+    }
+}
+
+/// A parsed configuration.
+pub(crate) struct Parsed {
+    pub(crate) statements: Vec<Statement>,
+    /// The directories to which file names are relative, see [`Statement::directory`].
+    pub(crate) directories: Vec<PathBuf>,
+}
+
+/// Parses a text that is already among the sources, and whatever it includes.
+pub(crate) fn parse(
+    source: u32,
+    path: Option<&Path>,
+    directory: PathBuf,
+    options: &Options,
+    diagnostics: &mut Diagnostics,
+) -> Parsed {
+    let mut parser = Parser {
+        diagnostics,
+        options,
+        directories: vec![directory],
+        chain: Vec::new(),
+        open: Vec::new(),
+        base: 0,
+        suspect: None,
+        unwind_to: None,
+        depth: 0,
+    };
+    parser.chain.push(File {
+        identity: path.map(source::identity),
+        name: parser.diagnostics.sources.name(source).to_owned(),
+    });
+    let mut statements = Vec::new();
+    parser.file(source, Scope::Global, &mut statements);
+    parser.refuse_repetitions(&statements);
+    Parsed { statements, directories: parser.directories }
+}
+
+struct Parser<'a> {
+    diagnostics: &'a mut Diagnostics,
+    options: &'a Options,
+    directories: Vec<PathBuf>,
+    /// The file being read and those that include it, outermost first.
+    chain: Vec<File>,
+    /// The blocks that are open, outermost first.
+    open: Vec<Open>,
+    /// How many of them belong to including files.
+    base: usize,
+    /// A block and the `End` that closed it, where the two are indented as if they were not a pair.
+    suspect: Option<(Span, Span)>,
+    /// How many blocks stay open after an `End` was found missing.
+    unwind_to: Option<usize>,
+    /// Blocks, includes and `Not`s around the current line.
+    depth: usize,
+}
+
+struct File {
+    identity: Option<PathBuf>,
+    name: String,
+}
+
+struct Open {
+    scope: Scope,
+    keyword: Span,
+    indent: usize,
+}
+
+struct Cursor {
+    source: u32,
+    text: Arc<str>,
+    at: usize,
+}
+
+/// Why a block is over.
+enum Close {
+    End {
+        span: Span,
+        indent: usize,
+    },
+    Else(Span),
+    EndOfFile,
+    /// Its `End` is missing, which has been said; the line that showed it is to be read again.
+    Assumed,
+}
+
+/// A line taken apart.
+struct Line {
+    start: usize,
+    indent: usize,
+    words: Vec<Word>,
+}
+
+impl Cursor {
+    /// The next line's start and text.
+    fn raw(&mut self) -> Option<(usize, Arc<str>, std::ops::Range<usize>)> {
+        if self.at >= self.text.len() {
+            return None;
+        }
+        let start = self.at;
+        let end = self.text[start..].find('\n').map_or(self.text.len(), |at| start + at);
+        self.at = end + 1;
+        Some((start, self.text.clone(), start..end))
+    }
+
+    /// The next line that is not empty.
+    fn line(&mut self, diagnostics: &mut Diagnostics) -> Option<Line> {
+        loop {
+            let (start, text, range) = self.raw()?;
+            let words = lex::words(&text[range.clone()], self.source, start, diagnostics);
+            if !words.is_empty() {
+                return Some(Line { start, indent: indent(&text[range]), words });
+            }
+        }
+    }
+
+    /// The first word of the next line that has one, and its indentation; the line itself stays to be read.
+    fn peek(&self) -> Option<(usize, &str)> {
+        self.text[self.at.min(self.text.len())..].lines().find_map(|line| {
+            let word = line.split_ascii_whitespace().next()?;
+            (!word.starts_with('#')).then(|| (indent(line), word))
+        })
+    }
+}
+
+/// Blanks before the first word; a tab reaches to the next multiple of eight.
+fn indent(line: &str) -> usize {
+    let mut column = 0;
+    for byte in line.bytes() {
+        match byte {
+            b' ' => column += 1,
+            b'\t' => column = column / 8 * 8 + 8,
+            _ => break,
+        }
+    }
+    column
+}
+
+impl Parser<'_> {
+    fn push(&mut self, diagnostic: Diagnostic) {
+        self.diagnostics.push(diagnostic);
+    }
+
+    /// Reads a whole file in a scope.
+    fn file(&mut self, source: u32, scope: Scope, statements: &mut Vec<Statement>) {
+        let text = self.diagnostics.sources.text(source).clone();
+        let mut cursor = Cursor { source, text, at: 0 };
+        // An editor's byte order mark.
+        if cursor.text.starts_with('\u{feff}') {
+            cursor.at = '\u{feff}'.len_utf8();
+        }
+        let base = std::mem::replace(&mut self.base, self.open.len());
+        let suspect = self.suspect.take();
+        loop {
+            match self.block(&mut cursor, scope, statements) {
+                Close::EndOfFile | Close::Assumed => break,
+                Close::End { span, .. } => {
+                    let message = if base == self.base && self.open.is_empty() {
+                        "this End closes nothing"
+                    } else {
+                        "this End closes nothing in this file"
+                    };
+                    self.push(Diagnostic::error(span, message).label("no block is open here"));
+                }
+                Close::Else(span) => {
+                    self.push(Diagnostic::error(span, "Else can only stand in Rewrite"));
+                }
+            }
+        }
+        self.base = base;
+        self.suspect = suspect;
+    }
+
+    /// Reads directives up to the end of the block.
+    fn block(&mut self, cursor: &mut Cursor, scope: Scope, statements: &mut Vec<Statement>) -> Close {
+        while let Some(line) = cursor.line(self.diagnostics) {
+            let Line { start, indent, mut words } = line;
+            let keyword = words.remove(0);
+            if keyword.bad {
+                continue;
+            }
+            if keyword.quoted {
+                self.push(
+                    Diagnostic::error(keyword.span, "a line begins with a directive, not with a string")
+                        .label("expected a directive"),
+                );
+                continue;
+            }
+            match keyword.text.to_ascii_lowercase().as_str() {
+                "end" => {
+                    self.refuse_rest("End", &words);
+                    return Close::End { span: keyword.span, indent };
+                }
+                "else" if matches!(scope, Scope::Rewrite | Scope::RewriteResponse) => {
+                    self.refuse_rest("Else", &words);
+                    return Close::Else(keyword.span);
+                }
+                "else" => {
+                    self.push(Diagnostic::error(keyword.span, "Else can only stand in Rewrite"));
+                    continue;
+                }
+                _ => {}
+            }
+            let Some(row) = directive::find(scope, &keyword.text) else {
+                if self.end_is_missing(scope, &keyword, indent) {
+                    cursor.at = start;
+                    return Close::Assumed;
+                }
+                self.unknown(cursor, scope, &keyword, words, indent);
+                if self.unwinds() {
+                    return Close::Assumed;
+                }
+                continue;
+            };
+            match row.name {
+                "Include" => self.include(scope, row, &keyword, &words, statements),
+                "IncludeDir" => self.include_directory(row, &keyword, &words),
+                _ => {
+                    let statement = self.statement(cursor, scope, row, &keyword, words, indent);
+                    statements.push(statement);
+                    if self.unwinds() {
+                        return Close::Assumed;
+                    }
+                }
+            }
+        }
+        Close::EndOfFile
+    }
+
+    /// Whether the block that is being read ends because an `End` is missing further in.
+    fn unwinds(&mut self) -> bool {
+        match self.unwind_to {
+            Some(depth) if self.open.len() > depth => true,
+            Some(_) => {
+                self.unwind_to = None;
+                false
+            }
+            None => false,
+        }
+    }
+
+    fn refuse_rest(&mut self, what: &str, words: &[Word]) {
+        if let (Some(first), Some(last)) = (words.first(), words.last()) {
+            let span = first.span.to(last.span);
+            self.push(
+                Diagnostic::error(span, format!("nothing can follow {what}"))
+                    .label("expected the end of the line"),
+            );
+        }
+    }
+
+    /// Reads what belongs to a directive of the table.
+    fn statement(
+        &mut self,
+        cursor: &mut Cursor,
+        scope: Scope,
+        row: &'static Directive,
+        keyword: &Word,
+        arguments: Vec<Word>,
+        indent: usize,
+    ) -> Statement {
+        let errors = self.diagnostics.errors();
+        let bad = arguments.iter().any(|word| word.bad);
+        let span = keyword.span.to(arguments.last().map_or(keyword.span, |word| word.span));
+        let pending = row.standing == Standing::Pending;
+        self.report_standing(row, keyword.span);
+        if !bad && !pending {
+            self.check_arguments(row, span, &arguments);
+        }
+        let mut statement = Statement {
+            row,
+            keyword: keyword.span,
+            span,
+            arguments,
+            body: Tree::None,
+            directory: self.directories.len() - 1,
+            faulty: false,
+        };
+        if self.depth >= NESTING_MAX {
+            self.push(Diagnostic::error(keyword.span, format!("blocks can nest {NESTING_MAX} deep")));
+            self.skip(cursor, &statement.row.body, &statement.arguments);
+            statement.faulty = true;
+            return statement;
+        }
+        self.depth += 1;
+        if pending {
+            self.diagnostics.mute();
+        }
+        statement.body = self.body(cursor, scope, &mut statement, indent);
+        if pending {
+            self.diagnostics.unmute();
+        }
+        self.depth -= 1;
+        statement.faulty = bad || pending || self.diagnostics.errors() > errors;
+        statement
+    }
+
+    fn body(&mut self, cursor: &mut Cursor, scope: Scope, statement: &mut Statement, indent: usize) -> Tree {
+        let keyword = statement.keyword;
+        match statement.row.body {
+            Body::None => Tree::None,
+            Body::Block(inner) => {
+                let mut statements = Vec::new();
+                self.open.push(Open { scope: inner, keyword, indent });
+                let close = self.block(cursor, inner, &mut statements);
+                self.close(&close);
+                self.refuse_repetitions(&statements);
+                Tree::Block(statements)
+            }
+            Body::Branches => {
+                let inner = self.rewrite_scope(scope, &statement.arguments);
+                let mut branches = Vec::new();
+                self.open.push(Open { scope: inner, keyword, indent });
+                loop {
+                    let mut statements = Vec::new();
+                    let close = self.block(cursor, inner, &mut statements);
+                    self.refuse_repetitions(&statements);
+                    branches.push(statements);
+                    if !matches!(close, Close::Else(_)) {
+                        self.close(&close);
+                        break;
+                    }
+                }
+                Tree::Branches(branches)
+            }
+            Body::Entries(opens) if opens(&statement.arguments) => {
+                let mut entries = Vec::new();
+                self.open.push(Open { scope, keyword, indent });
+                let close = self.entries(cursor, keyword, &mut entries);
+                self.close(&close);
+                Tree::Entries(entries)
+            }
+            Body::Ignored(opens, nested) if opens(&statement.arguments) => {
+                self.ignore(cursor, keyword, nested);
+                Tree::None
+            }
+            Body::Entries(_) | Body::Ignored(..) => Tree::None,
+            Body::Condition => self.negated(cursor, scope, statement, indent),
+        }
+    }
+
+    /// The condition behind `Not`.
+    fn negated(
+        &mut self,
+        cursor: &mut Cursor,
+        scope: Scope,
+        statement: &mut Statement,
+        indent: usize,
+    ) -> Tree {
+        if statement.arguments.is_empty() || statement.arguments[0].bad {
+            return Tree::None;
+        }
+        let mut words = std::mem::take(&mut statement.arguments);
+        let keyword = words.remove(0);
+        match directive::find(scope, &keyword.text).filter(|_| !keyword.quoted) {
+            Some(row) if matches!(row.lower, Lower::Condition(_)) || row.standing == Standing::Pending => {
+                Tree::Condition(Box::new(self.statement(cursor, scope, row, &keyword, words, indent)))
+            }
+            _ => {
+                let conditions = directive::rows()
+                    .filter(|row| row.scopes.contains(&scope) && matches!(row.lower, Lower::Condition(_)));
+                let nearest = suggest::nearest(&keyword.text, conditions.map(|row| row.name));
+                self.push(
+                    Diagnostic::error(keyword.span, format!("{} is not a condition", keyword.text))
+                        .label("expected a condition, such as Path or Header")
+                        .help_if(nearest.map(|name| format!("did you mean {name}?"))),
+                );
+                Tree::None
+            }
+        }
+    }
+
+    fn rewrite_scope(&mut self, scope: Scope, arguments: &[Word]) -> Scope {
+        let default = if scope == Scope::RewriteResponse { Scope::RewriteResponse } else { Scope::Rewrite };
+        let Some(word) = arguments.first().filter(|word| !word.bad) else { return default };
+        let inner = match word.text.to_ascii_lowercase().as_str() {
+            "request" => Scope::Rewrite,
+            "response" => Scope::RewriteResponse,
+            "early" => {
+                self.push(Diagnostic::error(word.span, "Rewrite early is not supported yet"));
+                return default;
+            }
+            _ => {
+                self.push(
+                    Diagnostic::error(word.span, format!("{:?} is no kind of Rewrite", word.text))
+                        .label("expected request or response"),
+                );
+                return default;
+            }
+        };
+        if matches!(scope, Scope::Rewrite | Scope::RewriteResponse) && inner != default {
+            let message = "a Rewrite in another one is about the same message";
+            self.push(
+                Diagnostic::error(word.span, message)
+                    .help("let each stand in the Service or ListenHTTP itself"),
+            );
+            return default;
+        }
+        inner
+    }
+
+    /// Words one a line, up to `End`.
+    fn entries(&mut self, cursor: &mut Cursor, keyword: Span, entries: &mut Vec<Word>) -> Close {
+        while let Some(mut line) = cursor.line(self.diagnostics) {
+            let word = line.words.remove(0);
+            if !word.quoted && word.text.eq_ignore_ascii_case("end") {
+                self.refuse_rest("End", &line.words);
+                return Close::End { span: word.span, indent: line.indent };
+            }
+            // No address looks like a directive.
+            if !word.quoted && !directive::scopes(&word.text).is_empty() {
+                self.missing_end(keyword);
+                cursor.at = line.start;
+                return Close::Assumed;
+            }
+            if let (Some(first), Some(last)) = (line.words.first(), line.words.last()) {
+                let span = first.span.to(last.span);
+                self.push(
+                    Diagnostic::error(span, "each line of the list holds one entry")
+                        .label("expected the end of the line"),
+                );
+            }
+            entries.push(word);
+        }
+        Close::EndOfFile
+    }
+
+    /// Skips lines up to the `End` that belongs to a block whose content is not looked at.
+    fn ignore(&mut self, cursor: &mut Cursor, keyword: Span, nested: &[&str]) {
+        let mut depth = 1;
+        while let Some((_, text, range)) = cursor.raw() {
+            let words: Vec<&str> = text[range].split_ascii_whitespace().take(2).collect();
+            let Some(first) = words.first() else { continue };
+            let begins = |opener: &&str| {
+                words.join(" ").eq_ignore_ascii_case(opener) || first.eq_ignore_ascii_case(opener)
+            };
+            if first.eq_ignore_ascii_case("end") {
+                depth -= 1;
+                if depth == 0 {
+                    return;
+                }
+            } else if nested.iter().any(begins) {
+                depth += 1;
+            }
+        }
+        self.missing_end(keyword);
+    }
+
+    /// Goes past the body of a directive that cannot be read.
+    fn skip(&mut self, cursor: &mut Cursor, body: &Body, arguments: &[Word]) {
+        let opens = match body {
+            Body::None | Body::Condition => false,
+            Body::Block(_) | Body::Branches => true,
+            Body::Entries(opens) | Body::Ignored(opens, _) => opens(arguments),
+        };
+        if opens {
+            // Too deep to be understood: whatever follows would be misread.
+            cursor.at = cursor.text.len();
+        }
+    }
+
+    /// Takes the innermost block off, and says so if its `End` is missing.
+    fn close(&mut self, close: &Close) {
+        let Some(open) = self.open.pop() else { return };
+        match close {
+            Close::End { span, indent } => {
+                if *indent < open.indent && self.suspect.is_none() {
+                    self.suspect = Some((open.keyword, *span));
+                }
+            }
+            Close::EndOfFile => self.missing_end(open.keyword),
+            Close::Else(_) | Close::Assumed => {}
+        }
+    }
+
+    fn missing_end(&mut self, keyword: Span) {
+        let name = self.diagnostics.sources.slice(keyword).to_owned();
+        let mut diagnostic =
+            Diagnostic::error(keyword, format!("this {name} has no End")).label("begins here");
+        if let Some((opener, end)) = self.suspect.take() {
+            let opener = self.diagnostics.sources.slice(opener).to_owned();
+            diagnostic =
+                diagnostic.related(end, format!("this End closed {opener}; was it meant for another block?"));
+        }
+        self.push(diagnostic);
+    }
+
+    /// Whether a block directive, misplaced here but at home in an outer block and not indented more than the open
+    /// one, shows that an `End` was forgotten.
+    fn end_is_missing(&mut self, scope: Scope, keyword: &Word, indent: usize) -> bool {
+        let Some(open) = self.open[self.base..].last() else { return false };
+        if indent > open.indent {
+            return false;
+        }
+        let opener = open.keyword;
+        let outer = (self.base..self.open.len()).rev().find(|&depth| {
+            let outer = if depth == self.base { self.outer_scope() } else { self.open[depth - 1].scope };
+            directive::find(outer, &keyword.text).is_some_and(|row| matches!(row.body, Body::Block(_)))
+        });
+        let Some(depth) = outer else { return false };
+        let open_name = self.diagnostics.sources.slice(opener).to_owned();
+        self.push(
+            Diagnostic::error(keyword.span, format!("{} cannot stand {}", keyword.text, scope.place()))
+                .label("expected End before this line")
+                .related(opener, format!("this {open_name} is still open")),
+        );
+        self.unwind_to = Some(depth);
+        true
+    }
+
+    /// The scope of the file that is being read.
+    fn outer_scope(&self) -> Scope {
+        match self.base.checked_sub(1) {
+            Some(last) => self.open[last].scope,
+            None => Scope::Global,
+        }
+    }
+
+    /// Says what is known about a word that may not stand here, and goes past its block if it has one.
+    fn unknown(
+        &mut self,
+        cursor: &mut Cursor,
+        scope: Scope,
+        keyword: &Word,
+        words: Vec<Word>,
+        indent: usize,
+    ) {
+        if let Some(gone) = dialect::gone(scope, &keyword.text) {
+            self.push(
+                Diagnostic::error(
+                    keyword.span,
+                    format!("{} was a directive of Pound {}", gone.word, gone.generation),
+                )
+                .help(gone.advice),
+            );
+            if let Some(end) = gone.end {
+                while let Some((_, text, range)) = cursor.raw() {
+                    if text[range].trim().eq_ignore_ascii_case(end) {
+                        break;
+                    }
+                }
+            }
+            return;
+        }
+        let scopes = directive::scopes(&keyword.text);
+        if let Some(home) = scopes.first() {
+            let mut places: Vec<&str> = scopes.iter().map(|scope| scope.place()).collect();
+            let last = places.pop().unwrap_or_default();
+            let places =
+                if places.is_empty() { last.to_owned() } else { format!("{} or {last}", places.join(", ")) };
+            self.push(
+                Diagnostic::error(keyword.span, format!("{} cannot stand {}", keyword.text, scope.place()))
+                    .label(format!("it stands {places}")),
+            );
+            if let Some(row) = directive::find(*home, &keyword.text) {
+                self.diagnostics.mute();
+                self.statement(cursor, *home, row, keyword, words, indent);
+                self.diagnostics.unmute();
+            }
+            return;
+        }
+        let here = suggest::nearest(&keyword.text, directive::names(scope));
+        let anywhere =
+            here.or_else(|| suggest::nearest(&keyword.text, directive::rows().map(|row| row.name)));
+        let help = match (here, anywhere) {
+            (Some(name), _) => Some(format!("did you mean {name}?")),
+            (None, Some(name)) => {
+                let place = directive::scopes(name).first().map_or("", |scope| scope.place());
+                Some(format!("did you mean {name}? It stands {place}"))
+            }
+            (None, None) => None,
+        };
+        self.push(
+            Diagnostic::error(keyword.span, format!("{} is not a directive", keyword.text))
+                .label(format!("expected a directive that can stand {}", scope.place()))
+                .help_if(help),
+        );
+        match here.and_then(|name| directive::find(scope, name)) {
+            Some(row) if matches!(row.body, Body::Block(_) | Body::Branches) => {
+                // The content is real; only the line above it is not.
+                self.statement(cursor, scope, row, keyword, words, indent);
+            }
+            _ => self.skip_what_looks_like_a_block(cursor, indent),
+        }
+    }
+
+    /// Goes past indented lines up to an `End` that stands under the unknown word.
+    fn skip_what_looks_like_a_block(&mut self, cursor: &mut Cursor, indent: usize) {
+        let start = cursor.at;
+        if cursor.peek().is_none_or(|(next, _)| next <= indent) {
+            return;
+        }
+        while let Some((next, word)) = cursor.peek() {
+            if next <= indent {
+                if word.eq_ignore_ascii_case("end") && next == indent {
+                    // Up to and including this line.
+                    while let Some((_, text, range)) = cursor.raw() {
+                        if text[range]
+                            .split_ascii_whitespace()
+                            .next()
+                            .is_some_and(|word| word.eq_ignore_ascii_case("end"))
+                        {
+                            return;
+                        }
+                    }
+                }
+                break;
+            }
+            let _ = cursor.raw();
+        }
+        cursor.at = start;
+    }
+
+    fn report_standing(&mut self, row: &'static Directive, keyword: Span) {
+        let name = self.diagnostics.sources.slice(keyword).to_owned();
+        match row.standing {
+            Standing::Current => {}
+            Standing::Pending => {
+                self.push(Diagnostic::error(keyword, format!("{} is not supported yet", row.name)));
+            }
+            Standing::NoEffect(why) => {
+                self.push(Diagnostic::warning(keyword, format!("{name} has no effect: {why}")));
+            }
+            Standing::Deprecated(instead) => {
+                let message = format!("{name} is deprecated");
+                let help = format!("write {instead}");
+                match self.options.deprecated {
+                    Deprecated::Ok => {}
+                    Deprecated::Warn => self.push(Diagnostic::warning(keyword, message).help(help)),
+                    Deprecated::Error => self.push(Diagnostic::error(keyword, message).help(help)),
+                }
+            }
+        }
+    }
+
+    fn check_arguments(&mut self, row: &'static Directive, span: Span, arguments: &[Word]) {
+        if let Some(option) = arguments.iter().find(|word| !row.options && word.is_flag()) {
+            return self.push(
+                Diagnostic::error(option.span, format!("{} has no options", row.name))
+                    .label(format!("expected: {}", row.usage()))
+                    .help("a text that begins with a dash stands in quotes"),
+            );
+        }
+        let (min, max) = row.arguments_allowed();
+        if arguments.len() < min {
+            self.push(
+                Diagnostic::error(span, format!("{} needs {}", row.name, count(min, arguments.len())))
+                    .label(format!("expected: {}", row.usage())),
+            );
+        } else if arguments.len() > max {
+            let rest = arguments[max].span.to(arguments[arguments.len() - 1].span);
+            let mut diagnostic = if max == 0 {
+                Diagnostic::error(rest, format!("{} takes nothing on its line", row.name))
+            } else {
+                Diagnostic::error(rest, format!("{} takes no more than {max} of these", row.name))
+            };
+            diagnostic = diagnostic.label(format!("expected: {}", row.usage()));
+            if max > 0 && arguments.iter().all(|word| !word.quoted) {
+                diagnostic = diagnostic.help("a text with blanks stands in quotes");
+            }
+            self.push(diagnostic);
+        }
+    }
+
+    /// Says where a directive that may stand once stands again.
+    fn refuse_repetitions(&mut self, statements: &[Statement]) {
+        let mut seen: Vec<&Statement> = Vec::new();
+        for statement in statements.iter().filter(|statement| statement.row.once) {
+            match seen.iter().find(|first| std::ptr::eq(first.row, statement.row)) {
+                Some(first) => self.push(
+                    Diagnostic::error(
+                        statement.span,
+                        format!("{} stands here a second time", statement.row.name),
+                    )
+                    .label("expected only one")
+                    .related(first.span, "the first one"),
+                ),
+                None => seen.push(statement),
+            }
+        }
+    }
+
+    fn include_directory(&mut self, row: &'static Directive, keyword: &Word, words: &[Word]) {
+        let [word] = words else {
+            let span = keyword.span.to(words.last().map_or(keyword.span, |word| word.span));
+            return self.check_arguments(row, span, words);
+        };
+        if word.bad {
+            return;
+        }
+        let directory = self.current_directory().join(&*word.text);
+        if self.options.no_files || directory.is_dir() {
+            self.directories.push(directory);
+        } else {
+            self.push(Diagnostic::error(word.span, format!("{} is not a directory", directory.display())));
+        }
+    }
+
+    fn current_directory(&self) -> &Path {
+        self.directories.last().map_or(Path::new(""), PathBuf::as_path)
+    }
+
+    fn include(
+        &mut self,
+        scope: Scope,
+        row: &'static Directive,
+        keyword: &Word,
+        words: &[Word],
+        statements: &mut Vec<Statement>,
+    ) {
+        let [word] = words else {
+            let span = keyword.span.to(words.last().map_or(keyword.span, |word| word.span));
+            return self.check_arguments(row, span, words);
+        };
+        if word.bad {
+            return;
+        }
+        if self.options.no_files {
+            return self.push(Diagnostic::error(word.span, "files are not read here"));
+        }
+        let pattern = self.current_directory().join(&*word.text);
+        if !glob::is_pattern(&pattern) {
+            return self.include_file(scope, &pattern, word.span, statements);
+        }
+        match glob::expand(&pattern) {
+            Ok(files) if files.is_empty() => {
+                self.push(Diagnostic::warning(word.span, format!("no file matches {}", pattern.display())));
+            }
+            Ok(files) => {
+                for file in files {
+                    self.include_file(scope, &file, word.span, statements);
+                }
+            }
+            Err(error) => self.push(Diagnostic::error(
+                word.span,
+                format!("cannot look for {}: {}", pattern.display(), source::reason(&error)),
+            )),
+        }
+    }
+
+    fn include_file(&mut self, scope: Scope, path: &Path, span: Span, statements: &mut Vec<Statement>) {
+        let identity = source::identity(path);
+        let name = path.display().to_string();
+        if let Some(first) = self.chain.iter().position(|file| file.identity.as_ref() == Some(&identity)) {
+            let mut circle: Vec<&str> = self.chain[first..].iter().map(|file| &*file.name).collect();
+            circle.push(&name);
+            let message = format!("this includes a file in itself: {}", circle.join(" → "));
+            return self.push(Diagnostic::error(span, message));
+        }
+        if self.depth >= NESTING_MAX {
+            return self.push(Diagnostic::error(span, format!("includes can nest {NESTING_MAX} deep")));
+        }
+        if self.diagnostics.sources.len() >= FILES_MAX {
+            return self
+                .push(Diagnostic::error(span, format!("a configuration has at most {FILES_MAX} files")));
+        }
+        let text = match source::read_text(path) {
+            Ok(text) => text,
+            Err(error) => {
+                return self.push(Diagnostic::error(
+                    span,
+                    format!("cannot read {name}: {}", source::reason(&error)),
+                ));
+            }
+        };
+        let source = self.diagnostics.sources.add(name.clone(), text);
+        self.chain.push(File { identity: Some(identity), name });
+        self.depth += 1;
+        self.file(source, scope, statements);
+        self.depth -= 1;
+        self.chain.pop();
+    }
+}
+
+/// As in "Redirect needs a value".
+fn count(min: usize, given: usize) -> String {
+    match (min, given) {
+        (1, _) => "a value".to_owned(),
+        (min, 0) => format!("{min} values"),
+        (min, given) => format!("{min} values, not {given}"),
+    }
+}
