@@ -78,7 +78,9 @@ mod tests {
 
     #[test]
     fn refuses_what_is_malformed() {
-        for value in ["Basic", "Basic ", "Basic YWJj", "Basic Y*pi", "Basic A", "Bearer YTpi", "Basic YT=pi", "Bas"] {
+        for value in
+            ["Basic", "Basic ", "Basic YWJj", "Basic Y*pi", "Basic A", "Bearer YTpi", "Basic YT=pi", "Bas"]
+        {
             check(value, None);
         }
         check(&format!("Basic {}", "QUFB".repeat(200)), None);

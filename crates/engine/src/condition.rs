@@ -105,7 +105,12 @@ fn judge(condition: &Condition, scene: &mut Scene<'_>) -> Result<bool, Fault> {
     }
 }
 
-fn compare_decoded(matches: &Match, subject: &[u8], decode: bool, scene: &mut Scene<'_>) -> Result<bool, Fault> {
+fn compare_decoded(
+    matches: &Match,
+    subject: &[u8],
+    decode: bool,
+    scene: &mut Scene<'_>,
+) -> Result<bool, Fault> {
     if decode && memchr::memchr(b'%', subject).is_some() {
         return compare(matches, &target::percent_decode(subject), scene);
     }

@@ -17,7 +17,9 @@ pub(crate) fn expand(template: &Template, scene: &Scene<'_>, out: &mut Vec<u8>) 
     for part in template.parts() {
         match part {
             Part::Literal(text) => out.extend_from_slice(text.as_bytes()),
-            Part::Capture { group, of } => out.extend_from_slice(scene.capture(*group, of).unwrap_or_default()),
+            Part::Capture { group, of } => {
+                out.extend_from_slice(scene.capture(*group, of).unwrap_or_default());
+            }
             Part::Accessor(accessor) => access(accessor, scene, out),
         }
     }

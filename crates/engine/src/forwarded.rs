@@ -43,18 +43,26 @@ pub(crate) fn admit(x: &mut Exchange) {
     let fields = request.fields_mut();
     let believed = believes(client, &listener.trusted);
     let custom = custom_name(&listener.forwarded_header);
-    let claimed = fields.iter_known().any(|(known, name, _)| is_twin(known, name) || is_claim(known, name, custom));
+    let claimed =
+        fields.iter_known().any(|(known, name, _)| is_twin(known, name) || is_claim(known, name, custom));
     if claimed {
         // A service may trust peers that its listener does not. Then claims stay until the service is known, and go
         // in `apply` if it is another one.
         let believed = believed || trusted_by_a_service(listener, client);
-        fields.retain_known(|known, name, _| !is_twin(known, name) && (believed || !is_claim(known, name, custom)));
+        fields.retain_known(|known, name, _| {
+            !is_twin(known, name) && (believed || !is_claim(known, name, custom))
+        });
     }
     *origin = find(client, fields, &listener.forwarded_header, &listener.trusted);
 }
 
 /// The client's address as the service sees it, which may have a `ForwardedHeader` or `TrustedIP` of its own.
-pub(crate) fn origin(client: &ClientFacts, fields: &Fields, listener: &Listener, service: &Service) -> Option<IpAddr> {
+pub(crate) fn origin(
+    client: &ClientFacts,
+    fields: &Fields,
+    listener: &Listener,
+    service: &Service,
+) -> Option<IpAddr> {
     let name = service.forwarded_header.as_deref().unwrap_or(&listener.forwarded_header);
     find(client, fields, name, service.trusted.as_deref().unwrap_or(&listener.trusted))
 }
@@ -194,7 +202,9 @@ fn is_claim(known: Option<Known>, name: &[u8], custom: Option<&str>) -> bool {
                 | Known::XRealIp
                 | Known::FrontEndHttps
         ),
-        _ => in_claim_table(name) || custom.is_some_and(|custom| name.eq_ignore_ascii_case(custom.as_bytes())),
+        _ => {
+            in_claim_table(name) || custom.is_some_and(|custom| name.eq_ignore_ascii_case(custom.as_bytes()))
+        }
     }
 }
 
@@ -203,7 +213,9 @@ fn in_claim_table(name: &[u8]) -> bool {
     if !matches!(name.first(), Some(b'x' | b'X' | b's' | b'S' | b'f' | b'F' | b't' | b'T' | b'c' | b'C')) {
         return false;
     }
-    let same = |&(&given, &claim): &(&u8, &u8)| given.to_ascii_lowercase() == claim || (given == b'_' && claim == b'-');
+    let same = |&(&given, &claim): &(&u8, &u8)| {
+        given.to_ascii_lowercase() == claim || (given == b'_' && claim == b'-')
+    };
     let begins = |claim: &[u8]| name.len() >= claim.len() && name.iter().zip(claim).all(|pair| same(&pair));
     CLAIM_FAMILIES.iter().any(|family| begins(family))
         || CLAIM_NAMES.iter().any(|claim| claim.len() == name.len() && begins(claim))

@@ -73,6 +73,7 @@ mod scene;
 #[cfg(test)]
 mod testing;
 
+pub use balance::SessionView;
 pub use clock::{Clock, ManualClock, Moment};
 pub use engine::{Engine, Stopped, start};
 pub use fault::{Blame, Cause, Fault, Stage};

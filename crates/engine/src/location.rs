@@ -88,7 +88,8 @@ pub(crate) fn rewrite(x: &mut Exchange) {
 fn turned(value: &[u8], mode: RewriteLocation, x: &Exchange) -> Option<Vec<u8>> {
     let url = Url::parse(value)?;
     let asked = asked_host(x)?;
-    let ours = names_backend(&url, x) || (mode == RewriteLocation::BackendOrListener && names_listener(&url, x));
+    let ours =
+        names_backend(&url, x) || (mode == RewriteLocation::BackendOrListener && names_listener(&url, x));
     let scheme: &[u8] = if x.client.secure { b"https://" } else { b"http://" };
     ours.then(|| [scheme, asked, url.rest].concat())
 }

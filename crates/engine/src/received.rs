@@ -31,7 +31,9 @@ mod tests {
 
     #[test]
     fn finds_what_was_received_after_edits() {
-        let mut request = testing::head("GET http://x/ HTTP/1.1\r\nHost:  a.example \r\nX-A: 1\r\nx-a: 2\r\nX-AB: 3\r\n\r\n");
+        let mut request = testing::head(
+            "GET http://x/ HTTP/1.1\r\nHost:  a.example \r\nX-A: 1\r\nx-a: 2\r\nX-AB: 3\r\n\r\n",
+        );
         request.fields_mut().set(b"Host", b"other.example").unwrap();
         request.fields_mut().remove(b"X-A");
         request.fields_mut().append(b"X-New", b"9").unwrap();

@@ -4,7 +4,6 @@
 //! could not stand at its place in a message is percent-encoded, and a target is held against the grammar again
 //! before it goes on.
 
-
 use plan::rewrite::{FieldEdit, RequestEdit, ResponseEdit, Step};
 use plan::{Pattern, Template};
 use wire::{EditError, Fields, Known, ParseError, field, target};
@@ -26,7 +25,8 @@ pub(crate) fn request(x: &mut Exchange, service: usize) -> Result<(), Fault> {
     // One more reference, so that the plan's steps can be read while the exchange is written.
     let running = x.running.clone();
     let plan = &running.plan;
-    let steps = [&plan.listeners[x.client.listener].rewrites.request, &plan.services[service].rewrites.request];
+    let steps =
+        [&plan.listeners[x.client.listener].rewrites.request, &plan.services[service].rewrites.request];
     if steps.iter().all(|steps| steps.is_empty()) {
         return Ok(());
     }

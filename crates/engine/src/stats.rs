@@ -32,7 +32,7 @@ impl Counter {
 /// The counters of one worker. Aligned so that two never share a cache line, nor the pair that is fetched together.
 #[derive(Debug)]
 #[repr(align(128))]
-pub struct Cells {
+pub(crate) struct Cells {
     requests: Counter,
     /// 1xx to 5xx.
     answers: [Counter; 5],

@@ -13,8 +13,8 @@ use plan::process::PidFile;
 use plan::rewrite::Rewrites;
 use plan::service::LogSuppress;
 use plan::{
-    Acl, Backend, BackendAddress, BackendSet, Balancer, Condition, Group, ListenAddress, Listener, LogFormat, Logging,
-    Match, Member, Pattern, Plan, Process, Service, Session, Target, Template,
+    Acl, Backend, BackendAddress, BackendSet, Balancer, Condition, Group, ListenAddress, Listener, LogFormat,
+    Logging, Match, Member, Pattern, Plan, Process, Service, Session, Target, Template,
 };
 use wire::h1::{framing, parse};
 use wire::{Limits, RequestHead, ResponseHead, Slots};
@@ -82,7 +82,12 @@ impl Setup {
     }
 
     /// Adds a service with back-ends of these addresses and priorities in one group.
-    pub(crate) fn balanced(&mut self, backends: &[(&str, u16)], balancer: Balancer, session: Option<Session>) {
+    pub(crate) fn balanced(
+        &mut self,
+        backends: &[(&str, u16)],
+        balancer: Balancer,
+        session: Option<Session>,
+    ) {
         let members = backends.iter().map(|(address, priority)| self.member(address, *priority)).collect();
         let groups = vec![Group { number: 0, members }];
         self.service(Condition::ALWAYS, Target::Backends(BackendSet { groups, balancer, session }));
@@ -104,7 +109,9 @@ impl Setup {
             .map(|backend| {
                 let address = match &backend.address {
                     BackendAddress::Inet(ip, port) => Address::Inet(vec![SocketAddr::new(*ip, *port)]),
-                    BackendAddress::Name(_, port) => Address::Inet(vec![SocketAddr::from(([10, 0, 0, 99], *port))]),
+                    BackendAddress::Name(_, port) => {
+                        Address::Inet(vec![SocketAddr::from(([10, 0, 0, 99], *port))])
+                    }
                     BackendAddress::Unix(path) => Address::Unix(path.clone()),
                 };
                 Arc::new(Live::new(Arc::clone(backend), address))

@@ -37,7 +37,8 @@ impl RoundRobin {
     pub(crate) fn take(&self, members: &[Member], may: impl Fn(&Member) -> bool) -> Option<usize> {
         // Asked once, so that a member that dies meanwhile cannot make the second walk come back empty.
         let open: smallvec::SmallVec<[bool; 16]> = members.iter().map(may).collect();
-        let top = members.iter().zip(&open).filter(|(_, open)| **open).map(|(member, _)| member.weight()).max()?;
+        let top =
+            members.iter().zip(&open).filter(|(_, open)| **open).map(|(member, _)| member.weight()).max()?;
         // The position is two numbers, whole in any case: a panic elsewhere cannot have left them half-written.
         let mut position = self.position.lock().unwrap_or_else(PoisonError::into_inner);
         // The first walk ends the round that was begun. If nobody is left in it, the next one has somebody, since
@@ -92,7 +93,8 @@ mod tests {
     fn the_others_share_what_a_dead_member_leaves() {
         let members = members(&[4, 1, 2]);
         let robin = RoundRobin::default();
-        let taken: Vec<_> = (0..6).map(|_| robin.take(&members, |member| member.id() != 0).unwrap()).collect();
+        let taken: Vec<_> =
+            (0..6).map(|_| robin.take(&members, |member| member.id() != 0).unwrap()).collect();
         assert_eq!(taken, [1, 2, 2, 1, 2, 2]);
         assert_eq!(robin.take(&members, |_| false), None);
     }

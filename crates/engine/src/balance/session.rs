@@ -236,7 +236,13 @@ struct Entry {
 
 impl Shard {
     fn new(entries_max: usize) -> Shard {
-        Shard { entries: Vec::new(), chains: Vec::new(), newest: NONE, oldest: NONE, entries_max: entries_max.max(1) }
+        Shard {
+            entries: Vec::new(),
+            chains: Vec::new(),
+            newest: NONE,
+            oldest: NONE,
+            entries_max: entries_max.max(1),
+        }
     }
 
     fn chain(&self, hash: u32) -> usize {

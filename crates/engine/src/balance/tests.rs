@@ -20,7 +20,11 @@ pub(super) fn members(weights: &[u16]) -> Vec<Member> {
 fn sticky(key: SessionKey) -> (Stage, ManualClock) {
     let (mut setup, hand) = Setup::new();
     let session = Session { key, ttl: Duration::from_secs(60) };
-    setup.balanced(&[("10.0.0.1:80", 1), ("10.0.0.2:80", 1), ("10.0.0.3:80", 1)], Balancer::Iwrr, Some(session));
+    setup.balanced(
+        &[("10.0.0.1:80", 1), ("10.0.0.2:80", 1), ("10.0.0.3:80", 1)],
+        Balancer::Iwrr,
+        Some(session),
+    );
     (setup.run(), hand)
 }
 
@@ -52,14 +56,19 @@ fn members_that_are_down_disabled_or_tried_are_left_out() {
         assert_eq!((fault.stage, fault.cause.row().status), (At::Balance, 503));
     }
     stage.running.backends[1].set_alive(true);
-    assert!((0..20).any(|seed| pick(&mut stage.exchange(&get("/", "")), stage.set(0), &mut Random::seeded(seed)).unwrap() == 1));
+    assert!((0..20).any(|seed| {
+        pick(&mut stage.exchange(&get("/", "")), stage.set(0), &mut Random::seeded(seed)).unwrap() == 1
+    }));
 }
 
 #[test]
 fn a_later_group_serves_only_when_the_earlier_ones_cannot() {
     let mut setup = Setup::with(|_| ());
     let groups = vec![
-        plan::Group { number: 0, members: vec![setup.member("10.0.0.1:80", 1), setup.member("10.0.0.2:80", 9)] },
+        plan::Group {
+            number: 0,
+            members: vec![setup.member("10.0.0.1:80", 1), setup.member("10.0.0.2:80", 9)],
+        },
         plan::Group { number: plan::Group::EMERGENCY, members: vec![setup.member("10.0.0.3:80", 9)] },
     ];
     setup.service(
@@ -138,7 +147,8 @@ fn an_answer_begins_a_session_at_the_backend_that_gave_it() {
         learn(&x, stage.set(0));
         stage
     };
-    let stage = learn_from(SessionKey::Cookie("sid".into()), "Set-Cookie: x=1\r\nSet-Cookie: sid=7; Path=/\r\n");
+    let stage =
+        learn_from(SessionKey::Cookie("sid".into()), "Set-Cookie: x=1\r\nSet-Cookie: sid=7; Path=/\r\n");
     assert_eq!(goes(&stage, "/", "Cookie: sid=7\r\n"), [2, 2, 2]);
     let stage = learn_from(SessionKey::Header("X-Id".into()), "X-Id: 7\r\n");
     assert_eq!(goes(&stage, "/", "X-Id: 7\r\n"), [2, 2, 2]);

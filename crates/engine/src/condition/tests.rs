@@ -1,6 +1,6 @@
+use plan::Pattern;
 use plan::pattern::Kind;
 use plan::template::Which;
-use plan::Pattern;
 
 use super::*;
 use crate::testing::{Setup, acl, answer, exact, get, regex, template};
@@ -38,7 +38,8 @@ fn parts_of_the_request_line_are_told_apart() {
 
 #[test]
 fn any_parameter_of_that_name_may_match() {
-    let param = |name: &str, text, decode| Condition::QueryParam { name: name.into(), matches: regex(text), decode };
+    let param =
+        |name: &str, text, decode| Condition::QueryParam { name: name.into(), matches: regex(text), decode };
     let request = get("/?x=1&y=%41&x=2&flag&%78=3", "");
     for value in ["^1$", "^2$", "^3$"] {
         check(&param("x", value, false), &request, true);
@@ -67,7 +68,9 @@ fn every_line_of_a_field_is_looked_at() {
 fn a_host_is_compared_without_the_dot_and_the_port_of_the_scheme() {
     let host = |host: &str| format!("GET / HTTP/1.1\r\nHost: {host}\r\n\r\n");
     let condition = Condition::Host(exact("www.example.org"));
-    for same in ["www.example.org", "WWW.example.ORG", "www.example.org.", "www.example.org:80", "www.example.org.:"] {
+    for same in
+        ["www.example.org", "WWW.example.ORG", "www.example.org.", "www.example.org:80", "www.example.org.:"]
+    {
         check(&condition, &host(same), true);
     }
     for other in ["example.org", "www.example.org:8080", "www.example.org:443"] {
@@ -158,7 +161,9 @@ fn what_cannot_be_evaluated_is_an_error_and_not_a_no() {
     let hard = || Condition::Query(pcre("^(?=(a|aa)+$)(a|aa)+\\1b$"));
     let stage = Setup::with(|_| ()).run();
     let request = get(&format!("/?{}", "a".repeat(200)), "");
-    for condition in [hard(), Condition::Not(Box::new(hard())), Condition::Any(vec![hard(), Condition::ALWAYS])] {
+    for condition in
+        [hard(), Condition::Not(Box::new(hard())), Condition::Any(vec![hard(), Condition::ALWAYS])]
+    {
         let mut x = stage.exchange(&request);
         let fault = holds(&condition, &mut Scene::of_rewrite(&mut x)).unwrap_err();
         assert_eq!(fault.cause.row().status, 500);

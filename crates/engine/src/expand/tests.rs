@@ -35,7 +35,11 @@ fn host_and_port_are_split() {
 
 #[test]
 fn what_is_missing_is_empty() {
-    check("<%[host]%[port]%[query]%[header X]%[user]%[param x]$1$0(3)$1(tag)>", "GET / HTTP/1.0\r\n\r\n", "<>");
+    check(
+        "<%[host]%[port]%[query]%[header X]%[user]%[param x]$1$0(3)$1(tag)>",
+        "GET / HTTP/1.0\r\n\r\n",
+        "<>",
+    );
 }
 
 #[test]

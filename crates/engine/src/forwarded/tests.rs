@@ -58,7 +58,10 @@ fn names_with_underscores_are_nobodys_word() {
     expect.extend_from_slice(PLAIN);
     check(|_| (), twins, &expect);
     let trusted = passed(|setup| setup.listener.trusted = acl(&["203.0.113.7"]), twins);
-    assert!(!trusted.iter().any(|(name, _)| name.contains("forwarded_") || name.contains("content_")), "{trusted:?}");
+    assert!(
+        !trusted.iter().any(|(name, _)| name.contains("forwarded_") || name.contains("content_")),
+        "{trusted:?}"
+    );
 }
 
 #[test]
@@ -102,7 +105,11 @@ fn whoever_reaches_a_unix_socket_is_trusted() {
         setup.local = Endpoint::Unix;
     };
     let sent = "X-Forwarded-For: 1.2.3.4\r\nX-Forwarded-Proto: https\r\nX-Forwarded-Port: 443\r\n";
-    check(unix, sent, &[("x-forwarded-for", "1.2.3.4"), ("x-forwarded-proto", "https"), ("x-forwarded-port", "443")]);
+    check(
+        unix,
+        sent,
+        &[("x-forwarded-for", "1.2.3.4"), ("x-forwarded-proto", "https"), ("x-forwarded-port", "443")],
+    );
     check(unix, "", &[("x-forwarded-proto", "http")]);
 }
 
@@ -117,7 +124,9 @@ fn a_service_may_trust_others_than_its_listener() {
             }
         }
     };
-    let proto = |trusted| passed(service(trusted), CLAIMS).into_iter().find(|(name, _)| name == "x-forwarded-proto").unwrap().1;
+    let proto = |trusted| {
+        passed(service(trusted), CLAIMS).into_iter().find(|(name, _)| name == "x-forwarded-proto").unwrap().1
+    };
     assert_eq!(proto("203.0.113.7"), "https");
     assert_eq!(proto("10.0.0.1"), "http");
     let real = |trusted| passed(service(trusted), CLAIMS).iter().any(|(name, _)| name == "x-real-ip");
@@ -139,7 +148,10 @@ fn the_client_is_the_first_that_no_trusted_proxy_vouches_for() {
     assert_eq!(origin(ours, ""), "203.0.113.7");
     assert_eq!(origin(ours, "X-Forwarded-For: 6.6.6.6, 1.2.3.4\r\n"), "1.2.3.4");
     assert_eq!(origin(ours, "X-Forwarded-For: 6.6.6.6, 1.2.3.4, 10.0.0.1\r\n"), "1.2.3.4");
-    assert_eq!(origin(ours, "X-Forwarded-For: 1.2.3.4\r\nX-Forwarded-For: 10.0.0.1, 10.0.0.2\r\n"), "1.2.3.4");
+    assert_eq!(
+        origin(ours, "X-Forwarded-For: 1.2.3.4\r\nX-Forwarded-For: 10.0.0.1, 10.0.0.2\r\n"),
+        "1.2.3.4"
+    );
     assert_eq!(origin(ours, "X-Forwarded-For: 10.0.0.2, 10.0.0.1\r\n"), "10.0.0.2");
     assert_eq!(origin(ours, "X-Forwarded-For: 1.2.3.4, unknown, 10.0.0.1\r\n"), "10.0.0.1");
     assert_eq!(origin(ours, "X-Forwarded-For: , 1.2.3.4:80 ,\r\n"), "1.2.3.4");

@@ -28,7 +28,8 @@ pub(super) fn answer(root: &Path, x: &Exchange) -> Result<Answer, Cause> {
         add(&mut answer.head, "Allow", b"GET, HEAD")?;
         return Ok(answer);
     }
-    let file = open_below(root_of(root, x)?.as_fd(), &target::percent_decode(request.path())).map_err(cause)?;
+    let file =
+        open_below(root_of(root, x)?.as_fd(), &target::percent_decode(request.path())).map_err(cause)?;
     let metadata = file.metadata().map_err(cause)?;
     // Directories have no listing here, and a device or a pipe has no length.
     if !metadata.is_file() {
@@ -80,7 +81,9 @@ pub(crate) fn open_root(root: &Path) -> io::Result<OwnedFd> {
 /// Opens what `path` (absolute, decoded) names below `root`.
 fn open_below(root: BorrowedFd<'_>, path: &[u8]) -> io::Result<File> {
     let relative: Vec<&[u8]> = path.split(|&byte| byte == b'/').filter(|part| !part.is_empty()).collect();
-    if relative.is_empty() || relative.iter().any(|part| matches!(*part, b".." | b".") || part.contains(&0)) {
+    // What ends in a slash is asked for as a directory, and those have nothing to send.
+    if path.ends_with(b"/") || relative.iter().any(|part| matches!(*part, b".." | b".") || part.contains(&0))
+    {
         return Err(Errno::NOENT.into());
     }
     let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS;
@@ -92,7 +95,7 @@ fn open_below(root: BorrowedFd<'_>, path: &[u8]) -> io::Result<File> {
 }
 
 /// The same for a kernel without openat2: step by step, symbolic links not followed at all.
-fn walk(root: BorrowedFd<'_>, parts: &[&[u8]]) -> io::Result<File> {
+pub(super) fn walk(root: BorrowedFd<'_>, parts: &[&[u8]]) -> io::Result<File> {
     let mut at = root.try_clone_to_owned()?;
     for (index, part) in parts.iter().enumerate() {
         let kind = if index + 1 < parts.len() { OFlags::DIRECTORY } else { OFlags::empty() };
@@ -103,7 +106,15 @@ fn walk(root: BorrowedFd<'_>, parts: &[&[u8]]) -> io::Result<File> {
 
 /// What a failure to open says about the request.
 fn cause(error: io::Error) -> Cause {
-    let missing = [Errno::NOENT, Errno::NOTDIR, Errno::LOOP, Errno::XDEV, Errno::NAMETOOLONG, Errno::NXIO, Errno::ISDIR];
+    let missing = [
+        Errno::NOENT,
+        Errno::NOTDIR,
+        Errno::LOOP,
+        Errno::XDEV,
+        Errno::NAMETOOLONG,
+        Errno::NXIO,
+        Errno::ISDIR,
+    ];
     match Errno::from_io_error(&error) {
         Some(errno) if missing.contains(&errno) => Cause::FileMissing,
         _ => Cause::FileUnreadable(error),

@@ -1,4 +1,5 @@
 use std::io::Read;
+use std::os::fd::AsFd;
 use std::os::unix::fs::symlink;
 use std::time::{Duration, SystemTime};
 
@@ -9,9 +10,9 @@ use wire::Known;
 use super::*;
 use crate::testing::{self, Setup, get, regex, template};
 
-fn answered(target: Target, change: impl FnOnce(&mut Setup), request: &str) -> Result<Answer, Fault> {
+fn answered(target: &Target, change: impl FnOnce(&mut Setup), request: &str) -> Result<Answer, Fault> {
     let mut x = Setup::with(change).run().exchange(request);
-    answer(&target, &mut x)
+    answer(target, &mut x)
 }
 
 fn bytes(answer: &Answer) -> String {
@@ -31,7 +32,7 @@ fn redirect(url: Template, append_target: bool) -> Target {
 
 #[test]
 fn success_is_200_with_nothing() {
-    let answer = answered(Target::Success, |_| (), &get("/", "")).unwrap();
+    let answer = answered(&Target::Success, |_| (), &get("/", "")).unwrap();
     assert_eq!((answer.head.status(), answer.head.reason(), bytes(&answer).as_str()), (200, &b"OK"[..], ""));
     assert!(answer.head.fields().is_empty());
 }
@@ -39,7 +40,7 @@ fn success_is_200_with_nothing() {
 #[test]
 fn a_redirect_appends_the_target_where_its_url_has_no_path() {
     let location = |url: &str, append| {
-        let answer = answered(redirect(template(url), append), |_| (), &get("/a?b", "")).unwrap();
+        let answer = answered(&redirect(template(url), append), |_| (), &get("/a?b", "")).unwrap();
         assert_eq!(answer.head.status(), 302);
         field(&answer, "Location").unwrap()
     };
@@ -60,19 +61,22 @@ fn a_redirect_never_echoes_raw_bytes() {
     let location = field(&answer, "Location").unwrap();
     assert_eq!(location, "http://x.example/%0D%0ASet-Cookie:%20a=b%22%3E%3Cscript%3E%27&");
     let page = bytes(&answer);
-    assert!(page.contains("<a href=\"http://x.example/%0D%0ASet-Cookie:%20a=b%22%3E%3Cscript%3E%27&amp;\">"), "{page}");
+    assert!(
+        page.contains("<a href=\"http://x.example/%0D%0ASet-Cookie:%20a=b%22%3E%3Cscript%3E%27&amp;\">"),
+        "{page}"
+    );
     assert!(!page.contains("<script>") && !page.contains("\r"));
 }
 
 #[test]
 fn an_error_service_has_a_page_or_is_asked_for() {
     let page = Page::from_file(b"Retry-After: 5\n\nsorry");
-    let answer = answered(Target::Error { status: 503, page: Some(page) }, |_| (), &get("/", "")).unwrap();
+    let answer = answered(&Target::Error { status: 503, page: Some(page) }, |_| (), &get("/", "")).unwrap();
     assert_eq!((answer.head.status(), bytes(&answer).as_str()), (503, "sorry"));
     assert_eq!(field(&answer, "Retry-After").as_deref(), Some("5"));
-    let fault = answered(Target::Error { status: 404, page: None }, |_| (), &get("/", "")).unwrap_err();
+    let fault = answered(&Target::Error { status: 404, page: None }, |_| (), &get("/", "")).unwrap_err();
     assert_eq!((fault.stage, fault.cause.row().status), (Stage::Local, 404));
-    let fault = answered(Target::Nothing, |_| (), &get("/", "")).unwrap_err();
+    let fault = answered(&Target::Nothing, |_| (), &get("/", "")).unwrap_err();
     assert_eq!(fault.cause.row().code, "E-NO-TARGET");
 }
 
@@ -111,7 +115,7 @@ impl Files {
     }
 
     fn send(&self, request: &str) -> Result<Answer, Fault> {
-        answered(Target::Files(self.dir.path().join("root")), |_| (), request)
+        answered(&Target::Files(self.dir.path().join("root")), |_| (), request)
     }
 
     fn content(&self, path: &str) -> Result<String, &'static str> {
@@ -142,7 +146,18 @@ fn files_below_the_directory_are_sent() {
 #[test]
 fn nothing_else_is() {
     let files = Files::new();
-    for path in ["/", "/sub", "/sub/", "/none", "/sub/c/", "/a%20b.txt/x", "/out", "/absolute", "/up/secret", "/sub%2fnone"] {
+    for path in [
+        "/",
+        "/sub",
+        "/sub/",
+        "/none",
+        "/sub/c/",
+        "/a%20b.txt/x",
+        "/out",
+        "/absolute",
+        "/up/secret",
+        "/sub%2fnone",
+    ] {
         assert_eq!(files.content(path), Err("E-FILE-MISSING"), "{path}");
     }
     // The sanitizer refuses these before; should one come through a rewrite, it goes nowhere either.
@@ -163,10 +178,17 @@ fn a_pipe_in_the_directory_holds_nobody_up() {
 #[test]
 fn the_way_for_old_kernels_follows_no_link_at_all() {
     let files = Files::new();
-    let root = || rustix::fs::open(files.dir.path().join("root"), rustix::fs::OFlags::DIRECTORY, rustix::fs::Mode::empty()).unwrap();
-    assert!(file::walk(root(), &[b"sub", b"c"]).is_ok());
+    let root = || {
+        rustix::fs::open(
+            files.dir.path().join("root"),
+            rustix::fs::OFlags::DIRECTORY,
+            rustix::fs::Mode::empty(),
+        )
+        .unwrap()
+    };
+    assert!(file::walk(root().as_fd(), &[b"sub", b"c"]).is_ok());
     for parts in [&[&b"out"[..]][..], &[b"up", b"secret"], &[b"in"], &[b"none"]] {
-        assert!(file::walk(root(), parts).is_err(), "{parts:?}");
+        assert!(file::walk(root().as_fd(), parts).is_err(), "{parts:?}");
     }
 }
 
@@ -183,10 +205,18 @@ fn files_are_only_read() {
 fn a_client_that_has_the_file_is_told_so() {
     let files = Files::new();
     let time = SystemTime::UNIX_EPOCH + Duration::from_millis(1_700_000_000_900);
-    std::fs::File::options().write(true).open(files.dir.path().join("root/sub/c")).unwrap().set_modified(time).unwrap();
+    std::fs::File::options()
+        .write(true)
+        .open(files.dir.path().join("root/sub/c"))
+        .unwrap()
+        .set_modified(time)
+        .unwrap();
     let status = |fields: &str| {
         let answer = files.send(&get("/sub/c", fields)).unwrap();
-        assert_eq!(answer.head.fields().get(Known::LastModified), Some(&b"Tue, 14 Nov 2023 22:13:20 GMT"[..]));
+        assert_eq!(
+            answer.head.fields().get(Known::LastModified),
+            Some(&b"Tue, 14 Nov 2023 22:13:20 GMT"[..])
+        );
         assert_eq!(matches!(answer.body, Body::None), answer.head.status() == 304);
         answer.head.status()
     };

@@ -5,14 +5,20 @@ use crate::testing::{Setup, answer, get, inet};
 
 fn check_with(change: impl FnOnce(&mut Setup), host: &str, location: &str, expect: &str) {
     let stage = Setup::with(|setup| {
-        setup.balanced(&[("10.0.0.1:8080", 1), ("app.internal:9000", 1), ("127.0.0.1:8000", 1)], Balancer::Random, None);
+        setup.balanced(
+            &[("10.0.0.1:8080", 1), ("app.internal:9000", 1), ("127.0.0.1:8000", 1)],
+            Balancer::Random,
+            None,
+        );
         change(setup);
     })
     .run();
     for backend in 0..3 {
         let mut x = stage.exchange(&format!("GET / HTTP/1.1\r\nHost: {host}\r\n\r\n"));
         x.backend = Some(backend);
-        x.response = answer(&format!("HTTP/1.1 302 Found\r\nLocation: {location}\r\nContent-Location: {location}\r\n\r\n"));
+        x.response = answer(&format!(
+            "HTTP/1.1 302 Found\r\nLocation: {location}\r\nContent-Location: {location}\r\n\r\n"
+        ));
         rewrite(&mut x);
         let field = |known| String::from_utf8(x.response.fields().get(known).unwrap().to_vec()).unwrap();
         assert_eq!(field(Known::Location), field(Known::ContentLocation));
@@ -36,7 +42,12 @@ fn a_url_of_the_back_end_becomes_the_clients() {
     check("http://APP.internal.:9000/", "http://www.example.org/");
     check("http://10.0.0.99:9000/", "http://www.example.org/");
     check("http://localhost:8000/", "http://www.example.org/");
-    check_with(|setup| setup.secure = true, "a.example:8443", "http://10.0.0.1:8080/x", "https://a.example:8443/x");
+    check_with(
+        |setup| setup.secure = true,
+        "a.example:8443",
+        "http://10.0.0.1:8080/x",
+        "https://a.example:8443/x",
+    );
 }
 
 #[test]

@@ -49,7 +49,9 @@ fn write(part: &LogPart, x: &Exchange, taken: Duration, out: &mut Vec<u8>) {
         LogPart::ListenerPort => number_or_dash(x.client.local.port(), out),
         LogPart::ProcessId => decimal(u64::from(std::process::id()), out),
         LogPart::Query => {
-            if let Some(query) = received_target(x).and_then(|target| part_of(target, target::path_and_query(target).1)) {
+            if let Some(query) =
+                received_target(x).and_then(|target| part_of(target, target::path_and_query(target).1))
+            {
                 out.push(b'?');
                 escape(query, out);
             }

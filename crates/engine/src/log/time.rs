@@ -97,7 +97,10 @@ mod tests {
         assert_eq!(in_zone(clf, berlin, WALL), "[22/Nov/2026:17:03:00 +0100]");
         let summer = WALL - Duration::from_secs(150 * 24 * 3600);
         assert_eq!(in_zone(clf, berlin, summer), "[25/Jun/2026:18:03:00 +0200]");
-        assert_eq!(in_zone("%a %A %b %B %Z %F %T %e %j %s", berlin, WALL), "Sun Sunday Nov November CET 2026-11-22 17:03:00 22 326 1795363380");
+        assert_eq!(
+            in_zone("%a %A %b %B %Z %F %T %e %j %s", berlin, WALL),
+            "Sun Sunday Nov November CET 2026-11-22 17:03:00 22 326 1795363380"
+        );
     }
 
     #[test]

@@ -29,7 +29,10 @@ fn methods_pass_by_level() {
     ];
     for (level, passes, refused) in levels {
         for name in passes {
-            assert!(sanitized(|setup| setup.listener.methods = level, &method(name)).is_ok(), "{name} {level:?}");
+            assert!(
+                sanitized(|setup| setup.listener.methods = level, &method(name)).is_ok(),
+                "{name} {level:?}"
+            );
         }
         for name in refused {
             refuse(|setup| setup.listener.methods = level, &method(name), 405, "E-METHOD");

@@ -1,1 +1,97 @@
+use std::io;
+
+use plan::service::LogSuppress;
+use plan::{Balancer, LogFormat};
+
+use super::super::ring::channel;
 use super::*;
+use crate::testing::{Setup, Stage as World, get};
+
+fn stage(change: impl FnOnce(&mut Setup)) -> World {
+    Setup::with(|setup| {
+        setup.formats.push(LogFormat::new("short", "%r %s").unwrap());
+        setup.listener.log_format = setup.formats.len() - 1;
+        setup.balanced(&[("10.0.0.1:80", 1)], Balancer::Random, None);
+        change(setup);
+    })
+    .run()
+}
+
+fn lines(stage: &World, x: &Exchange, fault: Option<&Fault>) -> Vec<(Kind, Severity, String)> {
+    let (mut pens, mut drain) = channel(1, 10_000);
+    exchange(&mut pens[0], x, fault, &stage.clock);
+    let mut lines = Vec::new();
+    drain.take(&mut |record| {
+        lines.push((record.kind, record.severity, String::from_utf8(record.text.to_vec()).unwrap()));
+    });
+    lines
+}
+
+fn served(stage: &World, status: u16) -> Exchange {
+    let mut x = stage.exchange(&get("/", ""));
+    (x.service, x.sent.status) = (Some(0), status);
+    x
+}
+
+#[test]
+fn a_request_has_one_line() {
+    let stage = stage(|_| ());
+    let expect = (Kind::Access, Severity::Info, "GET / HTTP/1.1 200".to_owned());
+    assert_eq!(lines(&stage, &served(&stage, 200), None), [expect]);
+}
+
+#[test]
+fn no_line_is_written_where_none_is_wanted() {
+    let quiet = stage(|setup| setup.listener.log_format = 0);
+    assert_eq!(lines(&quiet, &served(&quiet, 200), None), []);
+    let suppressed =
+        stage(|setup| setup.services[0].log_suppress = LogSuppress([false, true, false, false, false]));
+    assert_eq!(lines(&suppressed, &served(&suppressed, 204), None), []);
+    assert_eq!(lines(&suppressed, &served(&suppressed, 302), None).len(), 1);
+}
+
+#[test]
+fn a_fault_says_who_what_and_why() {
+    let stage = stage(|_| ());
+    let mut x = served(&stage, 502);
+    x.backend = Some(0);
+    let fault = Fault::new(Stage::Forward, Cause::BackendBroken(io::ErrorKind::ConnectionReset.into()));
+    let thread = std::thread::current().name().unwrap().to_owned();
+    let text = |fault: &Fault| {
+        let lines = lines(&stage, &x, Some(fault));
+        assert_eq!((lines.len(), lines[0].0), (2, Kind::Event));
+        assert_eq!(lines[1].2, "GET / HTTP/1.1 502");
+        (lines[0].1, lines[0].2.strip_prefix(&format!("({thread}) ")).unwrap().to_owned())
+    };
+    let (severity, line) = text(&fault);
+    assert_eq!(severity, Severity::Error);
+    assert_eq!(
+        line,
+        "[E-BACKEND-BROKEN] 203.0.113.7 => 10.0.0.1:80: \"GET / HTTP/1.1\": the connection to the back-end broke: connection reset"
+    );
+    let (severity, line) =
+        text(&Fault::new(Stage::Relay, Cause::ClientBroken(io::ErrorKind::BrokenPipe.into())));
+    assert_eq!(severity, Severity::Info);
+    assert!(line.starts_with("[E-CLIENT-BROKEN] 203.0.113.7 <= 10.0.0.1:80: "), "{line}");
+}
+
+#[test]
+fn a_fault_cannot_forge_a_line() {
+    let stage = stage(|_| ());
+    let mut x = served(&stage, 400);
+    x.request = wire::RequestHead::new();
+    x.unparsed = b"GET /\" ok\nforged".to_vec();
+    let fault = Fault::new(Stage::Parse, Cause::Evaluation("a\r\nb \"c\"".into()));
+    let line = &lines(&stage, &x, Some(&fault))[0].2;
+    assert!(line.contains(": \"GET /\\\" ok\\x0aforged\": a\\x0d\\x0ab \"c\""), "{line}");
+}
+
+#[test]
+fn what_is_no_mishap_is_no_event() {
+    let stage = stage(|_| ());
+    for fault in [Fault::new(Stage::Parse, Cause::ClientClosed), Fault::new(Stage::Local, Cause::Asked(404))]
+    {
+        let lines = lines(&stage, &served(&stage, 404), Some(&fault));
+        assert!(lines.iter().all(|(kind, ..)| *kind == Kind::Access), "{lines:?}");
+    }
+}
