@@ -50,7 +50,9 @@ impl PidFile {
     /// # Errors
     /// A sentence without the place.
     pub(crate) fn write(&mut self) -> Result<(), String> {
-        writeln!(self.file, "{}", std::process::id()).map_err(|error| {
+        let id = std::process::id();
+        self.owner = Some(id);
+        writeln!(self.file, "{id}").map_err(|error| {
             format!("cannot write the process id to {}: {}", self.path.display(), reason(&error))
         })
     }

@@ -1,0 +1,133 @@
+//! The manual tells the truth: its configurations are right, its links lead somewhere, its files are what is shipped.
+//!
+//! A fenced block that is marked `pound` is a whole configuration and is read as one.
+
+use std::path::{Path, PathBuf};
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+/// The pages for people: the manual and those at the top.
+fn pages() -> Vec<PathBuf> {
+    let mut pages = Vec::new();
+    for folder in ["", "docs/manual", "docs/why", "examples"] {
+        let entries = std::fs::read_dir(root().join(folder)).unwrap();
+        let paths = entries.map(|entry| entry.unwrap().path());
+        pages.extend(paths.filter(|path| path.extension().is_some_and(|extension| extension == "md")));
+    }
+    pages.sort();
+    assert!(pages.len() > 5, "the pages are not where they are looked for");
+    pages
+}
+
+/// Reads a configuration and fails if there is anything to say about it.
+fn check(name: &str, text: &str, folder: &Path) {
+    let options = config::Options { include_dir: Some(folder.to_owned()), ..config::Options::default() };
+    let (plan, diagnostics) = config::load_text(name, text, &options);
+    let said = diagnostics.render(false);
+    assert!(plan.is_some() && said.is_empty(), "{said}");
+}
+
+/// The fenced blocks of a page that are marked with `mark`, each with the number of its first line.
+fn blocks(text: &str, mark: &str) -> Vec<(usize, String)> {
+    let mut blocks = Vec::new();
+    let mut open: Option<(bool, usize, String)> = None;
+    for (index, line) in text.lines().enumerate() {
+        match (&mut open, line.trim().strip_prefix("```")) {
+            (None, Some(word)) => open = Some((word == mark, index + 2, String::new())),
+            (Some((_, _, block)), None) => {
+                block.push_str(line);
+                block.push('\n');
+            }
+            (Some(_), Some(_)) => {
+                if let Some((true, first, block)) = open.take() {
+                    blocks.push((first, block));
+                }
+            }
+            (None, None) => {}
+        }
+    }
+    assert!(open.is_none(), "a block is not closed");
+    blocks
+}
+
+#[test]
+fn every_whole_configuration_in_the_manual_is_right() {
+    let mut seen = 0;
+    for page in pages() {
+        let text = std::fs::read_to_string(&page).unwrap();
+        for (line, block) in blocks(&text, "pound") {
+            check(&format!("{} from line {line}", page.display()), &block, &root().join("examples"));
+            seen += 1;
+        }
+    }
+    assert!(seen >= 5, "only {seen} configurations were found");
+}
+
+#[test]
+fn every_example_and_the_packaged_configuration_are_right() {
+    let mut files: Vec<PathBuf> =
+        std::fs::read_dir(root().join("examples")).unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.retain(|path| path.extension().is_some_and(|extension| extension == "cfg"));
+    assert!(files.len() > 5, "the examples are not where they are looked for");
+    files.push(root().join("packaging/pound.cfg"));
+    for file in files {
+        check(&file.display().to_string(), &std::fs::read_to_string(&file).unwrap(), file.parent().unwrap());
+    }
+}
+
+#[test]
+fn every_example_is_in_the_list_of_examples() {
+    let list = std::fs::read_to_string(root().join("examples/README.md")).unwrap();
+    for entry in std::fs::read_dir(root().join("examples")).unwrap() {
+        let name = entry.unwrap().file_name().into_string().unwrap();
+        assert!(!name.ends_with(".cfg") || list.contains(&format!("({name})")), "{name} is not in the list");
+    }
+}
+
+#[test]
+fn the_ten_lines_of_the_readme_are_the_minimal_example() {
+    let readme = std::fs::read_to_string(root().join("README.md")).unwrap();
+    let [(_, ten)] = &blocks(&readme, "pound")[..] else { panic!("one configuration in the README") };
+    let minimal = std::fs::read_to_string(root().join("examples/minimal.cfg")).unwrap();
+    let lines: Vec<&str> =
+        minimal.lines().filter(|line| !line.starts_with('#') && !line.is_empty()).collect();
+    assert_eq!(ten.lines().collect::<Vec<_>>(), lines);
+    assert_eq!(lines.len(), 10);
+}
+
+#[test]
+fn links_lead_somewhere() {
+    for page in pages() {
+        let text = std::fs::read_to_string(&page).unwrap();
+        for piece in text.split("](").skip(1) {
+            let target = piece.split(')').next().unwrap();
+            let (file, anchor) = target.split_once('#').unwrap_or((target, ""));
+            if target.contains("://") || target.starts_with("mailto:") {
+                continue;
+            }
+            let path = if file.is_empty() { page.clone() } else { page.parent().unwrap().join(file) };
+            assert!(path.exists(), "{}: {target} leads nowhere", page.display());
+            if !anchor.is_empty() && path.extension().is_some_and(|extension| extension == "md") {
+                let there = std::fs::read_to_string(&path).unwrap();
+                let heads = there.lines().filter(|line| line.starts_with('#')).map(heading);
+                assert!(
+                    heads.into_iter().any(|head| head == anchor),
+                    "{}: {target} has no such heading",
+                    page.display()
+                );
+            }
+        }
+    }
+}
+
+/// The anchor of a heading, as the usual renderers make it.
+fn heading(line: &str) -> String {
+    let words = line.trim_start_matches('#').trim().to_lowercase();
+    words
+        .chars()
+        .filter(|c| c.is_alphanumeric() || *c == ' ' || *c == '-')
+        .collect::<String>()
+        .replace(' ', "-")
+}

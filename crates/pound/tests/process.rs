@@ -1,0 +1,204 @@
+//! The built program as a process: what it says when it cannot start, and that it lives as it should when it can.
+
+use std::io::{Read, Write};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::os::unix::net::UnixDatagram;
+use std::path::Path;
+use std::process::{Command, Output};
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+/// Longer than anything here takes on a machine that is busy with other tests.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+fn pound() -> Command {
+    Command::new(env!("CARGO_BIN_EXE_pound"))
+}
+
+fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+    let end = Instant::now() + PATIENCE;
+    loop {
+        if let Some(seen) = look() {
+            return seen;
+        }
+        assert!(Instant::now() < end, "not in time: {what}");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// A port that was free a moment ago.
+fn free_port() -> u16 {
+    TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port()
+}
+
+/// A configuration that answers 200 by itself.
+fn configuration(folder: &Path, port: u16, top: &str) -> std::path::PathBuf {
+    let file = folder.join("pound.cfg");
+    let text = format!(
+        "{top}\nLogFacility -\nLogLevel 0\nListenHTTP\nAddress 127.0.0.1\nPort {port}\nService\nSuccess\nEnd\nEnd\n"
+    );
+    std::fs::write(&file, text).unwrap();
+    file
+}
+
+fn answers(port: u16) -> Option<()> {
+    let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).ok()?;
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    stream.write_all(b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").ok()?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).ok()?;
+    answer.starts_with("HTTP/1.1 200").then_some(())
+}
+
+/// Runs it to its end and expects a refusal: status 1, and one sentence that holds these words.
+fn refused(command: &mut Command, words: &[&str]) {
+    let Output { status, stderr, .. } = command.output().unwrap();
+    let said = String::from_utf8(stderr).unwrap();
+    assert_eq!(status.code(), Some(1), "{said}");
+    assert_eq!(said.lines().count(), 1, "one sentence:\n{said}");
+    for word in words {
+        assert!(said.contains(word), "{word} is not in: {said}");
+    }
+}
+
+#[test]
+fn what_stands_in_the_way_is_said_in_one_sentence() {
+    let folder = tempfile::tempdir().unwrap();
+    let port = free_port();
+    let mut check = |top: &str, options: &[&str], words: &[&str]| {
+        let file = configuration(folder.path(), port, top);
+        refused(pound().arg("-e").arg("-f").arg(&file).args(options), words);
+    };
+    check("User \"no-such-user\"", &[], &["pound.cfg:1", "no user \"no-such-user\""]);
+    check("Group \"no-such-group\"", &[], &["pound.cfg:1", "no group \"no-such-group\""]);
+    check("PIDFile \"/nonexistent/pid\"", &[], &["pound.cfg:1", "/nonexistent/pid", "PIDFile or -p"]);
+    check("", &["-p", "/nonexistent/pid"], &["/nonexistent/pid", "PIDFile or -p"]);
+    check(
+        "Service\nBackend\nAddress localhost\nPort 9\nEnd\nEnd",
+        &["-W", "no-dns"],
+        &["localhost", "no-dns"],
+    );
+
+    let taken = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let port = taken.local_addr().unwrap().port();
+    let file = configuration(folder.path(), port, "");
+    refused(pound().arg("-e").arg("-f").arg(&file), &["pound.cfg", &format!("127.0.0.1:{port}"), "in use"]);
+    let id = folder.path().join("pid");
+    refused(pound().arg("-f").arg(&file).arg("-p").arg(&id), &["in use"]);
+    assert!(!id.exists(), "a daemon that did not start leaves no file");
+}
+
+#[test]
+fn the_command_line_is_refused_in_one_sentence() {
+    refused(pound().arg("--nonsense"), &["--nonsense", "pound -h"]);
+    refused(pound().arg("pound.cfg"), &["-f"]);
+    refused(pound().args(["-W", "speed"]), &["speed", "sighup=stop|ignore"]);
+    if !Path::new("/etc/pound/pound.cfg").exists() && !Path::new("/usr/local/etc/pound.cfg").exists() {
+        refused(pound().arg("-e"), &["/etc/pound/pound.cfg", "/usr/local/etc/pound.cfg", "-f"]);
+    }
+}
+
+/// A daemon that is stopped when the test is over, however it ends.
+struct Daemon(Pid);
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        let _ = kill(self.0, Signal::SIGTERM);
+    }
+}
+
+fn child_of(parent: Pid) -> Option<Pid> {
+    let children = std::fs::read_to_string(format!("/proc/{parent}/task/{parent}/children")).ok()?;
+    children.split_whitespace().next()?.parse().ok().map(Pid::from_raw)
+}
+
+#[test]
+fn the_supervisor_starts_the_server_again_and_ends_with_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let (port, id) = (free_port(), folder.path().join("pid"));
+    let file = configuration(folder.path(), port, "");
+    // LogFacility - keeps the streams of a daemon open, so they must not be the pipes that `output` waits for.
+    let log = std::fs::File::create(folder.path().join("log")).unwrap();
+    let null = std::process::Stdio::null;
+    let status = pound().arg("-f").arg(&file).arg("-p").arg(&id).stderr(log).stdout(null()).status().unwrap();
+    assert!(status.success());
+    let daemon = Daemon(Pid::from_raw(std::fs::read_to_string(&id).unwrap().trim().parse().unwrap()));
+    assert_eq!(answers(port), Some(()), "it serves when the command returns");
+
+    let first = child_of(daemon.0).unwrap();
+    kill(first, Signal::SIGKILL).unwrap();
+    // The listening socket stays, so a client that comes now is served later and not refused.
+    assert_eq!(answers(port), Some(()), "a client waits for the next server");
+    assert_ne!(child_of(daemon.0), Some(first));
+    let said = std::fs::read_to_string(folder.path().join("log")).unwrap();
+    assert!(said.contains("was ended by SIGKILL"), "{said}");
+
+    kill(daemon.0, Signal::SIGTERM).unwrap();
+    until("the file with the id is removed", || (!id.exists()).then_some(()));
+    until("nobody listens", || TcpStream::connect((Ipv4Addr::LOCALHOST, port)).err());
+}
+
+#[test]
+fn a_server_whose_supervisor_was_killed_stops() {
+    let folder = tempfile::tempdir().unwrap();
+    let (port, id) = (free_port(), folder.path().join("pid"));
+    let file = configuration(folder.path(), port, "");
+    let null = std::process::Stdio::null;
+    let status =
+        pound().arg("-f").arg(&file).arg("-p").arg(&id).stderr(null()).stdout(null()).status().unwrap();
+    assert!(status.success());
+    let daemon = Daemon(Pid::from_raw(std::fs::read_to_string(&id).unwrap().trim().parse().unwrap()));
+    kill(daemon.0, Signal::SIGKILL).unwrap();
+    until("nobody listens", || TcpStream::connect((Ipv4Addr::LOCALHOST, port)).err());
+}
+
+#[test]
+fn the_service_manager_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let port = free_port();
+    let file = configuration(folder.path(), port, "Daemon no");
+    let manager = UnixDatagram::bind(folder.path().join("notify")).unwrap();
+    manager.set_read_timeout(Some(PATIENCE)).unwrap();
+    let null = std::process::Stdio::null;
+    let mut server = pound()
+        .arg("-F")
+        .arg("-f")
+        .arg(&file)
+        .env("NOTIFY_SOCKET", folder.path().join("notify"))
+        .stderr(null())
+        .stdout(null())
+        .spawn()
+        .unwrap();
+    let mut buffer = [0; 100];
+    let size = manager.recv(&mut buffer).unwrap();
+    assert_eq!(String::from_utf8_lossy(&buffer[..size]), format!("READY=1\nMAINPID={}\n", server.id()));
+    assert_eq!(answers(port), Some(()));
+    kill(Pid::from_raw(i32::try_from(server.id()).unwrap()), Signal::SIGTERM).unwrap();
+    let size = manager.recv(&mut buffer).unwrap();
+    assert_eq!(buffer[..size], *b"STOPPING=1\n");
+    assert!(server.wait().unwrap().success());
+}
+
+#[test]
+fn the_demo_runs_and_no_request_fails() {
+    let output =
+        pound().args(["demo", "--seconds", "5", "--port"]).arg(free_port().to_string()).output().unwrap();
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success(), "{said}\n{}", String::from_utf8_lossy(&output.stderr));
+    for words in ["ListenHTTP", "amber: left out after", "failed      0", "No request failed."] {
+        assert!(said.contains(words), "{words} is not in\n{said}");
+    }
+}
+
+#[test]
+fn the_demo_says_which_port_it_took() {
+    let taken = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let SocketAddr::V4(address) = taken.local_addr().unwrap() else { unreachable!() };
+    let output =
+        pound().args(["demo", "--seconds", "1", "--port"]).arg(address.port().to_string()).output().unwrap();
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success(), "{said}");
+    assert!(said.contains(&format!("Port {} is taken", address.port())), "{said}");
+}
