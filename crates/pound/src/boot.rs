@@ -12,7 +12,7 @@ use plan::process::PidFile as PidWish;
 use crate::args::{Arguments, Deprecated, IncludeDir};
 use crate::failure::Failure;
 use crate::logging::Sink;
-use crate::process::background::{self, Side};
+use crate::process::background::{self, Null, Side};
 use crate::process::notify::Manager;
 use crate::process::pid_file::{self, PidFile};
 use crate::process::privileges::Identity;
@@ -62,11 +62,11 @@ pub(crate) fn serve(arguments: &Arguments, inherited: &[RawFd]) -> Result<ExitCo
     //    our id.
     engine::log::prepare();
     let sink = Sink::open(&prepared.plan().logging, arguments.to_stderr)?;
-    let keeps_streams = matches!(sink, Sink::Standard(_));
     let manager = Manager::find();
     let mut pid_file = open_pid_file(arguments, &process, in_background, &file)?;
 
     // 7. The background. The caller waits in `detach` until its promise is kept.
+    let mut null = None;
     let promise = match in_background {
         false => None,
         true => {
@@ -79,14 +79,18 @@ pub(crate) fn serve(arguments: &Arguments, inherited: &[RawFd]) -> Result<ExitCo
                     // It has said itself why not.
                     return if started { Ok(ExitCode::SUCCESS) } else { Err(None) };
                 }
-                Side::Daemon(promise) => Some(promise),
+                Side::Daemon(promise, opened) => {
+                    // Those who redirected the streams of a daemon whose log goes there want to see it.
+                    null = Some(opened).filter(|_| !matches!(sink, Sink::Standard(_)));
+                    Some(promise)
+                }
             }
         }
     };
     if let Some(pid_file) = &mut pid_file {
         pid_file.write().map_err(|sentence| Failure::at(&file, "PIDFile", sentence))?;
     }
-    let mut up = Up { promise, manager, keeps_streams, sink: None };
+    let mut up = Up { promise, manager, null, sink: None };
 
     // 8. The supervisor. From here on this function runs in two processes, and ends in each.
     let settings =
@@ -99,8 +103,11 @@ pub(crate) fn serve(arguments: &Arguments, inherited: &[RawFd]) -> Result<ExitCo
     match supervise::supervise((prepared, sink), &signals, &mut up)? {
         Role::Stopped => Ok(ExitCode::SUCCESS),
         Role::Worker((prepared, sink), promise) => {
-            // The word to the service manager is the supervisor's.
-            let mut up = Up { promise: Some(promise), manager: Manager::nobody(), keeps_streams, sink: None };
+            // The word to the service manager, to the caller and to the file with the id is the supervisor's; what root
+            // opened for that is not kept by a process that gives up its rights.
+            let null = up.null.as_ref().and_then(Null::share);
+            drop((up, pid_file));
+            let mut up = Up { promise: Some(promise), manager: Manager::nobody(), null, sink: None };
             Ok(worker(prepared, &identity, sink, &signals, &settings, &mut up, Some(supervisor))?)
         }
     }
@@ -135,7 +142,8 @@ fn worker(
 pub(crate) struct Up {
     promise: Option<Promise>,
     manager: Manager,
-    keeps_streams: bool,
+    /// What takes the place of the streams, if they are let go of.
+    null: Option<Null>,
     /// The supervisor's own way to the log.
     sink: Option<Sink>,
 }
@@ -143,9 +151,8 @@ pub(crate) struct Up {
 impl Witness for Up {
     fn ready(&mut self) {
         if let Some(promise) = self.promise.take() {
-            // Those who redirected the streams of a daemon whose log goes there want to see it.
-            if !self.keeps_streams {
-                background::silence();
+            if let Some(null) = self.null.take() {
+                null.silence();
             }
             promise.keep();
         }

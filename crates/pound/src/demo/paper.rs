@@ -74,7 +74,7 @@ pub(super) fn suggestions(listen: SocketAddr, origins: &[Origin]) -> String {
         "Try, in another terminal:
 
   for i in 1 2 3 4 5 6; do curl http://{listen}/; done
-      {} answer in turn
+      {} answer, a third each
 
   curl -c jar -b jar http://{listen}/session
       again and again: the cookie keeps you on one of them, and the visits count;

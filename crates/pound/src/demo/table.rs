@@ -70,9 +70,14 @@ pub(super) fn redraw(before: usize, lines: &[String], width: usize) -> String {
     if before > 0 {
         let _ = write!(text, "\x1b[{before}A\r\x1b[J");
     }
+    let room = width.saturating_sub(1);
     for line in lines {
         // A line that wraps would make two, and the next drawing would begin too low.
-        text.extend(line.chars().take(width.saturating_sub(1)));
+        if line.chars().count() > room {
+            text.extend(line.chars().take(room.saturating_sub(1)).chain(['…']));
+        } else {
+            text.push_str(line);
+        }
         text.push('\n');
     }
     text
@@ -133,7 +138,7 @@ mod tests {
     fn a_drawing_replaces_the_last_and_never_wraps() {
         let lines = ["one".to_owned(), "a long line".to_owned()];
         assert_eq!(redraw(0, &lines, 80), "one\na long line\n");
-        assert_eq!(redraw(2, &lines, 7), "\x1b[2A\r\x1b[Jone\na long\n");
+        assert_eq!(redraw(2, &lines, 7), "\x1b[2A\r\x1b[Jone\na lon…\n");
     }
 
     #[test]

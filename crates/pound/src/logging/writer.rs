@@ -64,10 +64,11 @@ fn run(mut drain: Drain, mut sink: Sink, inbox: &Receiver<(Severity, String)>, e
         if !last {
             drain.wait(IDLE);
         }
-        owed += drain.take(&mut |record| sink.write(record));
+        // Our own first: the start of the server belongs before its first request.
         for (severity, text) in inbox.try_iter() {
             sink.write(Record { kind: Kind::Event, severity, text: text.as_bytes() });
         }
+        owed += drain.take(&mut |record| sink.write(record));
         owed = confess(&mut sink, owed);
         if last {
             return;

@@ -1,6 +1,6 @@
 //! Going into the background.
 
-use std::fs::OpenOptions;
+use std::fs::{File, OpenOptions};
 
 use engine::sys::process::{Fork, fork};
 use nix::unistd::{chdir, dup2_stderr, dup2_stdin, dup2_stdout, setsid};
@@ -16,8 +16,12 @@ pub(crate) enum Side {
         started: bool,
     },
     /// The daemon.
-    Daemon(Promise),
+    Daemon(Promise, Null),
 }
+
+/// `/dev/null`, opened while it can be seen: there may be none in a jail.
+#[derive(Debug)]
+pub(crate) struct Null(File);
 
 /// Leaves the terminal and the caller's folder behind. The caller's process stays until the daemon keeps its promise,
 /// so that `pound && echo up` tells the truth, and standard error stays open until then, so that a failure is read.
@@ -38,16 +42,23 @@ pub(crate) fn detach() -> Result<Side, Failure> {
     }
     // A daemon that stands in a mounted folder keeps it from being unmounted.
     chdir("/").map_err(|error| failed(error.into()))?;
-    let null = OpenOptions::new().read(true).open("/dev/null").map_err(failed)?;
+    let null = OpenOptions::new().read(true).write(true).open("/dev/null").map_err(failed)?;
     dup2_stdin(&null).map_err(|error| failed(error.into()))?;
-    Ok(Side::Daemon(promise))
+    Ok(Side::Daemon(promise, Null(null)))
 }
 
-/// Lets go of standard output and standard error, once nobody waits for a message there any more.
-pub(crate) fn silence() {
-    // Without /dev/null (a bare jail) they stay as they are: closing them would hand their numbers to sockets.
-    if let Ok(null) = OpenOptions::new().write(true).open("/dev/null") {
-        let _ = dup2_stdout(&null);
-        let _ = dup2_stderr(&null);
+impl Null {
+    /// Lets go of standard output and standard error, once nobody waits for a message there any more.
+    ///
+    /// They are replaced and not closed: a socket that got one of their numbers would be written to by a panic.
+    pub(crate) fn silence(&self) {
+        // dup2 of two open descriptors has no way to fail.
+        let _ = dup2_stdout(&self.0);
+        let _ = dup2_stderr(&self.0);
+    }
+
+    /// The same for another process that this one becomes.
+    pub(crate) fn share(&self) -> Option<Null> {
+        self.0.try_clone().ok().map(Null)
     }
 }

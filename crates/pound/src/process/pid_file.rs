@@ -16,7 +16,8 @@ pub(crate) const DEFAULT: &str = "/run/pound.pid";
 #[derive(Debug)]
 pub(crate) struct PidFile {
     path: PathBuf,
-    file: File,
+    /// Until it is written: a server that gave up its rights must not keep what root opened.
+    file: Option<File>,
     owner: Option<u32>,
 }
 
@@ -36,7 +37,7 @@ impl PidFile {
             .custom_flags(nix::libc::O_NOFOLLOW)
             .open(&path);
         match opened {
-            Ok(file) => Ok(PidFile { path, file, owner: Some(std::process::id()) }),
+            Ok(file) => Ok(PidFile { path, file: Some(file), owner: Some(std::process::id()) }),
             Err(error) => Err(format!(
                 "cannot write the process id to {}: {}; name another file with PIDFile or -p, or \"-\" for none",
                 path.display(),
@@ -45,14 +46,15 @@ impl PidFile {
         }
     }
 
-    /// Writes the id of this process.
+    /// Writes the id of this process, once.
     ///
     /// # Errors
     /// A sentence without the place.
     pub(crate) fn write(&mut self) -> Result<(), String> {
         let id = std::process::id();
         self.owner = Some(id);
-        writeln!(self.file, "{id}").map_err(|error| {
+        let Some(mut file) = self.file.take() else { return Ok(()) };
+        writeln!(file, "{id}").map_err(|error| {
             format!("cannot write the process id to {}: {}", self.path.display(), reason(&error))
         })
     }
