@@ -49,7 +49,8 @@ CONDITIONS = {
         dict(fields="X-Kind: small\r\n"),
     ),
     "host": ('Host "www.example.com"', dict(host="WWW.Example.com"), dict(host="xwww.example.com")),
-    "host_with_a_port": ('Host "www.example.com"', dict(host="www.example.com:8080"), dict(host="example.com")),
+    "host_with_the_usual_port": ('Host "www.example.com"', dict(host="www.example.com:80"), dict(host="www.example.com:81")),
+    "host_with_a_port": ('Host "www.example.com:8080"', dict(host="www.example.com:8080"), dict(host="www.example.com")),
     "host_pattern": ('Host -re "[.]example[.]com$"', dict(host="a.example.com"), dict(host="example.org")),
     "method": ('Method "PUT"', dict(method="PUT", body=b"x"), dict(method="POST", body=b"x")),
     "string": ('StringMatch "%[host]%[path]" -exact "a/b"', dict(host="a", target="/b"), dict(host="b", target="/b")),
@@ -153,23 +154,24 @@ def test_rewrites_the_target(proxy, backend, case):
 
 def test_a_field_may_hold_what_a_condition_captured(proxy, backend):
     origin = backend()
-    lines = ['Host -re "^([a-z]+)[.]example"', 'Path "^/([^/]+)"', 'SetHeader "X-Found: $1 of $1(1), $$5 from %[remoteip]"']
+    lines = ['Host -re "^([a-z]+)[.]example"', 'Path "^/([^/]+)"', 'SetHeader "X-Found: $1 of $1(1), $$5 from %[remoteip 0]"']
     proxy(origin, service=lines).ask("/page/1", host="shop.example")
     assert origin.last.fields.one("X-Found") == "page of shop, $5 from 127.0.0.1"
 
 
-def test_a_listener_rewrites_before_its_services_choose(pound, backend):
+def test_services_choose_by_what_was_asked_and_rewrite_after_their_listener(pound, backend):
     port = wait.free_port()
     chosen = backend(name="chosen")
     text = cfg.text(
         cfg.listen(
             port,
             cfg.block("Rewrite request", 'Path "^/x(.*)"', 'SetPath "/y$1"'),
-            cfg.service('Path -beg "/y"', cfg.backend(chosen)),
+            cfg.service('Path -beg "/y"', "Error 404"),
+            cfg.service('Path -beg "/x"', 'SetPath "/service%[path]"', cfg.backend(chosen)),
         )
     )
     assert pound(text, port).ask("/x/1").text == "chosen"
-    assert chosen.last.target == "/y/1"
+    assert chosen.last.target == "/service/y/1"
 
 
 def test_a_value_of_a_request_cannot_make_a_second_field(proxy, backend):

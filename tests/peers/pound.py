@@ -9,8 +9,8 @@ from pathlib import Path
 from . import wait
 from .http import Client, ask
 
-# Idle connections to back-ends, one set for each worker, may stay open after a test.
-IDLE_CONNECTIONS = 16
+# States of a TCP connection (Linux, include/net/tcp_states.h) in which pound still holds its end.
+HELD = {"01": "established", "08": "close_wait"}
 
 
 def binary():
@@ -50,7 +50,7 @@ def write(text_or_file, home):
 class Pound:
     """A running `pound -e`. `port` is where its first listener is, for `ask` and `client`."""
 
-    def __init__(self, text, home, port, options=("-e",), stderr=None, env=None, **more):
+    def __init__(self, text, home, port, options=("-e",), stderr=None, env=None, wait_until_ready=True, **more):
         self.home = Path(home)
         self.port = port
         self.file = write(text, home)
@@ -68,11 +68,11 @@ class Pound:
         )
         out.close()
         try:
-            self.wait_until_ready()
+            if wait_until_ready:
+                self.wait_until_ready()
         except BaseException:
             self.kill()
             raise
-        self.descriptors_at_start = self.descriptors()
 
     # -- life
 
@@ -120,17 +120,20 @@ class Pound:
             raise AssertionError(f"pound did not stop within {within} s:\n{self.output()}") from None
 
     def end(self):
-        """What must hold after every test, whatever it did to pound."""
-        if self.running():
-            # Closed client connections are noticed soon, not at once.
-            wait.until(
-                lambda: self.descriptors() <= self.descriptors_at_start + IDLE_CONNECTIONS,
-                lambda: f"{self.descriptors()} descriptors are open, "
-                f"{self.descriptors_at_start} were at the start:\n{self.open_files()}",
-            )
-            status = self.stop()
-            assert status == 0, f"exit status {status} after TERM:\n{self.output()}"
-        assert "panicked" not in self.output(), self.output()
+        """What must hold after every test, whatever it did to pound. The clients of the test have gone."""
+        try:
+            if self.running():
+                # Closed connections are noticed soon, not at once.
+                wait.until(
+                    lambda: not self.clients(),
+                    lambda: f"clients that have gone are still held: {self.clients()}\n{self.output()}",
+                    within=12,
+                )
+                status = self.stop()
+                assert status == 0, f"exit status {status} after TERM:\n{self.output()}"
+            assert "panicked" not in self.output(), self.output()
+        finally:
+            self.kill()
 
     # -- what it did
 
@@ -148,18 +151,29 @@ class Pound:
             within,
         )
 
-    def descriptors(self):
-        return len(os.listdir(f"/proc/{self.pid}/fd"))
-
-    def open_files(self):
+    def connections(self):
+        """Every TCP connection that pound holds an end of: (its port, the other port, state)."""
+        inodes = set()
         folder = f"/proc/{self.pid}/fd"
-        names = []
         for number in os.listdir(folder):
             try:
-                names.append(f"{number} {os.readlink(f'{folder}/{number}')}")
+                name = os.readlink(f"{folder}/{number}")
             except OSError:
-                pass
-        return "\n".join(names)
+                continue
+            if name.startswith("socket:["):
+                inodes.add(name[8:-1])
+        found = []
+        for table in ("tcp", "tcp6"):
+            with open(f"/proc/{self.pid}/net/{table}") as lines:
+                for row in [line.split() for line in lines][1:]:
+                    if row[9] in inodes and row[3] in HELD:
+                        ports = [int(end.rpartition(":")[2], 16) for end in row[1:3]]
+                        found.append((*ports, HELD[row[3]]))
+        return found
+
+    def clients(self):
+        """The connections to its first listener."""
+        return [found for found in self.connections() if found[0] == self.port]
 
     def memory(self):
         """Resident bytes now."""

@@ -211,12 +211,10 @@ class Cluster:
             self.instances = [
                 Zope(self.home / f"zope{n}", f"zope{n}", self.zeo_port) for n in range(1, count + 1)
             ]
-            # The first one writes the root of the new storage; together they would conflict.
-            self.instances[0].launch().ready()
-            for zope in self.instances[1:]:
-                zope.launch()
-            for zope in self.instances[1:]:
-                zope.ready()
+            # One after the other: each adds to the root of the storage what it misses there, and
+            # two that do so at once conflict.
+            for zope in self.instances:
+                zope.launch().ready()
             build_site(self.instances[0].browser(ADMIN))
         except BaseException:
             self.stop()
