@@ -242,6 +242,11 @@ impl Conn {
             self.output.extend_from_slice(framed.prefix.as_ref());
             self.frame_left = framed.take;
             self.frame_end = framed.suffix;
+            if self.frame_left == 0 {
+                // More body than was announced. The source's own framing rules it out; sending it anyway would put bytes
+                // where the peer expects the next head.
+                return Poll::Ready(Err(io::Error::new(io::ErrorKind::InvalidData, "a body is longer than announced")));
+            }
         }
         let data = &data[..data.len().min(self.frame_left)];
         loop {
