@@ -7,7 +7,8 @@ nothing else:
   (`ports`, from "address:port" as the example has it);
 * lines `User`, `Group`, `RootJail`, `PIDFile` and `LogFacility` are made comments: they belong to the
   machine the example is for;
-* texts in `paths` are replaced (files and folders that the example refers to).
+* texts in `changes` are replaced: files and folders that the example refers to by a name beside it, and what
+  a test wants to see from another side.
 """
 
 import re
@@ -20,10 +21,10 @@ _PORT = re.compile(r"^\s*Port\s+(?P<port>\d+)", re.I)
 _MACHINE = re.compile(r"^\s*(User|Group|RootJail|PIDFile|LogFacility)\b", re.I)
 
 
-def adapt(name, ports, paths=None):
+def adapt(name, ports, changes=None):
     """The text of `examples/<name>.cfg` for this machine; every port named must occur, and the other way round."""
     text = (FOLDER / f"{name}.cfg").read_text()
-    for old, new in (paths or {}).items():
+    for old, new in (changes or {}).items():
         assert old in text, f"{old} does not occur in the example"
         text = text.replace(old, str(new))
     lines, used, address = [], set(), None
