@@ -95,8 +95,6 @@ pub enum Cause {
     FileUnreadable(io::Error),
     /// A condition or rewrite could not be evaluated; the sentence says which and why.
     Evaluation(String),
-    /// An `Error` service: answered with this status as the operator wished.
-    Asked(u16),
     /// No back-end of the service is alive.
     NoBackend,
     /// The back-end took no connection.
@@ -170,7 +168,6 @@ impl Cause {
             Cause::FileMissing => row(Client, 404, "E-FILE-MISSING"),
             Cause::FileUnreadable(_) => row(Operator, 403, "E-FILE-UNREADABLE"),
             Cause::Evaluation(_) => row(Us, 500, "E-EVALUATION"),
-            Cause::Asked(status) => row(Operator, *status, "E-ASKED"),
             Cause::NoBackend => row(Backend, 503, "E-NO-BACKEND"),
             Cause::ConnectFailed(_) => row(Backend, 503, "E-CONNECT"),
             Cause::ConnectTimeout => row(Backend, 503, "E-CONNECT-TIMEOUT"),
@@ -244,7 +241,6 @@ impl fmt::Display for Fault {
             Cause::FileMissing => f.write_str("no such file"),
             Cause::FileUnreadable(error) => write!(f, "the file cannot be read: {error}"),
             Cause::Evaluation(sentence) => f.write_str(sentence),
-            Cause::Asked(status) => write!(f, "answered with {status} as the service asks"),
             Cause::NoBackend => f.write_str("no back-end is alive"),
             Cause::ConnectFailed(error) => write!(f, "the back-end takes no connection: {error}"),
             Cause::ConnectTimeout => f.write_str("the back-end took no connection within ConnTO"),

@@ -5,18 +5,14 @@
 //! address, scheme or certificate is removed before any rule sees it; X-Forwarded-For alone stays, since our own entry
 //! behind it tells the back-end where the truth begins. The reasons are in `docs/why/forwarded-headers.md`.
 
-use std::io::Write;
 use std::net::IpAddr;
 
 use plan::{Acl, Listener, Service};
 use smallvec::SmallVec;
-use wire::h1::write::decimal;
 use wire::{Fields, Known, field, token};
 
 use crate::exchange::{ClientFacts, Endpoint, Exchange};
-
-/// Room for an address in text; the longest, an IPv6 address with an IPv4 tail, has 45 bytes.
-const ADDRESS_BYTES: usize = 48;
+use crate::text::Text;
 
 /// Families of names by which proxies vouch for a client, in lower case.
 const CLAIM_FAMILIES: &[&[u8]] = &[b"x-forwarded-", b"x-ssl-", b"ssl-client-", b"x-client-cert"];
@@ -94,19 +90,13 @@ pub(crate) fn apply(x: &mut Exchange) {
     if append_peer(client.peer, fields).is_err() {
         fields.remove_known(Known::XForwardedFor);
     }
-    if !believed || fields.get(Known::XForwardedProto).is_none() {
+    // What stands there now is the word of somebody we believe.
+    if fields.get(Known::XForwardedProto).is_none() {
         let scheme: &[u8] = if client.secure { b"https" } else { b"http" };
-        let _ = fields.set_known(Known::XForwardedProto, scheme);
+        let _ = fields.append_known(Known::XForwardedProto, scheme);
     }
-    if !believed || fields.get(Known::XForwardedPort).is_none() {
-        match client.local.port() {
-            Some(port) => {
-                let mut text = Vec::with_capacity(5);
-                decimal(u64::from(port), &mut text);
-                let _ = fields.set_known(Known::XForwardedPort, &text);
-            }
-            None => fields.remove_known(Known::XForwardedPort),
-        }
+    if let Some(port) = client.local.port().filter(|_| fields.get(Known::XForwardedPort).is_none()) {
+        let _ = fields.append_known(Known::XForwardedPort, Text::of(port).bytes());
     }
 }
 
@@ -114,22 +104,16 @@ pub(crate) fn apply(x: &mut Exchange) {
 fn append_peer(peer: Endpoint, fields: &mut Fields) -> Result<(), wire::EditError> {
     // A peer on a Unix socket has no address; what it says stands (see `believes`).
     let Some(address) = peer.ip() else { return Ok(()) };
-    // Without the allocator, since nearly every request comes here.
-    let mut text = [0; ADDRESS_BYTES];
-    let mut rest = &mut text[..];
-    // An address fits.
-    let _ = write!(rest, "{address}");
-    let left = rest.len();
-    let text = &text[..ADDRESS_BYTES - left];
+    let text = Text::of(address);
     if fields.get(Known::XForwardedFor).is_none() {
-        return fields.append_known(Known::XForwardedFor, text);
+        return fields.append_known(Known::XForwardedFor, text.bytes());
     }
     let mut list = Vec::new();
     for value in fields.get_all(Known::XForwardedFor).filter(|value| !value.is_empty()) {
         list.extend_from_slice(value);
         list.extend_from_slice(b", ");
     }
-    list.extend_from_slice(text);
+    list.extend_from_slice(text.bytes());
     fields.set_known(Known::XForwardedFor, &list)
 }
 

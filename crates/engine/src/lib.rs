@@ -72,6 +72,7 @@ mod sanitize;
 mod scene;
 #[cfg(test)]
 mod testing;
+mod text;
 
 pub use balance::SessionView;
 pub use clock::{Clock, ManualClock, Moment};

@@ -19,6 +19,7 @@ use crate::exchange::Exchange;
 use crate::fault::{Cause, Fault, Stage};
 use crate::random::Random;
 use crate::scene::parameters;
+use crate::text::Text;
 
 pub use session::SessionView;
 
@@ -68,13 +69,12 @@ impl LiveSet {
             members: group.members.iter().filter_map(member).collect(),
             robin: RoundRobin::default(),
         });
-        let session = set.session.as_ref();
-        LiveSet {
-            groups: groups.collect(),
-            balancer: set.balancer,
-            session: session.map(|session| (session.key.clone(), Sessions::new(session.ttl, backends.len()))),
-            clock,
-        }
+        let groups: Vec<Group> = groups.collect();
+        let session = set.session.as_ref().map(|session| {
+            let members = groups.iter().flat_map(|group| &group.members).map(Member::id);
+            (session.key.clone(), Sessions::new(session.ttl, members))
+        });
+        LiveSet { groups, balancer: set.balancer, session, clock }
     }
 
     /// Up to `most` sessions, in no order.
@@ -124,7 +124,7 @@ pub(crate) fn pick(x: &mut Exchange, set: &LiveSet, random: &mut Random) -> Resu
     let key = set.session.as_ref().and_then(|(kind, sessions)| Some((request_key(kind, x)?, sessions)));
     let picked = match key {
         Some((key, sessions)) => sessions.assign(
-            &key,
+            key.bytes(),
             set.clock.now(),
             |backend| set.member(backend).is_some_and(may),
             || set.choose(may, random),
@@ -151,26 +151,37 @@ pub(crate) fn forget_backend(set: &LiveSet, backend: usize) {
     }
 }
 
-/// A key that is borrowed from the request where possible.
-type Key<'a> = std::borrow::Cow<'a, [u8]>;
+/// What identifies a client: a piece of its request where possible.
+enum Key<'a> {
+    Borrowed(&'a [u8]),
+    Address(Text),
+    Owned(Vec<u8>),
+}
+
+impl Key<'_> {
+    fn bytes(&self) -> &[u8] {
+        match self {
+            Key::Borrowed(bytes) => bytes,
+            Key::Address(text) => text.bytes(),
+            Key::Owned(bytes) => bytes,
+        }
+    }
+}
 
 /// What identifies the client of a request; `None` if it does not say. An empty value says nothing, or all clients
 /// without one would be one client.
 fn request_key<'a>(kind: &SessionKey, x: &'a Exchange) -> Option<Key<'a>> {
     let request = &x.request;
     let key = match kind {
-        SessionKey::Ip => {
-            // The client's, not that of a trusted proxy before us: else all of its clients were one.
-            let text = x.origin?.to_string();
-            Key::Owned(text.into_bytes())
-        }
+        // The client's, not that of a trusted proxy before us: else all of its clients were one.
+        SessionKey::Ip => Key::Address(Text::of(x.origin?)),
         SessionKey::Basic => Key::Owned(basic::user(request.fields())?),
         SessionKey::Url(name) => Key::Borrowed(parameters(request.query(), name).next()?),
         SessionKey::Parm => Key::Borrowed(path_parameter(request)?),
         SessionKey::Cookie(name) => Key::Borrowed(request_cookie(request.fields(), name.as_bytes())?),
         SessionKey::Header(name) => Key::Borrowed(request.fields().find(name.as_bytes())?),
     };
-    (!key.is_empty()).then_some(key)
+    (!key.bytes().is_empty()).then_some(key)
 }
 
 /// The key that an answer begins a session with.

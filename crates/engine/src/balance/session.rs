@@ -24,7 +24,8 @@ pub(crate) const SESSIONS_MAX: usize = 1_000_000;
 /// bytes, and signed ones that hold the session itself would cost kilobytes for each client.
 const KEY_BYTES_MAX: usize = 256;
 
-/// Shards of a table. Many more than workers, so that two rarely want the same one.
+/// Shards of a table. Many more than workers, so that two rarely want the same one, and few enough that a thousand
+/// services with sessions cost nothing worth counting.
 const SHARDS: usize = 64;
 
 /// Sessions that one call removes at most because their time is over: more than one, so that the expired are removed
@@ -41,9 +42,9 @@ pub(crate) struct Sessions {
     /// Hashes the second half of a long key's stand-in.
     hash_long: RandomState,
     shards: Box<[Mutex<Shard>]>,
-    /// By `plan::Backend::id`. An entry of an older generation than its back-end's is void; so the sessions of a
-    /// back-end are dropped at once by a single addition, however many they are.
-    generations: Box<[AtomicU32]>,
+    /// The back-ends by `plan::Backend::id`, sorted, each with its generation. An entry of an older generation than its
+    /// back-end's is void; so the sessions of a back-end are dropped by a single addition, however many they are.
+    generations: Box<[(usize, AtomicU32)]>,
 }
 
 /// A session, as it is shown to the operator.
@@ -58,14 +59,17 @@ pub struct SessionView {
 }
 
 impl Sessions {
-    /// An empty table for back-ends with ids below `backends`.
-    pub(crate) fn new(ttl: Duration, backends: usize) -> Sessions {
+    /// An empty table for back-ends with these ids.
+    pub(crate) fn new(ttl: Duration, backends: impl Iterator<Item = usize>) -> Sessions {
         Sessions::with_bound(ttl, backends, SESSIONS_MAX)
     }
 
-    fn with_bound(ttl: Duration, backends: usize, sessions_max: usize) -> Sessions {
+    fn with_bound(ttl: Duration, backends: impl Iterator<Item = usize>, sessions_max: usize) -> Sessions {
         let shards = (0..SHARDS).map(|_| Mutex::new(Shard::new(sessions_max.div_ceil(SHARDS)))).collect();
-        let generations = (0..backends).map(|_| AtomicU32::new(0)).collect();
+        let mut backends: Vec<usize> = backends.collect();
+        backends.sort_unstable();
+        backends.dedup();
+        let generations = backends.into_iter().map(|backend| (backend, AtomicU32::new(0))).collect();
         Sessions { ttl, hash: RandomState::new(), hash_long: RandomState::new(), shards, generations }
     }
 
@@ -112,7 +116,7 @@ impl Sessions {
 
     /// Drops all sessions of `backend`.
     pub(crate) fn forget_backend(&self, backend: usize) {
-        if let Some(generation) = self.generations.get(backend) {
+        if let Some(generation) = self.generation_of(backend) {
             generation.fetch_add(1, Ordering::Relaxed);
         }
     }
@@ -163,7 +167,12 @@ impl Sessions {
     }
 
     fn generation(&self, backend: usize) -> u32 {
-        self.generations.get(backend).map_or(0, |generation| generation.load(Ordering::Relaxed))
+        self.generation_of(backend).map_or(0, |generation| generation.load(Ordering::Relaxed))
+    }
+
+    fn generation_of(&self, backend: usize) -> Option<&AtomicU32> {
+        let at = self.generations.binary_search_by_key(&backend, |(id, _)| *id).ok()?;
+        Some(&self.generations[at].1)
     }
 
     /// Whether the entry's time is not over and its back-end has not been dropped since.
@@ -372,7 +381,7 @@ mod tests {
 
     #[test]
     fn a_client_stays_where_it_is_and_each_use_counts() {
-        let sessions = Sessions::new(TTL, 3);
+        let sessions = Sessions::new(TTL, 0..3);
         assert_eq!(sessions.assign(b"k", at(0), |_| true, || Some(2)), Some(2));
         assert_eq!(sessions.assign(b"k", at(9), |_| true, || Some(1)), Some(2));
         assert_eq!(sessions.assign(b"k", at(18), |_| true, || Some(1)), Some(2));
@@ -381,7 +390,7 @@ mod tests {
 
     #[test]
     fn a_session_moves_when_its_backend_cannot_be_used() {
-        let sessions = Sessions::new(TTL, 3);
+        let sessions = Sessions::new(TTL, 0..3);
         sessions.learn(b"k", 2, at(0));
         assert_eq!(sessions.assign(b"k", at(1), |backend| backend != 2, || Some(0)), Some(0));
         assert_eq!(find(&sessions, b"k", at(2)), Some(0));
@@ -391,7 +400,7 @@ mod tests {
 
     #[test]
     fn a_backend_is_forgotten_with_all_its_sessions_and_may_get_new_ones() {
-        let sessions = Sessions::new(TTL, 2);
+        let sessions = Sessions::new(TTL, 0..2);
         for number in 0..100u8 {
             sessions.learn(&[number], usize::from(number % 2), at(0));
         }
@@ -407,7 +416,7 @@ mod tests {
 
     #[test]
     fn a_full_table_drops_what_was_not_used_longest() {
-        let sessions = Sessions::with_bound(TTL, 1, SHARDS * 4);
+        let sessions = Sessions::with_bound(TTL, 0..1, SHARDS * 4);
         for number in 0..100_000u32 {
             sessions.learn(&number.to_be_bytes(), 0, at(1));
             assert_eq!(find(&sessions, b"busy", at(1)), (number > 0).then_some(0), "{number}");
@@ -421,7 +430,7 @@ mod tests {
 
     #[test]
     fn long_keys_are_told_apart_and_not_stored() {
-        let sessions = Sessions::new(TTL, 2);
+        let sessions = Sessions::new(TTL, 0..2);
         let (one, mut other) = (vec![b'x'; 100_000], vec![b'x'; 100_000]);
         other[99_999] = b'y';
         sessions.learn(&one, 0, at(0));
@@ -433,7 +442,7 @@ mod tests {
 
     #[test]
     fn a_session_can_be_dropped_by_key() {
-        let sessions = Sessions::new(TTL, 1);
+        let sessions = Sessions::new(TTL, 0..1);
         sessions.learn(b"k", 0, at(0));
         assert!(sessions.forget(b"k", at(1)));
         assert!(!sessions.forget(b"k", at(1)));
@@ -443,14 +452,14 @@ mod tests {
 
     #[test]
     fn keys_do_not_show_in_debug_output() {
-        let sessions = Sessions::new(TTL, 1);
+        let sessions = Sessions::new(TTL, 0..1);
         sessions.learn(b"secret", 0, at(0));
         assert!(!format!("{sessions:?}").contains("secret"));
     }
 
     #[test]
     fn agrees_with_a_plain_map_over_many_random_steps() {
-        let sessions = Sessions::new(TTL, 5);
+        let sessions = Sessions::new(TTL, 0..5);
         let mut model: HashMap<u64, (usize, u64)> = HashMap::new();
         let mut random = Random::seeded(3);
         let mut now = 0;

@@ -44,12 +44,12 @@ pub(crate) enum Body {
 /// Answers for a service that has no back-ends.
 ///
 /// # Errors
-/// `Asked` for an `Error` service without a page of its own, `NothingToAnswer`, and what goes wrong with a file.
+/// `NothingToAnswer`, and what goes wrong with a file.
 pub(crate) fn answer(target: &Target, x: &mut Exchange) -> Result<Answer, Fault> {
     let answer = match target {
         Target::Redirect(redirect) => redirect::answer(redirect, x),
         Target::Error { status, page: Some(page) } => error_page::answer(page, *status),
-        Target::Error { status, page: None } => Err(Cause::Asked(*status)),
+        Target::Error { status, page: None } => error_page::page(x.listener(), *status, "E-ASKED"),
         Target::Files(root) => file::answer(root, x),
         Target::Success => success::answer(),
         // A service with back-ends never comes here; if it did, it would have nothing to answer with either.

@@ -29,7 +29,8 @@ pub(super) fn answer(redirect: &Redirect, x: &mut Exchange) -> Result<Answer, Ca
 fn location(redirect: &Redirect, x: &mut Exchange) -> Vec<u8> {
     let mut text = Vec::new();
     expand::expand(&redirect.url, &Scene::of_rewrite(x), &mut text);
-    if redirect.append_target {
+    // `OPTIONS *` names nothing that could be appended.
+    if redirect.append_target && x.request.target().starts_with(b"/") {
         // `http://x/` and `http://x` both mean the place on x that was asked for here; two slashes would not.
         if text.ends_with(b"/") {
             text.pop();

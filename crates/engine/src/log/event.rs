@@ -34,8 +34,6 @@ pub(crate) fn exchange(pen: &mut Pen, x: &Exchange, fault: Option<&Fault>, clock
 fn severity(fault: &Fault) -> Option<Severity> {
     match (fault.cause.row().blame, &fault.cause) {
         (_, Cause::ClientClosed | Cause::ClientTimeout) if fault.stage == Stage::Parse => None,
-        // What an `Error` service was asked to do is no mishap.
-        (_, Cause::Asked(_)) => None,
         (Blame::Client, _) => Some(Severity::Info),
         (Blame::Backend, _) => Some(Severity::Error),
         (Blame::Operator, _) => Some(Severity::Warning),

@@ -145,17 +145,17 @@ fn duration(unit: TimeUnit, taken: Duration, out: &mut Vec<u8>) {
     }
 }
 
-/// Where in the file the listener, service or back-end of the exchange stands; `-` if it never got so far.
+/// Where in the file, counted from 1, the listener, service or back-end of the exchange stands; `-` if it never got so far.
 fn place(noun: Noun, x: &Exchange, out: &mut Vec<u8>) {
     let plan = &x.running.plan;
     match noun {
-        Noun::Listener => drop(write!(out, "listener {}", x.client.listener)),
+        Noun::Listener => drop(write!(out, "listener {}", x.client.listener + 1)),
         Noun::Service => match x.service.and_then(|service| plan.services.get(service)) {
             Some(service) => escape_literal(&service.place, out),
             None => out.push(b'-'),
         },
         Noun::Backend => match x.backend {
-            Some(backend) => drop(write!(out, "back-end {backend}")),
+            Some(backend) => drop(write!(out, "back-end {}", backend + 1)),
             None => out.push(b'-'),
         },
     }

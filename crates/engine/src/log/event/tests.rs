@@ -89,7 +89,8 @@ fn a_fault_cannot_forge_a_line() {
 #[test]
 fn what_is_no_mishap_is_no_event() {
     let stage = stage(|_| ());
-    for fault in [Fault::new(Stage::Parse, Cause::ClientClosed), Fault::new(Stage::Local, Cause::Asked(404))]
+    for fault in
+        [Fault::new(Stage::Parse, Cause::ClientClosed), Fault::new(Stage::Parse, Cause::ClientTimeout)]
     {
         let lines = lines(&stage, &served(&stage, 404), Some(&fault));
         assert!(lines.iter().all(|(kind, ..)| *kind == Kind::Access), "{lines:?}");

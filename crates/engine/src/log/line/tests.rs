@@ -79,7 +79,7 @@ fn places_and_names_say_who_served() {
         "%{listener}L|%{service}L|%{backend}L",
         &get("/", ""),
         served,
-        "listener 0|service 0|back-end 1",
+        "listener 1|service 0|back-end 2",
     );
 }
 

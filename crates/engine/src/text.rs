@@ -1,0 +1,46 @@
+//! Addresses and ports as text, without the allocator: nearly every request needs one.
+
+use std::fmt::Display;
+use std::io::Write;
+
+/// The longest address is an IPv6 one with an IPv4 tail: 45 bytes.
+const BYTES: usize = 48;
+
+/// A short text on the stack.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Text {
+    bytes: [u8; BYTES],
+    len: usize,
+}
+
+impl Text {
+    /// The text of an address or a number; anything longer is cut.
+    pub(crate) fn of(value: impl Display) -> Text {
+        let mut bytes = [0; BYTES];
+        let mut rest = &mut bytes[..];
+        // Fails when the room is used up, and has then filled it.
+        let _ = write!(rest, "{value}");
+        let len = BYTES - rest.len();
+        Text { bytes, len }
+    }
+
+    /// Its bytes.
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.bytes[..self.len]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv6Addr;
+
+    use super::*;
+
+    #[test]
+    fn the_longest_address_fits() {
+        let longest = "1111:2222:3333:4444:5555:6666:7777:8888".parse::<Ipv6Addr>().unwrap();
+        assert_eq!(Text::of(longest).bytes(), longest.to_string().as_bytes());
+        assert_eq!(Text::of(65_535u16).bytes(), b"65535");
+        assert_eq!(Text::of("x".repeat(100)).bytes(), [b'x'; BYTES]);
+    }
+}
