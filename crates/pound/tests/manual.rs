@@ -1,6 +1,7 @@
 //! The manual tells the truth: its configurations are right, its links lead somewhere, its files are what is shipped.
 //!
-//! A fenced block that is marked `pound` is a whole configuration and is read as one.
+//! A fenced block that is marked `pound` is a whole configuration if it has a listener, and is read as one; without a
+//! listener it shows a part. The reference is made from a table of `config`, whose tests hold its examples.
 
 use std::path::{Path, PathBuf};
 
@@ -55,9 +56,12 @@ fn blocks(text: &str, mark: &str) -> Vec<(usize, String)> {
 #[test]
 fn every_whole_configuration_in_the_manual_is_right() {
     let mut seen = 0;
-    for page in pages() {
+    for page in pages().into_iter().filter(|page| !page.ends_with("reference.md")) {
         let text = std::fs::read_to_string(&page).unwrap();
         for (line, block) in blocks(&text, "pound") {
+            if !block.lines().any(|line| line.trim_start().starts_with("ListenHTTP")) {
+                continue;
+            }
             check(&format!("{} from line {line}", page.display()), &block, &root().join("examples"));
             seen += 1;
         }

@@ -27,19 +27,23 @@ pub(crate) struct Standard {
 struct Stream {
     file: File,
     waiting: Vec<u8>,
-    lines: u64,
     lost: u64,
 }
 
 impl Standard {
     /// Takes copies of the two descriptors: the standard library's own handles lock and buffer by line.
     pub(crate) fn open(tag: &str, requests_apart: bool) -> io::Result<Standard> {
-        let events = Stream::new(File::from(io::stderr().as_fd().try_clone_to_owned()?));
+        let events = File::from(io::stderr().as_fd().try_clone_to_owned()?);
         let requests = match requests_apart {
-            true => Some(Stream::new(File::from(io::stdout().as_fd().try_clone_to_owned()?))),
+            true => Some(File::from(io::stdout().as_fd().try_clone_to_owned()?)),
             false => None,
         };
-        Ok(Standard { tag: tag.to_owned(), requests, events })
+        Ok(Standard::over(tag, requests, events))
+    }
+
+    /// The same over any two files.
+    pub(super) fn over(tag: &str, requests: Option<File>, events: File) -> Standard {
+        Standard { tag: tag.to_owned(), requests: requests.map(Stream::new), events: Stream::new(events) }
     }
 
     /// Puts a line behind those that wait.
@@ -65,7 +69,7 @@ impl Standard {
 
 impl Stream {
     fn new(file: File) -> Stream {
-        Stream { file, waiting: Vec::with_capacity(BATCH_BYTES), lines: 0, lost: 0 }
+        Stream { file, waiting: Vec::with_capacity(BATCH_BYTES), lost: 0 }
     }
 
     fn push(&mut self, parts: &[&[u8]]) {
@@ -75,7 +79,6 @@ impl Stream {
         }
         parts.iter().for_each(|part| self.waiting.extend_from_slice(part));
         self.waiting.push(b'\n');
-        self.lines += 1;
     }
 
     /// Writes all that waits, or counts what could not be written. Nothing waits afterwards: a disk that is full must
@@ -95,7 +98,6 @@ impl Stream {
             }
         }
         self.waiting.clear();
-        self.lines = 0;
     }
 
     /// Waits for room in a pipe that somebody put into non-blocking mode; false if it does not come in time.
@@ -123,9 +125,8 @@ mod tests {
     fn streams() -> (Standard, io::PipeReader, io::PipeReader) {
         let (requests_out, requests) = io::pipe().unwrap();
         let (events_out, events) = io::pipe().unwrap();
-        let stream = |writer: io::PipeWriter| Stream::new(File::from(std::os::fd::OwnedFd::from(writer)));
-        let standard =
-            Standard { tag: "pound".into(), requests: Some(stream(requests)), events: stream(events) };
+        let file = |writer: io::PipeWriter| File::from(std::os::fd::OwnedFd::from(writer));
+        let standard = Standard::over("pound", Some(file(requests)), file(events));
         (standard, requests_out, events_out)
     }
 

@@ -87,3 +87,79 @@ fn confess(sink: &mut Sink, owed: u64) -> u64 {
     // The line that says so is not counted itself if it is lost: the sum stays that of the lines that mattered.
     if sink.flush() == 0 { 0 } else { owed }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs::File;
+    use std::io::Read;
+    use std::os::fd::OwnedFd;
+
+    use engine::log::channel;
+
+    use super::super::Standard;
+    use super::*;
+
+    /// A writer whose lines come out of a pipe.
+    fn writer(drain: Drain) -> (Writer, std::io::PipeReader) {
+        let (reader, events) = std::io::pipe().unwrap();
+        let standard = Standard::over("pound", None, File::from(OwnedFd::from(events)));
+        (Writer::start(drain, Sink::Standard(standard)).unwrap(), reader)
+    }
+
+    #[test]
+    fn what_was_written_before_the_end_comes_out() {
+        let (mut pens, drain) = channel(2, 10_000);
+        let (writer, mut reader) = writer(drain);
+        pens[0].write(Kind::Access, Severity::Info, |out| out.extend_from_slice(b"one request"));
+        writer.event(Severity::Warning, "an event of the daemon");
+        pens[1].write(Kind::Event, Severity::Error, |out| out.extend_from_slice(b"an event of a worker"));
+        assert!(writer.finish());
+        let mut text = String::new();
+        reader.read_to_string(&mut text).unwrap();
+        let mut lines: Vec<&str> = text.lines().collect();
+        lines.sort_unstable();
+        assert_eq!(
+            lines,
+            ["one request", "pound: error: an event of a worker", "pound: warning: an event of the daemon"]
+        );
+    }
+
+    #[test]
+    fn a_reader_that_stops_costs_lines_and_is_told_how_many() {
+        // Far more than the pipe (64 KiB) and the ring hold together.
+        const LINES: usize = 50_000;
+        let (mut pens, drain) = channel(1, 64 * 1024);
+        let (writer, mut reader) = writer(drain);
+        for number in 0..LINES {
+            pens[0].write(Kind::Access, Severity::Info, |out| {
+                out.extend_from_slice(format!("request {number:>60}").as_bytes());
+            });
+        }
+        // None of these waited for the reader, who begins only now.
+        let reading = std::thread::spawn(move || {
+            let mut text = String::new();
+            reader.read_to_string(&mut text).unwrap();
+            text
+        });
+        assert!(writer.finish());
+        let text = reading.join().unwrap();
+        let came = text.lines().filter(|line| line.starts_with("request ")).count();
+        let told: Vec<usize> = text
+            .lines()
+            .filter_map(|line| line.strip_prefix("pound: warning: ")?.split(' ').next()?.parse().ok())
+            .collect();
+        assert!(came < LINES);
+        assert_eq!(came + told.iter().sum::<usize>(), LINES, "every line is there or counted");
+    }
+
+    #[test]
+    fn a_stuck_log_does_not_hold_up_the_end() {
+        let (mut pens, drain) = channel(1, 1024 * 1024);
+        let (writer, reader) = writer(drain);
+        for _ in 0..1000 {
+            pens[0].write(Kind::Access, Severity::Info, |out| out.extend_from_slice(&[b'x'; 500]));
+        }
+        assert!(!writer.finish(), "the pipe is full and nobody reads");
+        drop(reader);
+    }
+}
