@@ -205,20 +205,23 @@ fn configuration(arguments: &Arguments) -> Result<PathBuf, Failure> {
 
 /// Reads it, and prints what is to be said about it; `None` if it cannot be used.
 fn read(file: &Path, arguments: &Arguments) -> Option<plan::Plan> {
-    let (plan, diagnostics) = config::load(file, &options(arguments));
+    let (plan, diagnostics) = config::load(file, &options(file, arguments));
     let color = std::io::stderr().is_terminal();
     let _ = write!(std::io::stderr(), "{}", diagnostics.render(color));
     plan.filter(|_| !diagnostics.has_errors())
 }
 
-fn options(arguments: &Arguments) -> config::Options {
+/// How it is read. File names are made absolute: a daemon leaves the folder that they are relative to.
+fn options(file: &Path, arguments: &Arguments) -> config::Options {
     let features = &arguments.features;
+    let folder = match &features.include_dir {
+        IncludeDir::Path(folder) => folder.clone(),
+        IncludeDir::None => PathBuf::new(),
+        IncludeDir::Default => file.parent().map(Path::to_owned).unwrap_or_default(),
+    };
     config::Options {
-        include_dir: match &features.include_dir {
-            IncludeDir::Path(folder) => Some(folder.clone()),
-            IncludeDir::Default | IncludeDir::None => None,
-        },
-        no_include_dir: features.include_dir == IncludeDir::None,
+        // Joining fails only if the working directory is gone; then relative names lead nowhere anyhow.
+        include_dir: Some(std::env::current_dir().map_or(folder.clone(), |here| here.join(folder))),
         deprecated: match features.deprecated {
             Deprecated::Accept => config::Deprecated::Ok,
             Deprecated::Warn => config::Deprecated::Warn,

@@ -1,4 +1,6 @@
 //! The built program as a process: what it says when it cannot start, and that it lives as it should when it can.
+// A helper of a test may fail as the test does; clippy's exception covers only functions marked as tests.
+#![allow(clippy::unwrap_used)]
 
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
@@ -67,7 +69,7 @@ fn refused(command: &mut Command, words: &[&str]) {
 fn what_stands_in_the_way_is_said_in_one_sentence() {
     let folder = tempfile::tempdir().unwrap();
     let port = free_port();
-    let mut check = |top: &str, options: &[&str], words: &[&str]| {
+    let check = |top: &str, options: &[&str], words: &[&str]| {
         let file = configuration(folder.path(), port, top);
         refused(pound().arg("-e").arg("-f").arg(&file).args(options), words);
     };
@@ -138,6 +140,23 @@ fn the_supervisor_starts_the_server_again_and_ends_with_it() {
     kill(daemon.0, Signal::SIGTERM).unwrap();
     until("the file with the id is removed", || (!id.exists()).then_some(()));
     until("nobody listens", || TcpStream::connect((Ipv4Addr::LOCALHOST, port)).err());
+}
+
+#[test]
+fn a_daemon_still_finds_files_with_relative_names() {
+    let folder = tempfile::tempdir().unwrap();
+    let (port, id) = (free_port(), folder.path().join("pid"));
+    std::fs::create_dir(folder.path().join("files")).unwrap();
+    std::fs::write(folder.path().join("files/a.txt"), "here").unwrap();
+    let file = configuration(folder.path(), port, "");
+    let text = std::fs::read_to_string(&file).unwrap().replace("Success", "SendFile \"files\"");
+    std::fs::write(&file, text.replace("Service\n", "Service\nSetPath \"/a.txt\"\n")).unwrap();
+    let null = std::process::Stdio::null;
+    let mut command = pound();
+    command.current_dir(folder.path()).args(["-f", "pound.cfg", "-p", "pid"]).stderr(null()).stdout(null());
+    assert!(command.status().unwrap().success());
+    let _daemon = Daemon(Pid::from_raw(std::fs::read_to_string(&id).unwrap().trim().parse().unwrap()));
+    assert_eq!(answers(port), Some(()));
 }
 
 #[test]
