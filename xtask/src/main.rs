@@ -5,6 +5,7 @@
 
 mod command;
 mod corpus;
+mod docs;
 mod provision;
 mod tally;
 mod test;
@@ -20,9 +21,10 @@ Usage: cargo xtask <COMMAND> [OPTIONS]
 
 Commands:
   test    Install what the tests need, build pound and run every test
+  docs    Write the directive reference from the table of directives
   help    Print this text
 
-`cargo xtask test --help` tells the options of `test`.
+`cargo xtask <COMMAND> --help` tells the options of a command.
 ";
 
 /// What went wrong, in words for the person at the terminal: what, where, what to do.
@@ -59,6 +61,7 @@ fn run() -> Result<ExitCode, Failure> {
     let rest: Vec<OsString> = arguments.collect();
     match command.to_str() {
         Some("test") => test::run(rest),
+        Some("docs") => docs::run(rest),
         Some("help" | "--help" | "-h") => {
             print!("{HELP}");
             Ok(ExitCode::SUCCESS)

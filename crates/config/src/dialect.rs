@@ -4,6 +4,7 @@
 //! refused, but with a message that helps.
 
 use crate::directive::Scope;
+use crate::lex::Word;
 
 /// A word of the past.
 pub(crate) struct Gone {
@@ -21,6 +22,33 @@ pub(crate) struct Gone {
 pub(crate) fn gone(scope: Scope, word: &str) -> Option<&'static Gone> {
     GONE.iter()
         .find(|gone| gone.word.eq_ignore_ascii_case(word) && gone.scope.is_none_or(|stood| stood == scope))
+}
+
+/// The block that a line of Pound 1.x should be today, if it is one of those that have become blocks.
+pub(crate) fn one_line(directive: &str, arguments: &[Word]) -> Option<String> {
+    let first = arguments.first().filter(|word| !word.quoted)?;
+    let mut parts = first.text.split(',');
+    let host = parts.next().map_or("", |host| if host == "*" { "0.0.0.0" } else { host });
+    let port = parts.next().unwrap_or("80");
+    match directive {
+        "ListenHTTP" | "ListenHTTPS" if first.text.contains([',', '.', ':', '*']) => {
+            Some(format!("{directive}\n    Address {host}\n    Port {port}\nEnd"))
+        }
+        "Backend" if first.text.contains(',') => {
+            let priority = parts.next().unwrap_or("5");
+            Some(format!("Backend\n    Address {host}\n    Port {port}\n    Priority {priority}\nEnd"))
+        }
+        "Session" => {
+            let (id, ttl) = match arguments {
+                [_, ttl] => (None, ttl),
+                [_, id, ttl] => (Some(id), ttl),
+                _ => return None,
+            };
+            let id = id.map(|id| format!("    ID {:?}\n", id.text)).unwrap_or_default();
+            Some(format!("Session\n    Type {}\n{id}    TTL {}\nEnd", first.text, ttl.text))
+        }
+        _ => None,
+    }
 }
 
 /// All of them, for the manual.

@@ -101,7 +101,7 @@ impl Out {
         time(&mut line, "client", listener.client_timeout, limits::CLIENT_TIMEOUT);
         value(&mut line, "body", listener.body_max);
         value(&mut line, "target", listener.target_max);
-        if listener.line_max != limits::LINE_BYTES_MIN {
+        if listener.line_max != limits::LINE_BYTES {
             value(&mut line, "line", Some(listener.line_max));
         }
         match listener.rewrite_location {
@@ -230,7 +230,7 @@ impl Out {
             )),
             Target::Error { status, page: None } => self.line(&format!("error {status}")),
             Target::Error { status, page: Some(page) } => {
-                self.line(&format!("error {status} {}", page_line(page)))
+                self.line(&format!("error {status} {}", page_line(page)));
             }
             Target::Files(directory) => self.line(&format!("files {}", directory.display())),
             Target::Success => self.line("success"),

@@ -164,7 +164,11 @@ mod tests {
     fn the_committed_reference_is_the_tables() {
         let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/manual/reference.md");
         let committed = std::fs::read_to_string(path).unwrap_or_default();
-        assert!(committed == reference_markdown(), "docs/manual/reference.md is old: run `cargo xtask docs`");
+        let table = reference_markdown();
+        let different =
+            table.lines().zip(committed.lines().chain(std::iter::repeat(""))).find(|(new, old)| new != old);
+        assert_eq!(different, None, "docs/manual/reference.md is old: run `cargo xtask docs`");
+        assert_eq!(committed.len(), table.len(), "docs/manual/reference.md is old: run `cargo xtask docs`");
     }
 
     #[test]
@@ -184,7 +188,7 @@ mod tests {
                 Scope::Global => ("", ""),
                 Scope::Listener => ("ListenHTTP\n", "\nEnd"),
                 Scope::Service => ("Service\n", "\nEnd"),
-                Scope::Backend => ("Service\nBackend\nAddress 192.0.2.1\n", "\nEnd\nEnd"),
+                Scope::Backend => ("Service\n", "\nEnd"),
                 scope => panic!("{}: no outer block for examples {}", row.name, scope.place()),
             };
             let (_, diagnostics) =
@@ -193,6 +197,7 @@ mod tests {
             for diagnostic in diagnostics.iter() {
                 let excerpt = [
                     "cannot read",
+                    "cannot look for",
                     "cannot use",
                     "there is no",
                     "nothing listens",

@@ -78,6 +78,7 @@ pub(crate) fn parse(
         suspect: None,
         unwind_to: None,
         depth: 0,
+        lost: false,
     };
     parser.chain.push(File {
         identity: path.map(source::identity),
@@ -105,6 +106,8 @@ struct Parser<'a> {
     unwind_to: Option<usize>,
     /// Blocks, includes and `Not`s around the current line.
     depth: usize,
+    /// The rest of the file was given up, so that no `End` can be found in it.
+    lost: bool,
 }
 
 struct File {
@@ -221,6 +224,7 @@ impl Parser<'_> {
         }
         self.base = base;
         self.suspect = suspect;
+        self.lost = false;
     }
 
     /// Reads directives up to the end of the block.
@@ -316,8 +320,15 @@ impl Parser<'_> {
         let span = keyword.span.to(arguments.last().map_or(keyword.span, |word| word.span));
         let pending = row.standing == Standing::Pending;
         self.report_standing(row, keyword.span);
-        if !bad && !pending {
-            self.check_arguments(row, span, &arguments);
+        let one_line = dialect::one_line(row.name, &arguments);
+        match &one_line {
+            _ if bad || pending => {}
+            Some(block) => self.push(
+                Diagnostic::error(span, format!("{} on one line is the form of Pound 1.x", row.name))
+                    .label("expected a block")
+                    .help(format!("write\n{block}")),
+            ),
+            None => self.check_arguments(row, span, &arguments),
         }
         let mut statement = Statement {
             row,
@@ -331,6 +342,10 @@ impl Parser<'_> {
         if self.depth >= NESTING_MAX {
             self.push(Diagnostic::error(keyword.span, format!("blocks can nest {NESTING_MAX} deep")));
             self.skip(cursor, &statement.row.body, &statement.arguments);
+            statement.faulty = true;
+            return statement;
+        }
+        if one_line.is_some() {
             statement.faulty = true;
             return statement;
         }
@@ -508,6 +523,7 @@ impl Parser<'_> {
         if opens {
             // Too deep to be understood: whatever follows would be misread.
             cursor.at = cursor.text.len();
+            self.lost = true;
         }
     }
 
@@ -526,6 +542,9 @@ impl Parser<'_> {
     }
 
     fn missing_end(&mut self, keyword: Span) {
+        if self.lost {
+            return;
+        }
         let name = self.diagnostics.sources.slice(keyword).to_owned();
         let mut diagnostic =
             Diagnostic::error(keyword, format!("this {name} has no End")).label("begins here");
@@ -700,14 +719,15 @@ impl Parser<'_> {
                     .label(format!("expected: {}", row.usage())),
             );
         } else if arguments.len() > max {
-            let rest = arguments[max].span.to(arguments[arguments.len() - 1].span);
-            let mut diagnostic = if max == 0 {
-                Diagnostic::error(rest, format!("{} takes nothing on its line", row.name))
-            } else {
-                Diagnostic::error(rest, format!("{} takes no more than {max} of these", row.name))
+            let takes = match max {
+                0 => "nothing on its line".to_owned(),
+                1 => "only one value".to_owned(),
+                max => format!("no more than {max} values"),
             };
+            let rest = arguments[max].span.to(arguments[arguments.len() - 1].span);
+            let mut diagnostic = Diagnostic::error(rest, format!("{} takes {takes}", row.name));
             diagnostic = diagnostic.label(format!("expected: {}", row.usage()));
-            if max > 0 && arguments.iter().all(|word| !word.quoted) {
+            if row.syntax.contains('"') && arguments.iter().all(|word| !word.quoted) {
                 diagnostic = diagnostic.help("a text with blanks stands in quotes");
             }
             self.push(diagnostic);

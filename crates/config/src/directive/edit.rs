@@ -43,7 +43,7 @@ pub(super) static ROWS: &[Row] = &[
         options: true,
         since: "4.6",
         doc: "Replace the path. With -encode, characters that may not stand in a path are percent-encoded.",
-        example: "Path \"^/old/(.*)\"\nSetPath \"/new/$1\"",
+        example: "SetPath \"/new/$1\"",
         lower: Lower::Request(edit::set_path),
         ..EDIT
     },

@@ -15,9 +15,9 @@ const GLOBAL: &[Scope] = &[Scope::Global];
 /// Why the directives about threads do nothing.
 const WORKERS: &str = "one worker serves each core; Workers sets another number";
 
-/// C Pound's `ACL "name"` has a body unless it names a file.
+/// The addresses of an `ACL` with a name stand in a block unless an option names a file.
 fn no_file(words: &[Word]) -> bool {
-    !words.iter().any(|word| word.is_flag() && word.text.to_ascii_lowercase().starts_with("-file"))
+    !words.iter().any(Word::is_flag)
 }
 
 pub(super) static ROWS: &[Row] = &[
@@ -59,7 +59,7 @@ pub(super) static ROWS: &[Row] = &[
         since: "2.0",
         doc: "Go into the background. The options -F and -e override it.",
         lower: Lower::Global(Values, |cx, statement| {
-            cx.set_boolean(statement, |cx, on| cx.global.process.daemon = on)
+            cx.set_boolean(statement, |cx, on| cx.global.process.daemon = on);
         }),
         ..Row::ROW
     },
@@ -148,7 +148,7 @@ pub(super) static ROWS: &[Row] = &[
         since: "1.0",
         doc: "The longest silence of a client. For all listeners that give none of their own.",
         lower: Lower::Global(Values, |cx, statement| {
-            cx.set_timeout(statement, |cx, time| cx.global.client = time)
+            cx.set_timeout(statement, |cx, time| cx.global.client = time);
         }),
         ..Row::ROW
     },
@@ -161,7 +161,7 @@ pub(super) static ROWS: &[Row] = &[
         doc: "The longest silence of a back-end. For all back-ends that give none of their own, except those of \
               Emergency.",
         lower: Lower::Global(Values, |cx, statement| {
-            cx.set_timeout(statement, |cx, time| cx.global.timeout = time)
+            cx.set_timeout(statement, |cx, time| cx.global.timeout = time);
         }),
         ..Row::ROW
     },
@@ -198,7 +198,7 @@ pub(super) static ROWS: &[Row] = &[
         since: "1.0",
         doc: "The time between two tries to connect to a back-end that is dead.",
         lower: Lower::Global(Values, |cx, statement| {
-            cx.set_timeout(statement, |cx, time| cx.global.alive = time)
+            cx.set_timeout(statement, |cx, time| cx.global.alive = time);
         }),
         ..Row::ROW
     },
@@ -358,7 +358,7 @@ pub(super) static ROWS: &[Row] = &[
         name: "LineBufferSize",
         scopes: GLOBAL,
         syntax: "SIZE",
-        default: "4096",
+        default: "16k",
         since: "4.18",
         doc: "The longest line of a request's head, 4k to 256k. For all listeners that give none of their own.",
         lower: Lower::Global(Values, |cx, statement| {

@@ -115,7 +115,7 @@ pub(super) static ROWS: &[Row] = &[
         name: "LineBufferSize",
         scopes: LISTENER,
         syntax: "SIZE",
-        default: "the global LineBufferSize, 4096",
+        default: "the global LineBufferSize, 16k",
         since: "4.18",
         doc: "The longest line of a request's head, 4k to 256k.",
         lower: Lower::Listener(|cx, draft, statement| draft.line_max = cx.line_size(&statement.arguments[0])),
@@ -188,7 +188,7 @@ pub(super) static ROWS: &[Row] = &[
         since: "2.3",
         doc: "How requests are logged, see the global directive.",
         lower: Lower::Listener(|cx, draft, statement| {
-            draft.log_format = cx.log_format(&statement.arguments[0])
+            draft.log_format = cx.log_format(&statement.arguments[0]);
         }),
         ..Row::ROW
     },
@@ -200,7 +200,7 @@ pub(super) static ROWS: &[Row] = &[
         since: "4.9",
         doc: "The field that names the client when a trusted proxy stands before Pound.",
         lower: Lower::Inner(|cx, draft, statement| {
-            draft.forwarded_header = cx.field_name(&statement.arguments[0])
+            draft.forwarded_header = cx.field_name(&statement.arguments[0]);
         }),
         ..Row::ROW
     },

@@ -15,11 +15,15 @@ use crate::syntax::Statement;
 use crate::value::{self, Parsed};
 
 impl Lowering<'_> {
-    /// Complains about a word: "Port: "x" …, expected …".
+    /// Complains about a word at which something else was expected.
     pub(crate) fn refuse<T>(&mut self, word: &Word, expected: impl Into<String>) -> Option<T> {
-        let message = format!("{:?} cannot stand here", word.text);
+        let message = self.no_value(word);
         self.push(Diagnostic::error(word.span, message).label(expected));
         None
+    }
+
+    fn no_value(&self, word: &Word) -> String {
+        format!("{:?} is no value for {}", word.text, self.directive)
     }
 
     pub(crate) fn accept<T>(&mut self, word: &Word, parsed: Parsed<T>) -> Option<T> {
@@ -111,7 +115,7 @@ impl Lowering<'_> {
         let names: Vec<&str> = choices.iter().map(|(name, _)| *name).collect();
         let nearest = suggest::nearest(&word.text, names.iter().copied());
         self.push(
-            Diagnostic::error(word.span, format!("{:?} cannot stand here", word.text))
+            Diagnostic::error(word.span, self.no_value(word))
                 .label(format!("expected {}", list(&names)))
                 .help_if(nearest.map(|name| format!("did you mean {name}?"))),
         );
@@ -124,8 +128,13 @@ impl Lowering<'_> {
 
     /// The name of a field.
     pub(crate) fn field_name(&mut self, word: &Word) -> Option<String> {
+        self.token(word, "expected the name of a field, such as X-Forwarded-For")
+    }
+
+    /// A token (RFC 9110 section 5.6.2), as names of fields and cookies are.
+    pub(crate) fn token(&mut self, word: &Word, expected: &str) -> Option<String> {
         if plan::rewrite::field_line(&format!("{}:", word.text)).is_err() || word.text.contains(':') {
-            return self.refuse(word, "expected the name of a field, such as X-Forwarded-For");
+            return self.refuse(word, expected);
         }
         Some(word.text.to_string())
     }
@@ -194,11 +203,11 @@ impl Lowering<'_> {
         } else {
             diagnostic.label(format!("expected {}", list(known)))
         };
-        self.push(
-            diagnostic
-                .help_if(nearest.map(|name| format!("did you mean {name}?")))
-                .help("a text that begins with a dash stands in quotes"),
-        );
+        let help = match nearest {
+            Some(name) => format!("did you mean {name}?"),
+            None => "a text that begins with a dash stands in quotes".to_owned(),
+        };
+        self.push(diagnostic.help(help));
     }
 
     /// Complains that something is needed that is not there.
@@ -210,6 +219,8 @@ impl Lowering<'_> {
 /// `a, b or c`
 pub(crate) fn list(names: &[&str]) -> String {
     match names {
+        // "and or or" is hard to read.
+        ["and", "or"] => "\"and\" or \"or\"".to_owned(),
         [] => String::new(),
         [name] => (*name).to_owned(),
         [names @ .., last] => format!("{} or {last}", names.join(", ")),

@@ -129,8 +129,10 @@ impl Lowering<'_> {
     fn backend_draft(&mut self, statement: &Statement) -> Option<BackendDraft> {
         let errors = self.diagnostics.errors();
         let mut draft = BackendDraft::default();
-        for inner in statement.block().iter().filter(|inner| inner.complete()) {
-            if let Lower::Backend(lower) = inner.row.lower {
+        for inner in statement.block() {
+            if let Lower::Backend(lower) = inner.row.lower
+                && self.enter(inner)
+            {
                 lower(self, &mut draft, inner);
             }
         }

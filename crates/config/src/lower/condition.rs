@@ -103,7 +103,8 @@ pub(crate) fn group(cx: &mut Lowering<'_>, statement: &Statement) -> Option<Cond
 /// A condition as its row says.
 pub(crate) fn one(cx: &mut Lowering<'_>, statement: &Statement) -> Option<Condition> {
     match statement.row.lower {
-        Lower::Condition(lower) if statement.complete() || matches!(statement.body, Tree::Condition(_)) => {
+        // The words behind Not have become the condition.
+        Lower::Condition(lower) if cx.enter(statement) || matches!(statement.body, Tree::Condition(_)) => {
             lower(cx, statement)
         }
         _ => None,

@@ -151,12 +151,12 @@ impl Lowering<'_> {
     pub(crate) fn edit(&mut self, rewrites: &mut Rewrites, statement: &Statement) -> bool {
         match statement.row.lower {
             Lower::Field(lower) => {
-                if let Some(edit) = statement.complete().then(|| lower(self, statement)).flatten() {
+                if let Some(edit) = self.enter(statement).then(|| lower(self, statement)).flatten() {
                     rewrites.request.push(Step::Edit(RequestEdit::Field(edit)));
                 }
             }
             Lower::Request(lower) => {
-                if let Some(edit) = statement.complete().then(|| lower(self, statement)).flatten() {
+                if let Some(edit) = self.enter(statement).then(|| lower(self, statement)).flatten() {
                     rewrites.request.push(Step::Edit(edit));
                 }
             }
@@ -179,8 +179,8 @@ impl Lowering<'_> {
         for tree in trees {
             if let (Some(first), Some(here)) = (always, tree.first()) {
                 self.push(
-                    Diagnostic::warning(here.span, "this branch is never made")
-                        .related(first.span, "the branch of this line has no condition and is always made")
+                    Diagnostic::warning(here.span, "this branch is never taken")
+                        .related(first.span, "the branch of this line has no condition and is always taken")
                         .help("put the condition of a branch among its lines"),
                 );
                 always = None;
@@ -191,7 +191,7 @@ impl Lowering<'_> {
                 match inner.row.lower {
                     Lower::Condition(_) => conditions.extend(condition::one(self, inner)),
                     Lower::Rewrite => steps.push(self.rewrite(inner)),
-                    _ if inner.complete() => steps.extend(E::lower(self, inner).map(Step::Edit)),
+                    _ if self.enter(inner) => steps.extend(E::lower(self, inner).map(Step::Edit)),
                     _ => {}
                 }
             }

@@ -14,7 +14,7 @@ use crate::diagnostic::Diagnostic;
 use crate::directive::Lower;
 use crate::lex::Word;
 use crate::source::{PAGE_BYTES_MAX, Span};
-use crate::syntax::Statement;
+use crate::syntax::{Statement, Tree};
 use crate::value::{self, Host};
 
 /// Where nothing else is said.
@@ -52,10 +52,11 @@ pub(crate) struct Finished {
 }
 
 pub(crate) fn lower(cx: &mut Lowering<'_>, statement: &Statement) {
-    let name = statement.arguments.first();
-    if name.is_some_and(|name| one_line_form(cx, name)) {
+    // The one-line form of Pound 1.x, which has been refused.
+    if matches!(statement.body, Tree::None) {
         return;
     }
+    let name = statement.arguments.first();
     let errors = cx.diagnostics.errors();
     let mut draft = ListenerDraft::default();
     let number = cx.listeners.len() + 1;
@@ -66,7 +67,7 @@ pub(crate) fn lower(cx: &mut Lowering<'_>, statement: &Statement) {
             draft.services.push((service, inner.keyword));
             continue;
         }
-        if cx.edit(&mut draft.rewrites, inner) || !inner.complete() {
+        if cx.edit(&mut draft.rewrites, inner) || !cx.enter(inner) {
             continue;
         }
         match inner.row.lower {
@@ -109,21 +110,6 @@ pub(crate) fn lower(cx: &mut Lowering<'_>, statement: &Statement) {
         span: statement.span,
         services: places,
     });
-}
-
-/// Complains about a name that only the one-line form of Pound 1.x can have meant.
-fn one_line_form(cx: &mut Lowering<'_>, word: &Word) -> bool {
-    if word.quoted || !word.text.contains([',', '.', ':', '*']) {
-        return false;
-    }
-    let (host, port) = word.text.split_once(',').unwrap_or((&word.text, "80"));
-    let host = if host == "*" { "0.0.0.0" } else { host };
-    cx.push(
-        Diagnostic::error(word.span, "this is the form of Pound 1.x, with the address behind ListenHTTP")
-            .label("expected a name in quotes, or nothing")
-            .help(format!("write it as a block:\nListenHTTP\n\tAddress {host}\n\tPort {port}\nEnd")),
-    );
-    true
 }
 
 fn listen_address(cx: &mut Lowering<'_>, draft: &mut ListenerDraft) -> Option<ListenAddress> {

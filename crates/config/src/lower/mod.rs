@@ -95,7 +95,7 @@ impl Default for Global {
             alive: limits::ALIVE,
             watch_interval: limits::WATCH_INTERVAL,
             balancer: Balancer::Random,
-            line_max: limits::LINE_BYTES_MIN,
+            line_max: limits::LINE_BYTES,
         }
     }
 }
@@ -122,6 +122,8 @@ pub(crate) struct Lowering<'a> {
     /// Those that every listener tries, with the place of each.
     global_services: Vec<(Arc<Service>, Span)>,
     listeners: Vec<listener::Finished>,
+    /// The directive that is being read, for complaints about its values.
+    directive: &'static str,
     /// The content of `/etc/services` once it was needed.
     port_names: Option<String>,
 }
@@ -150,24 +152,26 @@ pub(crate) fn lower(
         services: Vec::new(),
         global_services: Vec::new(),
         listeners: Vec::new(),
+        directive: "",
         port_names: None,
     };
     for phase in [Phase::Names, Phase::Values, Phase::Backends, Phase::Routes] {
         for statement in &parsed.statements {
             match statement.row.lower {
-                Lower::Global(own, lower) if own == phase && statement.complete() => {
-                    lower(&mut cx, statement)
-                }
+                Lower::Global(own, lower) if own == phase && cx.enter(statement) => lower(&mut cx, statement),
                 Lower::ServiceBlock if phase == Phase::Routes => service::lower_global(&mut cx, statement),
                 _ => {}
             }
         }
     }
-    check::unused_backends(&mut cx);
-    check::services(&mut cx);
     check::addresses(&mut cx);
-    if cx.listeners.is_empty() && !parsed.statements.iter().any(|statement| statement.faulty) {
-        cx.nothing_listens(source);
+    // A line that could not be read may be the one that makes sense of the whole.
+    if !cx.diagnostics.has_errors() {
+        check::unused_backends(&mut cx);
+        check::services(&mut cx);
+        if cx.listeners.is_empty() {
+            cx.nothing_listens(source);
+        }
     }
     Some(cx.finish())
 }
@@ -175,6 +179,15 @@ pub(crate) fn lower(
 impl Lowering<'_> {
     pub(crate) fn push(&mut self, diagnostic: Diagnostic) {
         self.diagnostics.push(diagnostic);
+    }
+
+    /// Whether there are as many arguments as the row asks for, so that its function may look at them. What is
+    /// complained about next belongs to this directive.
+    pub(crate) fn enter(&mut self, statement: &Statement) -> bool {
+        self.directive = statement.row.name;
+        let (min, max) = statement.row.arguments_allowed();
+        let bad = statement.arguments.iter().any(|word| word.bad);
+        !bad && (min..=max).contains(&statement.arguments.len())
     }
 
     /// The place of a file that a directive names.
@@ -198,14 +211,10 @@ impl Lowering<'_> {
 
     fn nothing_listens(&mut self, source: u32) {
         let end = self.diagnostics.sources.text(source).trim_end().len() as u32;
-        // An error in the text may have hidden the listener.
-        if self.diagnostics.has_errors() {
-            return;
-        }
         let span = Span { source, start: end, end };
         self.push(
             Diagnostic::error(span, "nothing listens: there is no ListenHTTP")
-                .help("add a block such as\nListenHTTP\n\tAddress 0.0.0.0\n\tPort 8080\nEnd"),
+                .help("add a block such as\nListenHTTP\n    Address 0.0.0.0\n    Port 8080\nEnd"),
         );
     }
 
@@ -232,16 +241,6 @@ impl Lowering<'_> {
             watched: self.watched,
             captures: self.captures,
         }
-    }
-}
-
-impl Statement {
-    /// Whether there are as many arguments as the row asks for, so that its function may look at them.
-    pub(crate) fn complete(&self) -> bool {
-        let (min, max) = self.row.arguments_allowed();
-        let given = self.arguments.len();
-        let bad = self.arguments.iter().any(|word| word.bad);
-        !bad && (min..=max).contains(&given)
     }
 }
 

@@ -43,8 +43,8 @@ pub(crate) fn lower(cx: &mut Lowering<'_>, statement: &Statement, place: String)
     for inner in statement.block() {
         match inner.row.lower {
             Lower::Condition(_) => conditions.extend(condition::one(cx, inner)),
-            Lower::Service(lower) if inner.complete() => lower(cx, &mut draft, inner),
-            Lower::Inner(lower) if inner.complete() => lower(cx, &mut draft.inner, inner),
+            Lower::Service(lower) if cx.enter(inner) => lower(cx, &mut draft, inner),
+            Lower::Inner(lower) if cx.enter(inner) => lower(cx, &mut draft.inner, inner),
             _ => {
                 cx.edit(&mut rewrites, inner);
             }
@@ -127,7 +127,9 @@ fn warn_of_two_hosts(cx: &mut Lowering<'_>, statement: &Statement) {
         cx.push(
             Diagnostic::warning(second.span, "no request is for two hosts: this service is never used")
                 .related(first.span, "the other host")
-                .help(format!("either of them is written\nMatch or\n\tHost {one:?}\n\tHost {other:?}\nEnd")),
+                .help(format!(
+                    "either of them is written\nMatch or\n    Host {one:?}\n    Host {other:?}\nEnd"
+                )),
         );
     }
 }

@@ -68,8 +68,10 @@ pub(crate) fn id(cx: &mut Lowering<'_>, draft: &mut SessionDraft, statement: &St
 pub(crate) fn lower(cx: &mut Lowering<'_>, service: &mut ServiceDraft, statement: &Statement) {
     let errors = cx.diagnostics.errors();
     let mut draft = SessionDraft::default();
-    for inner in statement.block().iter().filter(|inner| inner.complete()) {
-        if let Lower::Session(lower) = inner.row.lower {
+    for inner in statement.block() {
+        if let Lower::Session(lower) = inner.row.lower
+            && cx.enter(inner)
+        {
             lower(cx, &mut draft, inner);
         }
     }
@@ -109,7 +111,7 @@ pub(crate) fn lower(cx: &mut Lowering<'_>, service: &mut ServiceDraft, statement
         }
         (Some(_), Some(id)) if kind == Kind::Url => id.text.to_string(),
         // A cookie's name is a token as that of a field is (RFC 6265 section 4.1.1).
-        (Some(_), Some(id)) => match cx.field_name(&id) {
+        (Some(what), Some(id)) => match cx.token(&id, &format!("expected {what}")) {
             Some(name) => name,
             None => return,
         },

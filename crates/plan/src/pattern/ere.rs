@@ -133,9 +133,7 @@ impl<'a> Translator<'a> {
 
     fn escape(&mut self) -> Result<(), PatternError> {
         let Some(escaped) = self.text[self.at + 1..].chars().next() else {
-            return Err(
-                self.error(1, "nothing follows the backslash; write \\\\ for a backslash itself".into())
-            );
+            return Err(self.error(1, "nothing follows the backslash".into()));
         };
         match escaped {
             '<' | '>' | 'b' | 'B' | '`' | '\'' => {
@@ -189,7 +187,7 @@ impl<'a> Translator<'a> {
         if rest.as_bytes().get(span) != Some(&b'}') {
             return Err(self.error(
                 1 + span,
-                "expected } at the end of the interval; write \\{ for a brace itself".into(),
+                "expected } at the end of the interval; write [{] for a brace itself".into(),
             ));
         }
         let (low, high) = match rest[..span].split_once(',') {
@@ -227,7 +225,7 @@ impl<'a> Translator<'a> {
             let given = &self.text[self.at..self.at + len];
             return Err(self.error(
                 len,
-                format!("nothing stands before {given} that could be repeated; \".*\" is any text, \"\\\\{given}\" the character itself"),
+                format!("nothing stands before {given} that could be repeated; .* is any text, [{given}] the character itself"),
             ));
         };
         if self.repeated >= STACKED_MAX {
@@ -286,7 +284,7 @@ impl<'a> Translator<'a> {
             return Err(PatternError {
                 at: *at,
                 len: 1,
-                message: "this group is not closed: expected ); write \\( for a parenthesis itself".into(),
+                message: "this group is not closed: expected ); write [(] for a parenthesis itself".into(),
             });
         }
         let kind = match (self.anchored_start, self.anchored_end) {
@@ -420,7 +418,7 @@ impl Bracket {
             None => Err(PatternError {
                 at: start,
                 len: text.len() - start,
-                message: "the bracket expression is not closed: expected ]; write \\[ for a bracket itself"
+                message: "the bracket expression is not closed: expected ]; write [[] for a bracket itself"
                     .into(),
             }),
         }
