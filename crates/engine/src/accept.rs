@@ -81,10 +81,10 @@ fn bind_inet(bound: &mut Bound, address: SocketAddr) -> io::Result<()> {
             socket.set_only_v6(!v6.ip().is_unspecified())?;
         }
         socket.bind(&address.into())?;
-        socket.listen(limits::LISTEN_QUEUE)?;
         Ok(socket)
     };
-    // With SO_REUSEPORT a second pound of the same user would share the port in silence. Alone, it hears the truth.
+    // With SO_REUSEPORT a second pound of the same user would share the port in silence. Alone, it hears the truth. It
+    // does not listen yet: a client that came now would be cut off when this socket makes room for those of the workers.
     let alone = open(address, false)?;
     let workers = bound.sockets.len();
     let address = match alone.local_addr()?.as_socket() {
@@ -93,12 +93,15 @@ fn bind_inet(bound: &mut Bound, address: SocketAddr) -> io::Result<()> {
     };
     bound.addresses.push(address.to_string());
     if workers == 1 {
+        alone.listen(limits::LISTEN_QUEUE)?;
         bound.sockets[0].push(alone);
         return Ok(());
     }
     drop(alone);
     for sockets in &mut bound.sockets {
-        sockets.push(open(address, true)?);
+        let socket = open(address, true)?;
+        socket.listen(limits::LISTEN_QUEUE)?;
+        sockets.push(socket);
     }
     Ok(())
 }
