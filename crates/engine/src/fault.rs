@@ -154,7 +154,7 @@ impl Cause {
             Cause::BadFraming(error) => row(Client, error.status(), error.code()),
             Cause::BadBody(error) => row(Client, error.status(), error.code()),
             Cause::MethodUnknown => row(Client, 400, "E-METHOD-UNKNOWN"),
-            Cause::MethodNotAllowed => row(Client, 405, "E-METHOD"),
+            Cause::MethodNotAllowed => row(Client, 405, "E-XHTTP"),
             Cause::TargetRefused => row(Client, 501, "E-CHECKURL"),
             Cause::TargetTooLong => row(Client, 414, "E-MAXURI"),
             Cause::LengthRequired => row(Client, 411, "E-LENGTH-REQUIRED"),

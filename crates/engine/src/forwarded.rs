@@ -104,7 +104,7 @@ pub(crate) fn apply(x: &mut Exchange) {
 fn append_peer(peer: Endpoint, fields: &mut Fields) -> Result<(), wire::EditError> {
     // A peer on a Unix socket has no address; what it says stands (see `believes`).
     let Some(address) = peer.ip() else { return Ok(()) };
-    let text = Text::of(address);
+    let text = Text::address(address);
     if fields.get(Known::XForwardedFor).is_none() {
         return fields.append_known(Known::XForwardedFor, text.bytes());
     }

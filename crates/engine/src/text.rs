@@ -2,6 +2,7 @@
 
 use std::fmt::Display;
 use std::io::Write;
+use std::net::IpAddr;
 
 /// The longest address is an IPv6 one with an IPv4 tail: 45 bytes.
 const BYTES: usize = 48;
@@ -24,6 +25,30 @@ impl Text {
         Text { bytes, len }
     }
 
+    /// The text of an address. IPv4 without `fmt`, which takes three times as long.
+    pub(crate) fn address(address: IpAddr) -> Text {
+        let IpAddr::V4(address) = address else { return Text::of(address) };
+        let mut text = Text { bytes: [0; BYTES], len: 0 };
+        for (index, octet) in address.octets().into_iter().enumerate() {
+            if index > 0 {
+                text.push(b'.');
+            }
+            if octet >= 100 {
+                text.push(b'0' + octet / 100);
+            }
+            if octet >= 10 {
+                text.push(b'0' + octet / 10 % 10);
+            }
+            text.push(b'0' + octet % 10);
+        }
+        text
+    }
+
+    fn push(&mut self, byte: u8) {
+        self.bytes[self.len] = byte;
+        self.len += 1;
+    }
+
     /// Its bytes.
     pub(crate) fn bytes(&self) -> &[u8] {
         &self.bytes[..self.len]
@@ -35,6 +60,13 @@ mod tests {
     use std::net::Ipv6Addr;
 
     use super::*;
+
+    #[test]
+    fn addresses_read_as_everywhere() {
+        for address in ["0.0.0.0", "9.10.99.100", "255.255.255.255", "127.0.0.1", "2001:db8::1", "::"] {
+            assert_eq!(Text::address(address.parse().unwrap()).bytes(), address.as_bytes());
+        }
+    }
 
     #[test]
     fn the_longest_address_fits() {

@@ -174,7 +174,7 @@ fn request_key<'a>(kind: &SessionKey, x: &'a Exchange) -> Option<Key<'a>> {
     let request = &x.request;
     let key = match kind {
         // The client's, not that of a trusted proxy before us: else all of its clients were one.
-        SessionKey::Ip => Key::Address(Text::of(x.origin?)),
+        SessionKey::Ip => Key::Address(Text::address(x.origin?)),
         SessionKey::Basic => Key::Owned(basic::user(request.fields())?),
         SessionKey::Url(name) => Key::Borrowed(parameters(request.query(), name).next()?),
         SessionKey::Parm => Key::Borrowed(path_parameter(request)?),

@@ -24,7 +24,7 @@ const FLAGS: OFlags = OFlags::RDONLY.union(OFlags::CLOEXEC).union(OFlags::NONBLO
 pub(super) fn answer(root: &Path, x: &Exchange) -> Result<Answer, Cause> {
     let request = &x.request;
     if !matches!(request.method_kind(), Method::Get | Method::Head) {
-        let mut answer = error_page::page(x.listener(), 405, "E-METHOD")?;
+        let mut answer = error_page::page(x.listener(), 405, "E-FILE-METHOD")?;
         add(&mut answer.head, "Allow", b"GET, HEAD")?;
         return Ok(answer);
     }

@@ -15,6 +15,7 @@ use crate::basic;
 use crate::clock::Moment;
 use crate::exchange::Exchange;
 use crate::received;
+use crate::text::Text;
 
 /// Appends the line of an exchange that ended at `end`. Every byte from the network is escaped.
 pub(crate) fn line(format: &LogFormat, x: &Exchange, end: Moment, out: &mut Vec<u8>) {
@@ -122,8 +123,7 @@ fn escape_literal(text: &str, out: &mut Vec<u8>) {
 
 fn address(address: Option<IpAddr>, out: &mut Vec<u8>) {
     match address {
-        // Writing to memory cannot fail.
-        Some(address) => drop(write!(out, "{address}")),
+        Some(address) => out.extend_from_slice(Text::address(address).bytes()),
         None => out.push(b'-'),
     }
 }

@@ -35,7 +35,7 @@ fn methods_pass_by_level() {
             );
         }
         for name in refused {
-            refuse(|setup| setup.listener.methods = level, &method(name), 405, "E-METHOD");
+            refuse(|setup| setup.listener.methods = level, &method(name), 405, "E-XHTTP");
         }
     }
     refuse(|setup| setup.listener.methods = MethodLevel::Microsoft, &method("BREW"), 400, "E-METHOD-UNKNOWN");
@@ -45,7 +45,7 @@ fn methods_pass_by_level() {
 #[test]
 fn connect_is_not_allowed_or_not_implemented_but_never_served() {
     let connect = "CONNECT a.example:443 HTTP/1.1\r\nHost: a.example:443\r\n\r\n";
-    refuse(|_| (), connect, 405, "E-METHOD");
+    refuse(|_| (), connect, 405, "E-XHTTP");
     refuse(|setup| setup.listener.methods = MethodLevel::Microsoft, connect, 501, "E-CONNECT");
 }
 
