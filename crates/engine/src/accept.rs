@@ -33,14 +33,18 @@ pub(crate) struct Bound {
 
 /// Binds the sockets of a listener for this many workers.
 pub(crate) fn bind(listener: &Listener, workers: usize) -> Result<Bound, PrepareError> {
-    let mut bound =
-        Bound { listener: listener.id, addresses: Vec::new(), sockets: (0..workers).map(|_| Vec::new()).collect() };
+    let mut bound = Bound {
+        listener: listener.id,
+        addresses: Vec::new(),
+        sockets: (0..workers).map(|_| Vec::new()).collect(),
+    };
     let name = match &listener.name {
         Some(name) => format!("listener \"{name}\""),
         None => format!("listener {}", listener.id + 1),
     };
-    let failed =
-        |address: String| move |error| PrepareError::Bind { listener: name.clone(), address: address.clone(), error };
+    let failed = |address: String| {
+        move |error| PrepareError::Bind { listener: name.clone(), address: address.clone(), error }
+    };
     match &listener.address {
         ListenAddress::Inet(address) => {
             bind_inet(&mut bound, *address).map_err(failed(address.to_string()))?;
@@ -73,7 +77,8 @@ fn receive_failed(path: &Path, error: io::Error) -> PrepareError {
 
 fn bind_inet(bound: &mut Bound, address: SocketAddr) -> io::Result<()> {
     let open = |address: SocketAddr, together: bool| -> io::Result<Socket> {
-        let socket = Socket::new(Domain::for_address(address), Type::STREAM.nonblocking(), Some(Protocol::TCP))?;
+        let socket =
+            Socket::new(Domain::for_address(address), Type::STREAM.nonblocking(), Some(Protocol::TCP))?;
         socket.set_reuse_address(true)?;
         socket.set_reuse_port(together)?;
         if let SocketAddr::V6(v6) = address {
@@ -110,7 +115,10 @@ fn bind_unix(path: &Path) -> io::Result<Socket> {
     let address = SockAddr::unix(path)?;
     if let Ok(metadata) = std::fs::symlink_metadata(path) {
         if !metadata.file_type().is_socket() {
-            return Err(io::Error::new(io::ErrorKind::AlreadyExists, "there is a file of that name that is no socket"));
+            return Err(io::Error::new(
+                io::ErrorKind::AlreadyExists,
+                "there is a file of that name that is no socket",
+            ));
         }
         // A socket that nobody listens on is what an earlier run left behind.
         let probe = Socket::new(Domain::UNIX, Type::STREAM, None)?;
@@ -148,9 +156,10 @@ fn receive(path: &Path) -> io::Result<Socket> {
         RecvAncillaryMessage::ScmRights(mut descriptors) => descriptors.next(),
         _ => None,
     });
-    let socket = Socket::from(
-        descriptor.ok_or_else(|| io::Error::new(io::ErrorKind::UnexpectedEof, "the message holds no descriptor"))?,
-    );
+    let socket =
+        Socket::from(descriptor.ok_or_else(|| {
+            io::Error::new(io::ErrorKind::UnexpectedEof, "the message holds no descriptor")
+        })?);
     if !socket.is_listener()? {
         return Err(io::Error::new(io::ErrorKind::InvalidInput, "the descriptor is no listening socket"));
     }
@@ -166,7 +175,9 @@ enum Door {
 impl Door {
     fn new(socket: Socket) -> io::Result<Door> {
         Ok(match socket.domain()? {
-            Domain::UNIX => Door::Unix(UnixListener::from_std(std::os::unix::net::UnixListener::from(OwnedFd::from(socket)))?),
+            Domain::UNIX => Door::Unix(UnixListener::from_std(std::os::unix::net::UnixListener::from(
+                OwnedFd::from(socket),
+            ))?),
             _ => Door::Tcp(TcpListener::from_std(std::net::TcpListener::from(OwnedFd::from(socket)))?),
         })
     }
@@ -192,7 +203,11 @@ impl Door {
 ///
 /// # Errors
 /// The socket cannot be watched.
-pub(crate) fn spawn(worker: &Rc<Worker>, listener: usize, socket: Socket) -> io::Result<tokio::task::JoinHandle<()>> {
+pub(crate) fn spawn(
+    worker: &Rc<Worker>,
+    listener: usize,
+    socket: Socket,
+) -> io::Result<tokio::task::JoinHandle<()>> {
     let door = Door::new(socket)?;
     let worker = worker.clone();
     Ok(tokio::task::spawn_local(async move {
@@ -226,7 +241,9 @@ pub(crate) fn spawn(worker: &Rc<Worker>, listener: usize, socket: Socket) -> io:
 
 /// Errors of accept(2) that concern one connection and not the socket.
 fn is_the_clients(error: &io::Error) -> bool {
-    use io::ErrorKind::{ConnectionAborted, ConnectionReset, HostUnreachable, Interrupted, InvalidInput, NotConnected};
+    use io::ErrorKind::{
+        ConnectionAborted, ConnectionReset, HostUnreachable, Interrupted, InvalidInput, NotConnected,
+    };
     matches!(
         error.kind(),
         ConnectionAborted | ConnectionReset | HostUnreachable | Interrupted | InvalidInput | NotConnected

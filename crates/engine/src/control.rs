@@ -116,7 +116,10 @@ impl File {
             Ok(text) => Some(text),
             Err(error) if error.kind() == io::ErrorKind::NotFound => None,
             Err(error) => {
-                pen.event(Severity::Error, format_args!("{path} cannot be read again: {error}; the old content stays"));
+                pen.event(
+                    Severity::Error,
+                    format_args!("{path} cannot be read again: {error}; the old content stays"),
+                );
                 return;
             }
         };
@@ -125,7 +128,10 @@ impl File {
             Ok(()) => pen.event(Severity::Notice, format_args!("{path}: content cleared")),
             Err(errors) => {
                 for (line, sentence) in errors {
-                    pen.event(Severity::Error, format_args!("{path}:{line}: {sentence}; the old content stays"));
+                    pen.event(
+                        Severity::Error,
+                        format_args!("{path}:{line}: {sentence}; the old content stays"),
+                    );
                 }
             }
         }

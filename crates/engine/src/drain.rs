@@ -39,7 +39,8 @@ impl Connections {
     pub(crate) fn stop(&self) {
         self.stopping.set(true);
         // Waking runs no task here, but a waker's own code is not ours; so nothing is borrowed meanwhile.
-        let wakers: Vec<Waker> = self.idle.borrow_mut().iter_mut().filter_map(|(_, waker)| waker.take()).collect();
+        let wakers: Vec<Waker> =
+            self.idle.borrow_mut().iter_mut().filter_map(|(_, waker)| waker.take()).collect();
         for waker in wakers {
             waker.wake();
         }

@@ -61,7 +61,8 @@ pub fn start(prepared: Prepared) -> io::Result<Engine> {
     }
 
     let control_pen = pens.pop();
-    let mut engine = Engine { world: world.clone(), order, workers: Vec::new(), control: None, drain: Some(drain) };
+    let mut engine =
+        Engine { world: world.clone(), order, workers: Vec::new(), control: None, drain: Some(drain) };
     for (id, ((sockets, pen), stats)) in sockets.into_iter().zip(pens).zip(cells).enumerate() {
         let (world, clock, order, ready) = (world.clone(), clock.clone(), orders.clone(), ready.clone());
         let thread = std::thread::Builder::new().name(format!("pound-worker-{id}")).spawn(move || {

@@ -16,7 +16,7 @@ use crate::world::Current;
 
 /// One end of a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Endpoint {
+pub(crate) enum Endpoint {
     /// TCP.
     Inet(SocketAddr),
     /// A Unix socket; the other end has no address.
@@ -25,7 +25,7 @@ pub enum Endpoint {
 
 impl Endpoint {
     /// The address, IPv4-mapped ones turned into IPv4; `None` for a Unix socket.
-    pub fn ip(self) -> Option<IpAddr> {
+    pub(crate) fn ip(self) -> Option<IpAddr> {
         match self {
             Endpoint::Inet(address) => Some(address.ip().to_canonical()),
             Endpoint::Unix => None,
@@ -33,7 +33,7 @@ impl Endpoint {
     }
 
     /// The port; `None` for a Unix socket.
-    pub fn port(self) -> Option<u16> {
+    pub(crate) fn port(self) -> Option<u16> {
         match self {
             Endpoint::Inet(address) => Some(address.port()),
             Endpoint::Unix => None,
@@ -43,7 +43,7 @@ impl Endpoint {
 
 /// What is known of a client connection, the same for all of its requests.
 #[derive(Debug)]
-pub struct ClientFacts {
+pub(crate) struct ClientFacts {
     /// The other end.
     pub peer: Endpoint,
     /// Our end.
@@ -56,7 +56,7 @@ pub struct ClientFacts {
 
 /// The groups of one match, copied out of the subject.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Captured {
+pub(crate) struct Captured {
     /// `-tag` of the pattern.
     pub tag: Option<String>,
     /// Group 0 is the whole match.
@@ -64,7 +64,7 @@ pub struct Captured {
 }
 
 /// A request and its answer.
-pub struct Exchange {
+pub(crate) struct Exchange {
     /// Facts of the connection.
     pub client: Rc<ClientFacts>,
     /// The configuration that this request sees from start to end. Counted within the worker, so that taking it for a
@@ -134,7 +134,7 @@ impl Exchange {
     }
 
     /// The listener that the client came in by.
-    pub fn listener(&self) -> &plan::Listener {
+    pub(crate) fn listener(&self) -> &plan::Listener {
         &self.running.plan.listeners[self.client.listener]
     }
 
@@ -147,7 +147,7 @@ impl Exchange {
 
 /// What of the answer is on its way to the client.
 #[derive(Debug, Default, Clone, Copy)]
-pub struct Sent {
+pub(crate) struct Sent {
     /// Status of the final answer, once its head has been handed to the connection; 0 before.
     pub status: u16,
     /// Body bytes, without framing.

@@ -230,7 +230,9 @@ impl fmt::Display for Fault {
             Cause::MethodNotAllowed => f.write_str("the method is not allowed by xHTTP"),
             Cause::TargetRefused => f.write_str("the request target does not match CheckURL"),
             Cause::TargetTooLong => f.write_str("the request target is longer than MaxURI"),
-            Cause::LengthRequired => f.write_str("a chunked body, and the back-end speaks HTTP/1.0, which has none"),
+            Cause::LengthRequired => {
+                f.write_str("a chunked body, and the back-end speaks HTTP/1.0, which has none")
+            }
             Cause::SchemeElsewhere => f.write_str("the target names another scheme than the connection has"),
             Cause::BodyTooLarge => f.write_str("the request body is larger than MaxRequest"),
             Cause::ClientClosed => f.write_str("the client closed the connection within a request"),

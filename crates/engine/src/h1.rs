@@ -118,10 +118,15 @@ impl Conn {
     }
 
     /// Reads until a whole head stands at the front of [`Conn::unread`]; gives its length.
-    pub(crate) fn poll_head(&mut self, cx: &mut Context<'_>, store: &Store) -> Poll<Result<usize, ReadError>> {
+    pub(crate) fn poll_head(
+        &mut self,
+        cx: &mut Context<'_>,
+        store: &Store,
+    ) -> Poll<Result<usize, ReadError>> {
         loop {
             if !self.input.is_empty()
-                && let Some(len) = self.scanner.scan(self.input.unread(), &self.limits).map_err(ReadError::Head)?
+                && let Some(len) =
+                    self.scanner.scan(self.input.unread(), &self.limits).map_err(ReadError::Head)?
             {
                 self.scanner.reset();
                 return Poll::Ready(Ok(len));
@@ -159,7 +164,11 @@ impl Conn {
     }
 
     /// The next piece of the body that the peer sends.
-    pub(crate) fn poll_body(&mut self, cx: &mut Context<'_>, store: &Store) -> Poll<Result<Piece, ReadError>> {
+    pub(crate) fn poll_body(
+        &mut self,
+        cx: &mut Context<'_>,
+        store: &Store,
+    ) -> Poll<Result<Piece, ReadError>> {
         loop {
             let step = self.decoder.decode(self.input.unread(), &self.limits).map_err(ReadError::Body)?;
             match step {
@@ -245,7 +254,10 @@ impl Conn {
             if self.frame_left == 0 {
                 // More body than was announced. The source's own framing rules it out; sending it anyway would put bytes
                 // where the peer expects the next head.
-                return Poll::Ready(Err(io::Error::new(io::ErrorKind::InvalidData, "a body is longer than announced")));
+                return Poll::Ready(Err(io::Error::new(
+                    io::ErrorKind::InvalidData,
+                    "a body is longer than announced",
+                )));
             }
         }
         let data = &data[..data.len().min(self.frame_left)];
@@ -320,7 +332,11 @@ impl Conn {
 
     /// Whether nothing of the peer's is left over and nothing has come since: the connection may carry another message.
     pub(crate) fn is_clean(&self) -> bool {
-        !self.ended && self.input.is_empty() && self.output.is_empty() && self.frame_left == 0 && self.stream.is_quiet()
+        !self.ended
+            && self.input.is_empty()
+            && self.output.is_empty()
+            && self.frame_left == 0
+            && self.stream.is_quiet()
     }
 
     /// Uses `len` unread bytes of a tunnel, where nothing is framed any more.

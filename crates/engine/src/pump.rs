@@ -57,7 +57,12 @@ enum State {
 impl Pump {
     /// A pump for a body of at most `bytes_max` bytes.
     pub(crate) fn new(bytes_max: Option<u64>) -> Pump {
-        Pump { bytes: 0, waiting: Waiting::Source, bytes_max: bytes_max.unwrap_or(u64::MAX), state: State::Moving }
+        Pump {
+            bytes: 0,
+            waiting: Waiting::Source,
+            bytes_max: bytes_max.unwrap_or(u64::MAX),
+            state: State::Moving,
+        }
     }
 
     /// Whether the whole body has arrived.

@@ -141,8 +141,8 @@ async fn until_answer(
         let (mut bytes, slots) = store.head();
         bytes.extend_from_slice(&conn.unread()[..len]);
         conn.consume_head(len);
-        let head =
-            parse::response(bytes, slots, conn.limits()).map_err(|refused| fault(Cause::BadAnswer(refused.error)))?;
+        let head = parse::response(bytes, slots, conn.limits())
+            .map_err(|refused| fault(Cause::BadAnswer(refused.error)))?;
         if !head.is_interim() || head.status() == 101 {
             x.response = head;
             x.answered = Some(parts.clock.now());
@@ -156,7 +156,13 @@ async fn until_answer(
     }
 }
 
-async fn wait_for_head(client: &mut Client, parts: &Parts, live: &Live, conn: &mut Conn, upload: &mut Pump) -> Event {
+async fn wait_for_head(
+    client: &mut Client,
+    parts: &Parts,
+    live: &Live,
+    conn: &mut Conn,
+    upload: &mut Pump,
+) -> Event {
     let store = &parts.store;
     let client_timeout = client.timeout();
     let Client { conn: client, watchdog, .. } = client;
@@ -188,7 +194,9 @@ async fn wait_for_head(client: &mut Client, parts: &Parts, live: &Live, conn: &m
             before = now;
             watchdog.set(if on_client { client_timeout } else { live.plan.timeout });
         }
-        watchdog.poll(cx).map(|()| Event::Failed(if on_client { Cause::ClientTimeout } else { Cause::BackendTimeout }))
+        watchdog
+            .poll(cx)
+            .map(|()| Event::Failed(if on_client { Cause::ClientTimeout } else { Cause::BackendTimeout }))
     })
     .await
 }
@@ -322,8 +330,12 @@ async fn move_bodies(
         match download.poll(backend, client, cx, store) {
             Poll::Ready(Ok(())) => return Poll::Ready(Ok(())),
             Poll::Ready(Err(PumpError::Sink(error))) => return Poll::Ready(Err(Cause::ClientBroken(error))),
-            Poll::Ready(Err(PumpError::Source(error))) => return Poll::Ready(Err(answer_cause(error, backend))),
-            Poll::Ready(Err(PumpError::Short(error))) => return Poll::Ready(Err(Cause::BadAnswerBody(error))),
+            Poll::Ready(Err(PumpError::Source(error))) => {
+                return Poll::Ready(Err(answer_cause(error, backend)));
+            }
+            Poll::Ready(Err(PumpError::Short(error))) => {
+                return Poll::Ready(Err(Cause::BadAnswerBody(error)));
+            }
             // This pump was given no greatest size.
             Poll::Ready(Err(PumpError::TooLarge)) => {
                 return Poll::Ready(Err(Cause::AnswerUnexpected("more bytes than can be counted")));

@@ -82,13 +82,22 @@ impl fmt::Display for PrepareError {
                 }
             }
             PrepareError::Resolve { what, name, error } => {
-                write!(f, "the host name {name} of a {what} cannot be resolved ({error}); correct Address or the name service")
+                write!(
+                    f,
+                    "the host name {name} of a {what} cannot be resolved ({error}); correct Address or the name service"
+                )
             }
             PrepareError::Files { path, error } => {
-                write!(f, "the directory {path} of a SendFile cannot be opened: {error}; correct the path or its permissions")
+                write!(
+                    f,
+                    "the directory {path} of a SendFile cannot be opened: {error}; correct the path or its permissions"
+                )
             }
             PrepareError::Receive { path, error } => {
-                write!(f, "no listening socket was received over {path} (SocketFrom): {error}; start the program that hands it out first")
+                write!(
+                    f,
+                    "no listening socket was received over {path} (SocketFrom): {error}; start the program that hands it out first"
+                )
             }
         }
     }
@@ -134,9 +143,10 @@ pub fn prepare(plan: Plan) -> Result<Prepared, PrepareError> {
     let mut roots = Vec::with_capacity(plan.services.len());
     for service in &plan.services {
         roots.push(match &service.target {
-            Target::Files(root) if plan.process.root_jail.is_some() => Some(local::file::open_root(root).map_err(
-                |error| PrepareError::Files { path: root.display().to_string(), error },
-            )?),
+            Target::Files(root) if plan.process.root_jail.is_some() => Some(
+                local::file::open_root(root)
+                    .map_err(|error| PrepareError::Files { path: root.display().to_string(), error })?,
+            ),
             _ => None,
         });
     }

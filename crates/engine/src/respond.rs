@@ -40,7 +40,12 @@ pub(crate) async fn fault(x: &mut Exchange, client: &mut Client, parts: &Parts, 
 }
 
 /// Sends an answer that a service made by itself, changed as answers of back-ends are.
-pub(crate) async fn local(x: &mut Exchange, client: &mut Client, parts: &Parts, answer: Answer) -> Result<(), Fault> {
+pub(crate) async fn local(
+    x: &mut Exchange,
+    client: &mut Client,
+    parts: &Parts,
+    answer: Answer,
+) -> Result<(), Fault> {
     x.response = answer.head;
     rewrite::response(x)?;
     send(x, client, parts, answer.body).await.map_err(|cause| Fault::new(Stage::Local, cause))

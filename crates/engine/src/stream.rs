@@ -21,7 +21,11 @@ pub(crate) enum Stream {
 impl Stream {
     /// Reads what is there into the spare room of `buffer`, which must have some; 0 means that the peer has ended its
     /// side.
-    pub(crate) fn poll_read(&mut self, cx: &mut Context<'_>, buffer: &mut Vec<u8>) -> Poll<io::Result<usize>> {
+    pub(crate) fn poll_read(
+        &mut self,
+        cx: &mut Context<'_>,
+        buffer: &mut Vec<u8>,
+    ) -> Poll<io::Result<usize>> {
         // `read_buf` keeps no state between polls, so making the future anew each time is free, and it is the safe way
         // to read into room that was never written. It also spares the read that would only say "would block": a short
         // read has emptied an edge-triggered socket.
@@ -32,7 +36,11 @@ impl Stream {
     }
 
     /// Writes some of `slices`, in order.
-    pub(crate) fn poll_write(&mut self, cx: &mut Context<'_>, slices: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
+    pub(crate) fn poll_write(
+        &mut self,
+        cx: &mut Context<'_>,
+        slices: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
         match (self, slices) {
             // One slice is the common case, and write(2) costs less than writev(2).
             (Stream::Tcp(stream), [slice]) => Pin::new(stream).poll_write(cx, slice),

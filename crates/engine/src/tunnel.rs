@@ -24,7 +24,13 @@ struct Way {
 
 impl Way {
     /// Moves bytes; ready when the source has ended and the sink has been told.
-    fn poll(&mut self, source: &mut Conn, sink: &mut Conn, cx: &mut Context<'_>, store: &Store) -> Poll<io::Result<()>> {
+    fn poll(
+        &mut self,
+        source: &mut Conn,
+        sink: &mut Conn,
+        cx: &mut Context<'_>,
+        store: &Store,
+    ) -> Poll<io::Result<()>> {
         while !self.ended {
             while !source.unread().is_empty() {
                 let written = ready!(sink.poll_write_raw(cx, source.unread()))?;

@@ -29,8 +29,11 @@ pub struct Running {
 /// The configuration that a request sees, counted within its worker: taking one touches no cache line that another
 /// worker writes.
 #[derive(Debug, Clone)]
-#[expect(clippy::redundant_allocation, reason = "the outer count is the worker's own, the inner one all workers'")]
-pub struct Current(Rc<Arc<Running>>);
+#[expect(
+    clippy::redundant_allocation,
+    reason = "the outer count is the worker's own, the inner one all workers'"
+)]
+pub(crate) struct Current(Rc<Arc<Running>>);
 
 impl Current {
     /// Holds a configuration for the requests of one worker.

@@ -34,7 +34,13 @@ impl Live {
     /// Starts alive, and enabled unless the plan says otherwise.
     pub fn new(plan: Arc<plan::Backend>, address: Address) -> Live {
         let enabled = !plan.disabled;
-        Live { plan, address, alive: AtomicBool::new(true), enabled: AtomicBool::new(enabled), http10: AtomicBool::new(false) }
+        Live {
+            plan,
+            address,
+            alive: AtomicBool::new(true),
+            enabled: AtomicBool::new(enabled),
+            http10: AtomicBool::new(false),
+        }
     }
 
     /// Whether requests may go there now.

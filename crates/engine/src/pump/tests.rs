@@ -18,7 +18,12 @@ fn connection(kind: Kind) -> (Conn, UnixStream) {
 }
 
 /// Pumps `body`, written in one piece and then ended, and gives what arrives at the other end.
-async fn moved(from: BodyLength, to: BodyLength, body: &[u8], most: Option<u64>) -> (Result<(), PumpError>, Vec<u8>) {
+async fn moved(
+    from: BodyLength,
+    to: BodyLength,
+    body: &[u8],
+    most: Option<u64>,
+) -> (Result<(), PumpError>, Vec<u8>) {
     let store = Store::default();
     let (mut source, mut writer) = connection(Kind::Response);
     let (mut sink, mut reader) = connection(Kind::Request);
@@ -57,12 +62,14 @@ async fn any_framing_becomes_any_other() {
 #[tokio::test]
 async fn chunk_boundaries_are_kept_and_extensions_are_not() {
     let body = b"2;name=value\r\nhe\r\n3\r\nllo\r\n0\r\nX-Sum: 1\r\n\r\n";
-    check(BodyLength::Chunked, BodyLength::Chunked, body, b"2\r\nhe\r\n3\r\nllo\r\n0\r\nX-Sum: 1\r\n\r\n").await;
+    check(BodyLength::Chunked, BodyLength::Chunked, body, b"2\r\nhe\r\n3\r\nllo\r\n0\r\nX-Sum: 1\r\n\r\n")
+        .await;
 }
 
 #[tokio::test]
 async fn a_body_beyond_its_greatest_size_is_refused_before_it_is_sent() {
-    let (result, arrived) = moved(BodyLength::Chunked, BodyLength::Chunked, b"6\r\nsecret\r\n0\r\n\r\n", Some(5)).await;
+    let (result, arrived) =
+        moved(BodyLength::Chunked, BodyLength::Chunked, b"6\r\nsecret\r\n0\r\n\r\n", Some(5)).await;
     assert!(matches!(result, Err(PumpError::TooLarge)), "{result:?}");
     assert_eq!(arrived, b"");
 }
