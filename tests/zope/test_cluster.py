@@ -45,6 +45,21 @@ def browser(pound):
     return lambda user=None: Browser(pound.port, user, name=SITE)
 
 
+@pytest.fixture
+def admin(browser):
+    """The administrator, with a session: what he has just made he finds again, since he stays with one
+    instance. The others learn of it from ZEO a moment later."""
+    visitor = browser(ADMIN)
+    assert visitor.get("/log_in?name=admin").status == 200
+    return visitor
+
+
+def everywhere(cluster, path, body):
+    """Waits until every instance answers a request for `path` with `body`."""
+    for zope in cluster.instances:
+        wait.until(lambda zope=zope: zope.browser().get(path).body == body, f"{zope.name} lacks {path}")
+
+
 def test_the_management_pages_ask_for_a_password(browser):
     assert browser().get("/manage_main").status == 401
     assert browser(ADMIN).get("/manage_main").status == 200
@@ -66,8 +81,7 @@ def test_a_visitor_stays_with_the_instance_of_his_session(browser):
             assert (answered.text, answered.server) == (f"{name} {number}", home)
 
 
-def test_content_made_through_pound_is_read_back_from_every_instance(browser, cluster):
-    admin = browser(ADMIN)
+def test_content_made_through_pound_is_read_back_from_every_instance(admin, browser, cluster):
     folder = admin.post("/manage_addProduct/OFSP/manage_addFolder", {"id": "news", "title": "News"})
     assert folder.status in (200, 302), folder.text
     text = f"<p>Made at {time.time()}</p>"
@@ -75,15 +89,13 @@ def test_content_made_through_pound_is_read_back_from_every_instance(browser, cl
     assert made.status in (200, 302), made.text
     edited = admin.post("/news/item/manage_edit", {"data": text, "title": "An item"})
     assert edited.status in (200, 302), edited.text
-    for zope in cluster.instances:
-        wait.until(lambda zope=zope: zope.browser().get("/news/item").text == text, f"{zope.name} lacks it")
+    everywhere(cluster, "/news/item", text.encode())
     readers = [browser().get("/news/item") for _ in range(20)]
     assert {reader.text for reader in readers} == {text}
 
 
-def test_an_uploaded_file_comes_back_whole(browser, cluster):
+def test_an_uploaded_file_comes_back_whole(admin, cluster):
     data = random.Random(1).randbytes(3_000_000)
-    admin = browser(ADMIN)
     boundary = "----pound-test"
     parts = {"id": (None, b"photo"), "title": (None, b""), "file": ("photo.bin", data)}
     body = b"".join(
@@ -100,9 +112,8 @@ def test_an_uploaded_file_comes_back_whole(browser, cluster):
         f"multipart/form-data; boundary={boundary}",
     )
     assert sent.status in (200, 302), sent.text
-    assert browser().get("/photo").body == data
-    for zope in cluster.instances:
-        wait.until(lambda zope=zope: zope.browser().get("/photo").body == data, f"{zope.name} lacks it")
+    assert admin.get("/photo").body == data
+    everywhere(cluster, "/photo", data)
 
 
 LINKS = """<a id="page" tal:attributes="href template/absolute_url"></a>
@@ -111,8 +122,7 @@ LINKS = """<a id="page" tal:attributes="href template/absolute_url"></a>
 """
 
 
-def test_links_show_the_public_name(browser):
-    admin = browser(ADMIN)
+def test_links_show_the_public_name(admin):
     made = admin.post("/manage_addProduct/PageTemplates/manage_addPageTemplate", {"id": "links", "text": "<p></p>"})
     assert made.status in (200, 302), made.text
     # Zope answers a form with a redirect: it must lead the browser back to where it is.
@@ -121,7 +131,7 @@ def test_links_show_the_public_name(browser):
         "/links/pt_editAction", {"title": "", "content_type": "text/html", "text": LINKS}
     )
     assert edited.status in (200, 302), edited.text
-    links = dict(re.findall(r'id="(\w+)" href="([^"]*)"', browser().get("/links").text))
+    links = dict(re.findall(r'id="(\w+)" href="([^"]*)"', admin.get("/links").text))
     assert links == {
         "page": f"http://{SITE}/links",
         "root": f"http://{SITE}",
@@ -180,13 +190,11 @@ class Load:
         wait.until(lambda: len(self.answered) >= done + requests, "the load stands still", within=60)
 
 
-def test_an_instance_killed_under_load_costs_no_get_and_no_session(browser, cluster, pound):
-    admin = browser(ADMIN)
+def test_an_instance_killed_under_load_costs_no_get_and_no_session(admin, browser, cluster):
     made = admin.post("/manage_addProduct/OFSP/manage_addDTMLMethod", {"id": "read"})
     assert made.status in (200, 302), made.text
     admin.post("/read/manage_edit", {"data": "read me", "title": ""})
-    for zope in cluster.instances:
-        wait.until(lambda zope=zope: zope.browser().get("/read").text == "read me", f"{zope.name} lacks it")
+    everywhere(cluster, "/read", b"read me")
 
     visitor = browser()
     home = cluster.named(visitor.get("/log_in?name=ann").server)
