@@ -55,7 +55,7 @@ pub(crate) fn serve(arguments: &Arguments, inherited: &[RawFd]) -> Result<ExitCo
     let prepared =
         engine::prepare(plan).map_err(|error| Failure::new(format!("{}: {error}", file.display())))?;
     if arguments.verbose {
-        tell(&prepared);
+        tell(&file, &prepared);
     }
 
     // 6. The ways out, while they can be seen and opened: the log and its time zone, the service manager, the file with
@@ -272,10 +272,11 @@ fn open_pid_file(
     }
 }
 
-/// `-v` at a start: what listens, as bound.
-fn tell(prepared: &engine::Prepared) {
+/// `-v` at a start: what was read, and what listens, as bound.
+fn tell(file: &Path, prepared: &engine::Prepared) {
     let listeners = &prepared.plan().listeners;
     let mut out = std::io::stderr().lock();
+    let _ = writeln!(out, "pound: configuration {}", file.display());
     for (id, address) in prepared.bound() {
         let name = listeners.get(id).and_then(|listener| listener.name.as_deref()).unwrap_or("");
         let gap = if name.is_empty() { "" } else { " " };

@@ -2,7 +2,7 @@
 
 use std::os::fd::AsFd;
 use std::process::ExitCode;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use engine::Stopped;
 use engine::log::Severity;
@@ -13,6 +13,10 @@ use crate::failure::Failure;
 use crate::logging::{Sink, Writer};
 use crate::process::signals::{Signals, Woken};
 use crate::supervise::Witness;
+
+/// A stop that is asked for again this soon is the same one: timeout(1), for instance, signals the process and then the
+/// whole group that it is in. A person who has lost patience is slower.
+const ECHO: Duration = Duration::from_millis(500);
 
 /// What the serving process has to know besides its plan.
 #[derive(Debug)]
@@ -100,10 +104,12 @@ fn stop(engine: engine::Engine, grace: Duration, signals: &Signals) -> Outcome {
     let Ok(stopping) = stopping else {
         return Outcome::Stopped(Stopped { finished: false, cut: 0 });
     };
+    let asked = Instant::now();
     loop {
         match signals.next_or(Some(end.as_fd()), None) {
             Woken::Other => break,
-            Woken::Signal(signal @ (Signal::SIGTERM | Signal::SIGINT | Signal::SIGQUIT)) => {
+            Woken::Signal(Signal::SIGQUIT) => return Outcome::CutShort(Signal::SIGQUIT),
+            Woken::Signal(signal @ (Signal::SIGTERM | Signal::SIGINT)) if asked.elapsed() > ECHO => {
                 return Outcome::CutShort(signal);
             }
             Woken::Signal(_) | Woken::Elapsed => {}

@@ -173,6 +173,68 @@ fn a_server_whose_supervisor_was_killed_stops() {
     until("nobody listens", || TcpStream::connect((Ipv4Addr::LOCALHOST, port)).err());
 }
 
+/// A server with a request in flight that does not end by itself: the back-end does not answer.
+struct Busy {
+    server: std::process::Child,
+    /// Kept open, and never written to again.
+    _client: TcpStream,
+    _origin: TcpStream,
+    _folder: tempfile::TempDir,
+}
+
+fn busy() -> Busy {
+    let folder = tempfile::tempdir().unwrap();
+    let (port, origin) = (free_port(), TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap());
+    let backend = format!("Backend\nAddress 127.0.0.1\nPort {}\nEnd", origin.local_addr().unwrap().port());
+    let file = configuration(folder.path(), port, "Grace 60");
+    let text = std::fs::read_to_string(&file).unwrap().replace("Success", &backend);
+    std::fs::write(&file, text).unwrap();
+    let log = std::fs::File::create(folder.path().join("log")).unwrap();
+    let server = pound().arg("-e").arg("-f").arg(&file).stderr(log).spawn().unwrap();
+    let mut client = until("it listens", || TcpStream::connect((Ipv4Addr::LOCALHOST, port)).ok());
+    client.write_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").unwrap();
+    // The request is in flight once the origin has it; it is never answered.
+    let (mut request, _) = origin.accept().unwrap();
+    let mut byte = [0];
+    request.read_exact(&mut byte).unwrap();
+    Busy { server, _client: client, _origin: request, _folder: folder }
+}
+
+impl Busy {
+    fn signal(&self, signal: Signal) {
+        kill(Pid::from_raw(i32::try_from(self.server.id()).unwrap()), signal).unwrap();
+    }
+}
+
+impl Drop for Busy {
+    fn drop(&mut self) {
+        let _ = self.server.kill();
+        let _ = self.server.wait();
+    }
+}
+
+#[test]
+fn a_stop_asked_for_again_later_is_at_once() {
+    let mut busy = busy();
+    busy.signal(Signal::SIGTERM);
+    // Twice in one instant is once, so it goes on until somebody asks anew.
+    busy.signal(Signal::SIGTERM);
+    let begun = Instant::now();
+    let status = until("it stops", || {
+        busy.signal(Signal::SIGTERM);
+        busy.server.try_wait().unwrap()
+    });
+    assert!(status.success());
+    assert!(begun.elapsed() >= Duration::from_millis(400), "the echo of a signal counted as a second one");
+}
+
+#[test]
+fn a_quit_is_at_once() {
+    let mut busy = busy();
+    busy.signal(Signal::SIGQUIT);
+    assert!(until("it stops", || busy.server.try_wait().unwrap()).success());
+}
+
 #[test]
 fn the_service_manager_is_told() {
     let folder = tempfile::tempdir().unwrap();
