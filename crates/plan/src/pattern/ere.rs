@@ -1,4 +1,4 @@
-//! POSIX extended regular expressions (IEEE 1003.1 section 9.4), turned into the syntax of the `regex` crate.
+//! POSIX extended regular expressions (IEEE 1003.1 section 9.4), turned into the syntax of the `regex-automata` crate.
 //!
 //! Where POSIX leaves the meaning open we do what glibc does, on which Pound has always run: `\<` `\>` `\b` `\B` `\w`
 //! `\W` `\s` `\S` `` \` `` `\'` and back-references have their GNU meaning, any other escaped character is itself, an
@@ -8,19 +8,44 @@
 //! One pass, no recursion. A test whether such an expression matches gives the same answer as POSIX; what the groups
 //! hold may differ where an alternation could match in several lengths, see the manual.
 
-use super::{Kind, NESTING_MAX, PatternError};
+use super::wild::{Token, Wild};
+use super::{Kind, Matcher, NESTING_MAX, PatternError, plain};
 
 /// Repetitions that an interval may ask for (`RE_DUP_MAX` of glibc).
 const REPEAT_MAX: u32 = 32767;
 /// Repetition operators that may follow each other (`a**`).
 const STACKED_MAX: u32 = 8;
 
-/// An expression in the syntax of the `regex` crate.
+/// An expression in the syntax of the `regex-automata` crate.
 pub(super) struct Ere {
     pub(super) regex: String,
-    /// The same without a regular expression, where there is no operator but anchors at the ends.
-    pub(super) literal: Option<(Kind, Vec<u8>)>,
+    /// The same in single characters, where there is no operator but `.*` and anchors at the ends.
+    tokens: Option<Vec<Token>>,
+    anchored_start: bool,
+    anchored_end: bool,
     pub(super) back_references: bool,
+}
+
+impl Ere {
+    /// A matcher that needs no automaton, if there can be one.
+    pub(super) fn without_regex(&self, ignore_case: bool) -> Option<Matcher> {
+        let tokens = self.tokens.as_ref()?;
+        let byte = |token: &Token| match token {
+            Token::Byte(byte) => Some(*byte),
+            Token::Any | Token::Gap => None,
+        };
+        let Some(literal) = tokens.iter().map(byte).collect::<Option<Vec<u8>>>() else {
+            let wild = Wild::new(tokens, self.anchored_start, self.anchored_end, ignore_case);
+            return Some(Matcher::Wild(wild));
+        };
+        let kind = match (self.anchored_start, self.anchored_end) {
+            (true, true) => Kind::Exact,
+            (true, false) => Kind::Prefix,
+            (false, true) => Kind::Suffix,
+            (false, false) => Kind::Contains,
+        };
+        Some(plain(kind, ignore_case, &literal))
+    }
 }
 
 /// Translates `text`.
@@ -30,13 +55,6 @@ pub(super) fn translate(text: &str) -> Result<Ere, PatternError> {
         translator.piece()?;
     }
     translator.finish()
-}
-
-/// An expression that matches `text` itself.
-pub(super) fn literal(text: &str) -> String {
-    let mut out = String::from("(?s)");
-    text.chars().for_each(|character| push_char(&mut out, character));
-    out
 }
 
 struct Translator<'a> {
@@ -51,8 +69,8 @@ struct Translator<'a> {
     open: Vec<(usize, usize)>,
     groups: u32,
     back_references: bool,
-    /// The bytes so far, as long as they are nothing but that.
-    literal: Option<Vec<u8>>,
+    /// What was read so far, as long as it is nothing but characters and `.*`.
+    tokens: Option<Vec<Token>>,
     anchored_start: bool,
     anchored_end: bool,
 }
@@ -69,7 +87,7 @@ impl<'a> Translator<'a> {
             open: Vec::new(),
             groups: 0,
             back_references: false,
-            literal: Some(Vec::new()),
+            tokens: Some(Vec::new()),
             anchored_start: false,
             anchored_end: false,
         }
@@ -107,7 +125,7 @@ impl<'a> Translator<'a> {
                 if self.at == 0 {
                     self.anchored_start = true;
                 } else {
-                    self.literal = None;
+                    self.tokens = None;
                 }
                 self.no_atom();
             }
@@ -116,14 +134,14 @@ impl<'a> Translator<'a> {
                 if self.at + 1 == self.text.len() {
                     self.anchored_end = true;
                 } else {
-                    self.literal = None;
+                    self.tokens = None;
                 }
                 self.no_atom();
             }
             '.' => {
                 self.begin_atom();
                 self.out.push('.');
-                self.literal = None;
+                self.tokens.iter_mut().for_each(|tokens| tokens.push(Token::Any));
             }
             character => self.character(character),
         }
@@ -155,7 +173,7 @@ impl<'a> Translator<'a> {
                     's' => r"[\t-\r ]",
                     _ => r"[^\t-\r ]",
                 });
-                self.literal = None;
+                self.tokens = None;
             }
             '1'..='9' => {
                 let group = escaped as u32 - '0' as u32;
@@ -167,7 +185,7 @@ impl<'a> Translator<'a> {
                 // In a group of its own, so that a digit that follows does not become part of the number.
                 self.out.push_str(&format!("(?:\\{group})"));
                 self.back_references = true;
-                self.literal = None;
+                self.tokens = None;
             }
             character => self.character(character),
         }
@@ -231,14 +249,17 @@ impl<'a> Translator<'a> {
         if self.repeated >= STACKED_MAX {
             return Err(self.error(len, format!("more than {STACKED_MAX} repetitions of the same thing")));
         }
-        // To the regex crate "a*?" would be a lazy star; to POSIX it is an optional "a*".
+        // To that crate "a*?" would be a lazy star; to POSIX it is an optional "a*".
         if self.repeated > 0 {
             self.out.insert_str(atom, "(?:");
             self.out.push(')');
         }
         self.out.push_str(operator);
         self.repeated += 1;
-        self.literal = None;
+        match self.tokens.as_mut().and_then(|tokens| tokens.last_mut()) {
+            Some(last) if *last == Token::Any && operator == "*" => *last = Token::Gap,
+            _ => self.tokens = None,
+        }
         self.at += len;
         Ok(())
     }
@@ -247,7 +268,7 @@ impl<'a> Translator<'a> {
         let bracket = Bracket::read(self.text, self.at)?;
         self.begin_atom();
         bracket.write(&mut self.out);
-        self.literal = None;
+        self.tokens = None;
         self.at = bracket.end;
         Ok(())
     }
@@ -255,8 +276,8 @@ impl<'a> Translator<'a> {
     fn character(&mut self, character: char) {
         self.begin_atom();
         push_char(&mut self.out, character);
-        if let Some(literal) = &mut self.literal {
-            literal.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes());
+        if let Some(tokens) = &mut self.tokens {
+            tokens.extend(character.encode_utf8(&mut [0; 4]).bytes().map(Token::Byte));
         }
     }
 
@@ -272,7 +293,7 @@ impl<'a> Translator<'a> {
 
     fn operator(&mut self) {
         self.no_atom();
-        self.literal = None;
+        self.tokens = None;
     }
 
     fn error(&self, len: usize, message: String) -> PatternError {
@@ -287,15 +308,11 @@ impl<'a> Translator<'a> {
                 message: "this group is not closed: expected ); write [(] for a parenthesis itself".into(),
             });
         }
-        let kind = match (self.anchored_start, self.anchored_end) {
-            (true, true) => Kind::Exact,
-            (true, false) => Kind::Prefix,
-            (false, true) => Kind::Suffix,
-            (false, false) => Kind::Contains,
-        };
         Ok(Ere {
             regex: self.out,
-            literal: self.literal.map(|literal| (kind, literal)),
+            tokens: self.tokens,
+            anchored_start: self.anchored_start,
+            anchored_end: self.anchored_end,
             back_references: self.back_references,
         })
     }

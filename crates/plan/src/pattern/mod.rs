@@ -1,7 +1,7 @@
 //! Patterns: what a part of a request is compared with.
 //!
-//! A regular expression is POSIX extended by default (`ere` turns it into the syntax of the `regex` crate, which runs
-//! in linear time whatever the peer sends), or Perl's (`perl`). Only a pattern that needs look-around or
+//! A regular expression is POSIX extended by default (`ere` turns it into the syntax of the `regex-automata` crate,
+//! which runs in linear time whatever the peer sends), or Perl's (`perl`). Only a pattern that needs look-around or
 //! back-references goes to a backtracking engine, with a limit on its steps. Subjects are bytes: nothing here knows
 //! Unicode, and letters are those of ASCII, as in the C locale in which Pound has always matched.
 
@@ -11,6 +11,7 @@ mod perl;
 #[cfg(test)]
 mod tests;
 mod text;
+mod wild;
 
 use std::fmt;
 use std::ops::Range;
@@ -18,7 +19,10 @@ use std::sync::Arc;
 
 pub use list::List;
 
+use regex_automata::meta;
+use regex_automata::util::syntax;
 use text::Text;
+use wild::{Token, Wild};
 
 /// Most bytes that a pattern may have: a list belongs into a file (`-file`).
 pub const PATTERN_BYTES_MAX: usize = 64 * 1024;
@@ -80,7 +84,8 @@ struct Compiled {
 #[derive(Debug)]
 enum Matcher {
     Text(Text),
-    Regex(regex::bytes::Regex),
+    Wild(Wild),
+    Regex(meta::Regex),
     Backtracking(fancy_regex::Regex),
 }
 
@@ -129,8 +134,8 @@ impl Pattern {
         let matcher = match kind {
             Kind::Posix => {
                 let ere = ere::translate(text)?;
-                match ere.literal.and_then(|(kind, literal)| Text::new(kind, ignore_case, literal)) {
-                    Some(literal) => Matcher::Text(literal),
+                match ere.without_regex(ignore_case) {
+                    Some(matcher) => matcher,
                     None if ere.back_references => Matcher::Backtracking(
                         backtracking(&ere.regex, ignore_case).map_err(|_| too_big(text))?,
                     ),
@@ -139,12 +144,7 @@ impl Pattern {
             }
             Kind::Perl => perl::compile(text, ignore_case)?,
             Kind::Exact | Kind::Prefix | Kind::Suffix | Kind::Contains => {
-                match Text::new(kind, ignore_case, text.as_bytes().to_vec()) {
-                    Some(literal) => Matcher::Text(literal),
-                    None => {
-                        Matcher::Regex(linear(&ere::literal(text), ignore_case).map_err(|_| too_big(text))?)
-                    }
-                }
+                plain(kind, ignore_case, text.as_bytes())
             }
         };
         Ok(Pattern(Inner::One(Arc::new(Compiled { source: text.into(), kind, ignore_case, matcher }))))
@@ -169,6 +169,7 @@ impl Pattern {
             Inner::List(list) => list.is_match(subject),
             Inner::One(compiled) => match &compiled.matcher {
                 Matcher::Text(text) => Ok(text.find(subject).is_some()),
+                Matcher::Wild(wild) => Ok(wild.is_match(subject)),
                 Matcher::Regex(regex) => Ok(regex.is_match(subject)),
                 Matcher::Backtracking(regex) => regex.is_match(subject).map_err(|_| MatchError),
             },
@@ -187,18 +188,20 @@ impl Pattern {
         };
         match &compiled.matcher {
             Matcher::Text(text) => Ok(groups.whole(text.find(subject))),
+            Matcher::Wild(wild) => Ok(groups.whole(wild.find(subject))),
             // A search without groups is several times cheaper than one with them.
             Matcher::Regex(regex) if regex.captures_len() == 1 => {
                 Ok(groups.whole(regex.find(subject).map(|found| found.range())))
             }
-            Matcher::Regex(regex) => Ok(match regex.captures(subject) {
-                Some(captures) => {
+            Matcher::Regex(regex) => {
+                let mut captures = regex.create_captures();
+                regex.captures(subject, &mut captures);
+                if captures.is_match() {
                     groups.0.clear();
                     groups.0.extend(captures.iter().map(|group| group.map(|found| found.range())));
-                    true
                 }
-                None => false,
-            }),
+                Ok(captures.is_match())
+            }
             Matcher::Backtracking(regex) => match regex.captures(subject).map_err(|_| MatchError)? {
                 Some(captures) => {
                     groups.0.clear();
@@ -217,7 +220,7 @@ impl Pattern {
         match &self.0 {
             Inner::List(_) => None,
             Inner::One(compiled) => Some(match &compiled.matcher {
-                Matcher::Text(_) => 1,
+                Matcher::Text(_) | Matcher::Wild(_) => 1,
                 Matcher::Regex(regex) => regex.captures_len(),
                 Matcher::Backtracking(regex) => regex.captures_len(),
             }),
@@ -230,6 +233,7 @@ impl Pattern {
             Inner::List(_) => false,
             Inner::One(compiled) => match &compiled.matcher {
                 Matcher::Text(text) => text.matches_all(),
+                Matcher::Wild(wild) => wild.matches_all(),
                 Matcher::Regex(_) => {
                     matches!(&*compiled.source, ".*" | "^.*" | "^.*$" | ".*$" | "^(.*)$" | "(.*)")
                 }
@@ -261,13 +265,35 @@ impl Groups {
     }
 }
 
-fn linear(regex: &str, ignore_case: bool) -> Result<regex::bytes::Regex, regex::Error> {
-    regex::bytes::RegexBuilder::new(regex)
+/// A text without operators: by its own comparison, or where there is none (anywhere, in any case) as a wild one.
+fn plain(kind: Kind, ignore_case: bool, text: &[u8]) -> Matcher {
+    match Text::new(kind, ignore_case, text.to_vec()) {
+        Some(text) => Matcher::Text(text),
+        None => {
+            let tokens: Vec<Token> = text.iter().copied().map(Token::Byte).collect();
+            Matcher::Wild(Wild::new(&tokens, false, false, ignore_case))
+        }
+    }
+}
+
+/// Compiles for the linear engine.
+///
+/// Without literal prefilters and the one-pass automaton: subjects are short lines, on which they gain nothing, and
+/// they take four fifths of the time to compile and half of the memory. 10 000 services have 10 000 expressions.
+/// (`^/app1/[0-9]+[.](html|php)$`: 19 us and 8 kB instead of 101 us and 19 kB; 62 ns to match instead of 122 ns.)
+fn linear(regex: &str, ignore_case: bool) -> Result<meta::Regex, Box<meta::BuildError>> {
+    let config = meta::Config::new()
+        .auto_prefilter(false)
+        .onepass(false)
+        .dfa(false)
+        .utf8_empty(false)
+        .nfa_size_limit(Some(COMPILED_BYTES_MAX));
+    let syntax = syntax::Config::new()
         .unicode(false)
+        .utf8(false)
         .case_insensitive(ignore_case)
-        .size_limit(COMPILED_BYTES_MAX)
-        .nest_limit(NESTING_MAX)
-        .build()
+        .nest_limit(NESTING_MAX);
+    meta::Builder::new().configure(config).syntax(syntax).build(regex).map_err(Box::new)
 }
 
 fn backtracking(regex: &str, ignore_case: bool) -> Result<fancy_regex::Regex, fancy_regex::Error> {

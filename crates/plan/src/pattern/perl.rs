@@ -7,7 +7,9 @@ pub(super) fn compile(text: &str, ignore_case: bool) -> Result<Matcher, PatternE
     let adapted = adapt(text);
     let syntax = match linear(&adapted, ignore_case) {
         Ok(regex) => return Ok(Matcher::Regex(regex)),
-        Err(regex::Error::Syntax(_)) => regex_syntax::ast::parse::Parser::new().parse(&adapted).err(),
+        Err(error) if error.syntax_error().is_some() => {
+            regex_syntax::ast::parse::Parser::new().parse(&adapted).err()
+        }
         Err(_) => return Err(too_big(text)),
     };
     // Look-around, back-references, atomic groups and possessive repetition are what the linear engine cannot do.
@@ -42,7 +44,7 @@ fn explain(
     }
 }
 
-/// Writes what Perl and the `regex` crate read differently in the way that both read alike: `\<` and `\>` are the
+/// Writes what Perl and the linear engine read differently in the way that both read alike: `\<` and `\>` are the
 /// characters, and inside a bracket expression `[`, `&&`, `~~` and `--` have no meaning of their own.
 fn adapt(text: &str) -> String {
     let mut out = String::with_capacity(text.len());

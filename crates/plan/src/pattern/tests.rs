@@ -90,6 +90,44 @@ fn posix_expressions_mean_what_they_mean_to_glibc() {
     ere("Host:*.barwap.com.*", "Host:.barwap.com:80", Some(0..19));
 }
 
+/// Every expression of up to four characters, dots and `.*`, with and without anchors, on every subject of up to four
+/// letters: the direct comparison finds what the automaton finds.
+#[test]
+fn expressions_without_operators_need_no_automaton_to_be_right() {
+    let tokens = ["a", "b", ".", ".*"];
+    let mut middles = vec![String::new()];
+    let mut subjects = vec![String::new()];
+    for _ in 0..4 {
+        let longer = |texts: &[String], pieces: &[&str]| -> Vec<String> {
+            texts.iter().flat_map(|text| pieces.iter().map(move |piece| format!("{text}{piece}"))).collect()
+        };
+        middles.extend(longer(&middles, &tokens));
+        subjects.extend(longer(&subjects, &["a", "b", "A"]));
+        middles.sort();
+        middles.dedup();
+        subjects.sort();
+        subjects.dedup();
+    }
+    for middle in &middles {
+        for text in [middle.clone(), format!("^{middle}"), format!("{middle}$"), format!("^{middle}$")] {
+            for ignore_case in [false, true] {
+                let ere = ere::translate(&text).unwrap();
+                let direct = ere.without_regex(ignore_case).unwrap();
+                let automaton = linear(&ere.regex, ignore_case).unwrap();
+                for subject in &subjects {
+                    let found = match &direct {
+                        Matcher::Text(text) => text.find(subject.as_bytes()),
+                        Matcher::Wild(wild) => wild.find(subject.as_bytes()),
+                        _ => panic!("{text} has become an automaton"),
+                    };
+                    let expect = automaton.find(subject.as_bytes()).map(|found| found.range());
+                    assert_eq!(found, expect, "{text:?} on {subject:?}, ignore_case: {ignore_case}");
+                }
+            }
+        }
+    }
+}
+
 #[test]
 fn bracket_expressions_mean_what_they_mean_to_posix() {
     let set = |text: &str, members: &str, others: &str| {

@@ -20,7 +20,7 @@ pub(super) enum Text {
 }
 
 impl Text {
-    /// `None` where only a regular expression can do it in linear time: a text anywhere, in any case.
+    /// `None` for a text anywhere in any case.
     pub(super) fn new(kind: Kind, ignore_case: bool, text: Vec<u8>) -> Option<Text> {
         // A text without letters has no case.
         let ignore_case = ignore_case && text.iter().any(u8::is_ascii_alphabetic);
