@@ -1,8 +1,11 @@
 """Log lines: formats, syslog, and what happens when nobody takes them."""
 
+import fcntl
 import os
 import re
 import socket
+import tempfile
+from pathlib import Path
 
 import pytest
 
@@ -142,19 +145,21 @@ def test_a_reader_that_has_gone_stops_nothing(proxy, backend):
 
 @pytest.fixture
 def syslog():
-    """A socket at /dev/log, if the machine has none."""
+    """A socket at /dev/log, if the machine has none; for one test at a time."""
     if os.geteuid() != 0:
         pytest.skip("needs root")
-    if os.path.lexists("/dev/log"):
-        pytest.skip("this machine has a syslog of its own")
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as log:
-        log.bind("/dev/log")
-        os.chmod("/dev/log", 0o666)
-        log.settimeout(10)
-        try:
-            yield log
-        finally:
-            os.unlink("/dev/log")
+    with open(Path(tempfile.gettempdir()) / "pound-test-dev-log.lock", "w") as turn:
+        fcntl.flock(turn, fcntl.LOCK_EX)
+        if os.path.lexists("/dev/log"):
+            pytest.skip("this machine has a syslog of its own")
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as log:
+            log.bind("/dev/log")
+            os.chmod("/dev/log", 0o666)
+            log.settimeout(10)
+            try:
+                yield log
+            finally:
+                os.unlink("/dev/log")
 
 
 def _message(log, part):
