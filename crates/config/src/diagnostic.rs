@@ -153,6 +153,11 @@ impl Diagnostics {
         }
     }
 
+    /// Whether no further error will be kept.
+    pub(crate) fn is_full(&self) -> bool {
+        self.errors >= KEPT_MAX
+    }
+
     pub(crate) fn mute(&mut self) {
         self.muted += 1;
     }

@@ -18,6 +18,9 @@ use crate::source::{self, FILES_MAX, Span};
 use crate::suggest;
 use crate::{Deprecated, Options};
 
+/// Lines that an unknown block is looked through for its `End`.
+const LOOK_AHEAD_MAX: usize = 1000;
+
 /// One directive with everything that belongs to it.
 #[derive(Clone)]
 pub(crate) struct Statement {
@@ -630,6 +633,11 @@ impl Parser<'_> {
             }
             return;
         }
+        if self.diagnostics.is_full() {
+            // Nobody will read more; looking for what was meant would be in vain.
+            return self
+                .push(Diagnostic::error(keyword.span, format!("{} is not a directive", keyword.text)));
+        }
         let here = suggest::nearest(&keyword.text, directive::names(scope));
         let anywhere =
             here.or_else(|| suggest::nearest(&keyword.text, directive::rows().map(|row| row.name)));
@@ -658,6 +666,7 @@ impl Parser<'_> {
     /// Goes past indented lines up to an `End` that stands under the unknown word.
     fn skip_what_looks_like_a_block(&mut self, cursor: &mut Cursor, indent: usize) {
         let start = cursor.at;
+        let mut left = LOOK_AHEAD_MAX;
         if cursor.peek().is_none_or(|(next, _)| next <= indent) {
             return;
         }
@@ -678,6 +687,10 @@ impl Parser<'_> {
                 break;
             }
             let _ = cursor.raw();
+            left -= 1;
+            if left == 0 {
+                break;
+            }
         }
         cursor.at = start;
     }
