@@ -1,8 +1,9 @@
-//! The project's own commands: `cargo xtask test` and `cargo xtask docs`.
+//! The project's own commands: `cargo xtask test`, `cargo xtask docs` and `cargo xtask bench`.
 //!
 //! Everything here runs on a developer's machine or in CI, never in production. A command does its own
 //! set-up, says what it does while it does it, and ends with an exit status that can be trusted.
 
+mod bench;
 mod command;
 mod corpus;
 mod docs;
@@ -21,6 +22,7 @@ Usage: cargo xtask <COMMAND> [OPTIONS]
 
 Commands:
   test    Install what the tests need, build pound and run every test
+  bench   Measure pound beside other proxies
   docs    Write the directive reference from the table of directives
   help    Print this text
 
@@ -61,6 +63,7 @@ fn run() -> Result<ExitCode, Failure> {
     let rest: Vec<OsString> = arguments.collect();
     match command.to_str() {
         Some("test") => test::run(rest),
+        Some("bench") => bench::run(rest),
         Some("docs") => docs::run(rest),
         Some("help" | "--help" | "-h") => {
             print!("{HELP}");

@@ -51,7 +51,7 @@ fn missing_packages() -> Vec<&'static str> {
 }
 
 /// The first Python that is new enough and can make environments.
-fn fitting_python() -> Option<&'static str> {
+pub(crate) fn fitting_python() -> Option<&'static str> {
     let (major, minor) = OLDEST_PYTHON;
     let question = format!("import sys, venv, ensurepip; sys.exit(sys.version_info < ({major}, {minor}))");
     PYTHONS.into_iter().find(|python| {
@@ -60,7 +60,7 @@ fn fitting_python() -> Option<&'static str> {
 }
 
 /// Installs Debian packages as root, or fails with the command that does it.
-fn debian(packages: &[&str]) -> Result<(), Failure> {
+pub(crate) fn debian(packages: &[&str]) -> Result<(), Failure> {
     let names = packages.join(" ");
     let advice = format!(
         "missing: {names}\nInstall them and run this command again, on Debian and Ubuntu:\n  \

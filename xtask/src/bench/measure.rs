@@ -1,0 +1,303 @@
+//! The rounds: every proxy in its turn, started anew, loaded, looked at and ended.
+
+use std::fs;
+use std::net::TcpListener;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use std::time::{Duration, SystemTime};
+
+use super::load::{Loader, Outcome};
+use super::options::Options;
+use super::peer::Peer;
+use super::proxy::{Process, Proxy, pinned};
+use super::quiet::{self, Span};
+use super::results::{Results, Run, spread};
+use super::scenario::{Load, SCENARIOS, Scenario, Services};
+use super::syslog::Sink;
+use super::system;
+use super::template::Values;
+use crate::Failure;
+use crate::command::say;
+use crate::workspace::Workspace;
+
+/// How often a disturbed turn is measured again.
+const TRIES: u32 = 3;
+
+/// Ports for listeners: below those that the kernel gives to clients, or a client may sit on one.
+const PORTS: std::ops::Range<u16> = 21_000..31_000;
+
+/// The share of the saturation at which latency is measured.
+const PACE: f64 = 0.7;
+
+/// Everything that runs as long as the command.
+pub(super) struct Bench<'a> {
+    options: &'a Options,
+    peers: Vec<Peer>,
+    folder: PathBuf,
+    proxy_core: u32,
+    loader: Loader,
+    origin: Process,
+    origin_port: u16,
+}
+
+impl<'a> Bench<'a> {
+    /// Takes two processors and starts the origin.
+    pub(super) fn begin(
+        workspace: &Workspace,
+        options: &'a Options,
+        peers: Vec<Peer>,
+    ) -> Result<Self, Failure> {
+        let processors = system::processors();
+        let [proxy_core, load_core, ..] = processors.as_slice() else {
+            return Err(Failure::new("one processor is not enough: the proxy needs one, the load another"));
+        };
+        let release = workspace.target.join("release");
+        // This program's own work is done beside the load, not beside the proxy.
+        crate::command::run(
+            Command::new("taskset")
+                .args(["-acp", &load_core.to_string(), &std::process::id().to_string()])
+                .stdout(Stdio::null()),
+        )?;
+        let origin_port = free_port()?;
+        let mut origin = pinned(&load_core.to_string());
+        origin
+            .arg(release.join("bench-origin"))
+            .args([format!("127.0.0.1:{origin_port}"), format!("127.0.0.2:{origin_port}")]);
+        Ok(Bench {
+            options,
+            peers,
+            folder: workspace.target.join("bench/run"),
+            proxy_core: *proxy_core,
+            loader: Loader {
+                generator: release.join("bench-load"),
+                script: workspace.root.join("bench/wrk.lua"),
+                core: *load_core,
+            },
+            origin: Process::spawn(&mut origin)?,
+            origin_port,
+        })
+    }
+
+    /// Runs one scenario with all that can do it.
+    pub(super) fn scenario(&self, scenario: &Scenario, results: &mut Results) -> Result<(), Failure> {
+        say(&format!("{}: {}", scenario.name, scenario.title));
+        let flags = scenario.flags();
+        let sink = if scenario.log == "log-syslog" {
+            match Sink::begin() {
+                Ok(sink) => Some(sink),
+                Err(Failure(why)) => {
+                    for peer in &self.peers {
+                        results.note(&format!("left-out {} {}", scenario.name, peer.name), &why);
+                    }
+                    say(&why);
+                    return Ok(());
+                }
+            }
+        } else {
+            None
+        };
+        let mut taking_part = Vec::new();
+        for peer in &self.peers {
+            results.forget(scenario.name, &peer.name);
+            match peer.kind.cannot(&flags) {
+                Some(why) => results.note(&format!("left-out {} {}", scenario.name, peer.name), why),
+                None => taking_part.push(peer),
+            }
+        }
+        results.note(&format!("date {}", scenario.name), &today());
+        let mut patience = quiet::PATIENCE;
+        for round in 1..=self.rounds(scenario) {
+            let mut failed = Vec::new();
+            for peer in &taking_part {
+                let lines = sink.as_ref().map(Sink::lines);
+                match self.turn(peer, scenario, results, &mut patience) {
+                    Ok((mut run, start)) => {
+                        run.round = round;
+                        if let (Some(sink), Some(before)) = (&sink, lines) {
+                            let came = sink.lines() - before;
+                            say(&format!("{}: {came} lines came at the log daemon", peer.name));
+                        }
+                        let outcome = &run.outcome;
+                        println!(
+                            "    round {round} {:<13} {:>8.1} us/request {:>9.0} requests/s p99 {:>7.0} us, \
+                             {:.0} errors, {} KiB, start {start:.0} ms, others {:.0} %",
+                            peer.name,
+                            outcome.processor_ns as f64 / 1000.0 / outcome.requests.max(1.0),
+                            outcome.requests / outcome.seconds.max(1e-9),
+                            outcome.p99_us,
+                            outcome.errors,
+                            outcome.resident_kib,
+                            run.foreign * 100.0
+                        );
+                        results.runs.push(run);
+                    }
+                    Err(Failure(why)) => {
+                        say(&format!("{}: {why}", peer.name));
+                        results.forget(scenario.name, &peer.name);
+                        results.note(&format!("left-out {} {}", scenario.name, peer.name), &why);
+                        failed.push(peer.name.clone());
+                    }
+                }
+            }
+            taking_part.retain(|peer| !failed.contains(&peer.name));
+        }
+        Ok(())
+    }
+
+    /// A million sessions take a minute to make; the figure is the memory, which hardly varies.
+    fn rounds(&self, scenario: &Scenario) -> u32 {
+        match (self.options.quick, scenario.services) {
+            (true, _) | (false, Services::Sessions) => 1,
+            (false, _) => self.options.rounds,
+        }
+    }
+
+    /// One turn of one proxy, measured again when others disturbed it.
+    fn turn(
+        &self,
+        peer: &Peer,
+        scenario: &Scenario,
+        results: &Results,
+        patience: &mut Duration,
+    ) -> Result<(Run, f64), Failure> {
+        let mut tries = 0;
+        loop {
+            tries += 1;
+            let calm = self.options.quick || self.options.noisy;
+            if !calm {
+                quiet::wait(patience)?;
+            }
+            let run = self.once(peer, scenario, results)?;
+            if calm || tries == TRIES || patience.is_zero() || !quiet::disturbed(run.foreign) {
+                let start = run.start_ms;
+                return Ok((run, start));
+            }
+        }
+    }
+
+    fn once(&self, peer: &Peer, scenario: &Scenario, results: &Results) -> Result<Run, Failure> {
+        let port = free_port()?;
+        let folder = self.folder.join(&peer.name);
+        let values = Values {
+            names: vec![
+                ("port", port.to_string()),
+                ("origin", format!("127.0.0.1:{}", self.origin_port)),
+                ("origin_port", self.origin_port.to_string()),
+                ("dir", folder.display().to_string()),
+                ("program", peer.program.display().to_string()),
+                ("count", scenario.count().to_string()),
+            ],
+            flags: scenario.flags().into_iter().collect(),
+            count: scenario.count(),
+        };
+        let origin = [self.origin.id()];
+        let span = Span::begin(system::own_ns() + system::processor_ns(&origin))?;
+        let mut proxy = Proxy::start(peer, &folder, self.proxy_core, &values, port, &scenario.probe())?;
+        let outcome = self.load(peer, scenario, results, &mut proxy, port)?;
+        let ours = system::own_ns() + system::processor_ns(&origin) + proxy.processor_ns();
+        let foreign = span.foreign(ours)?;
+        let size = fs::metadata(&peer.program).map_or(0, |metadata| metadata.len());
+        Ok(Run {
+            scenario: scenario.name.into(),
+            peer: peer.name.clone(),
+            round: 0,
+            outcome,
+            start_ms: proxy.start.as_secs_f64() * 1000.0,
+            foreign,
+            program_bytes: size,
+        })
+    }
+
+    fn load(
+        &self,
+        peer: &Peer,
+        scenario: &Scenario,
+        results: &Results,
+        proxy: &mut Proxy,
+        port: u16,
+    ) -> Result<Outcome, Failure> {
+        match scenario.load {
+            Load::Wrk { connections, path, close } if self.options.quick => {
+                let close = if close { " --close" } else { "" };
+                self.own(proxy, port, &format!("--connections {connections} --path {path}{close}"))
+            }
+            Load::Wrk { connections, path, close } => {
+                let url = format!("http://127.0.0.1:{port}{path}");
+                self.loader.wrk(proxy, &url, connections, close, self.options.seconds)
+            }
+            Load::Own(words) => self.own(proxy, port, words),
+            Load::Paced => {
+                let rate = saturation(results, &peer.name).map_or(1000.0, |most| most * PACE);
+                self.own(proxy, port, &format!("--rate {rate:.0}"))
+            }
+            Load::PacedAlike => {
+                let slowest = self
+                    .peers
+                    .iter()
+                    .filter_map(|peer| saturation(results, &peer.name))
+                    .min_by(f64::total_cmp)
+                    .unwrap_or(1000.0 / PACE);
+                self.own(proxy, port, &format!("--rate {:.0}", slowest * PACE))
+            }
+            Load::Hold(connections) => self.loader.hold(proxy, port, connections),
+            Load::Sessions => {
+                proxy.look_for_family();
+                let before = proxy.resident_kib();
+                let field = "--field X-Session:s{} --variants 1000000";
+                let words = |text: &str| text.split(' ').map(str::to_owned).collect::<Vec<_>>();
+                let filled = self.loader.own(proxy, port, &words(&format!("{field} --in-turn")))?;
+                let mut outcome = self.own(proxy, port, field)?;
+                outcome.errors += filled.errors;
+                outcome.resident_before_kib = before;
+                Ok(outcome)
+            }
+            Load::Nothing => {
+                proxy.look_for_family();
+                let resident_kib = proxy.resident_kib();
+                Ok(Outcome { resident_kib, seconds: 1.0, ..Outcome::default() })
+            }
+        }
+    }
+
+    fn own(&self, proxy: &mut Proxy, port: u16, words: &str) -> Result<Outcome, Failure> {
+        let (warm_up, window) =
+            if self.options.quick { (100, 300) } else { (500, self.options.seconds * 1000) };
+        let words = format!("{words} --warm-up-ms {warm_up} --duration-ms {window}");
+        let words: Vec<String> = words.split(' ').map(str::to_owned).collect();
+        self.loader.own(proxy, port, &words)
+    }
+}
+
+/// Requests per second of a peer in the scenario that the paced ones build on.
+fn saturation(results: &Results, peer: &str) -> Option<f64> {
+    let runs = results.of(SCENARIOS[0].name, peer);
+    spread(runs.iter().map(|run| run.outcome.requests / run.outcome.seconds)).map(|spread| spread.median)
+}
+
+/// A port that was free a moment ago.
+fn free_port() -> Result<u16, Failure> {
+    use std::sync::atomic::{AtomicU16, Ordering};
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    let span = PORTS.end - PORTS.start;
+    // Two commands at once begin at different places.
+    let offset = (std::process::id() % u32::from(span)) as u16;
+    for _ in 0..span {
+        let step = NEXT.fetch_add(1, Ordering::Relaxed);
+        let port = PORTS.start + (offset + step % span) % span;
+        // On both addresses: the origin wants both.
+        if ["127.0.0.1", "127.0.0.2"].iter().all(|address| TcpListener::bind((*address, port)).is_ok()) {
+            return Ok(port);
+        }
+    }
+    Err(Failure::new(format!("no free port from {} to {}", PORTS.start, PORTS.end)))
+}
+
+/// The day, as `date` tells it.
+fn today() -> String {
+    crate::command::output(Command::new("date").arg("+%Y-%m-%d"))
+        .map(|out| String::from_utf8_lossy(&out.stdout).trim().to_owned())
+        .unwrap_or_else(|_| {
+            let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+            format!("{} s since 1970", since.as_secs())
+        })
+}

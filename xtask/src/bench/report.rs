@@ -1,0 +1,416 @@
+//! The report: `docs/benchmarks/README.md`, its charts, and the runs it is made from.
+
+use std::fmt::Write;
+use std::fs;
+
+use super::chart;
+use super::install::position;
+use super::peer::{LIMITS, OURS};
+use super::results::{Results, Run, Spread, spread};
+use super::scenario::{Figure, Load, SCENARIOS, Scenario, Services};
+use crate::Failure;
+use crate::command::say;
+use crate::workspace::Workspace;
+
+/// One thing to reach: the scenario, which figure of it, and the most that it may be of what.
+struct Goal {
+    what: &'static str,
+    scenario: &'static str,
+    figure: fn(&Run) -> f64,
+    most: f64,
+    of: Of,
+}
+
+/// What a goal is measured in.
+enum Of {
+    /// The best peer's figure.
+    BestPeer,
+    /// The figure of the limit on our runtime.
+    Limit,
+    /// Our own figure in another scenario.
+    Ours(&'static str),
+    /// Itself, in this unit.
+    Unit(&'static str),
+}
+
+const GOALS: [Goal; 13] = [
+    goal("CPU per small request, log off", "small-64", request_us, 0.75, Of::BestPeer),
+    goal("CPU per small request, log off", "small-64", request_us, 1.15, Of::Limit),
+    goal("CPU per small request, access log to a file", "log-file", request_us, 0.75, Of::BestPeer),
+    goal("CPU per request on a new connection", "new-connection", request_us, 0.9, Of::BestPeer),
+    goal("CPU per GiB, answers of 1 MiB", "answer-1m", gibibyte_ms, 0.9, Of::BestPeer),
+    goal("CPU per GiB, answers of 100 MiB", "answer-100m", gibibyte_ms, 0.9, Of::BestPeer),
+    goal("CPU per GiB, uploads of 100 MiB", "upload-100m", gibibyte_ms, 0.9, Of::BestPeer),
+    goal("p99 at 70 % load", "paced", p99_us, 0.9, Of::BestPeer),
+    goal("p99.9 at 70 % load", "paced", p999_us, 0.9, Of::BestPeer),
+    goal("memory per idle connection", "idle-10000", connection_kib, 2.0, Of::Unit("KiB")),
+    goal("memory per idle connection", "idle-10000", connection_kib, 1.0, Of::BestPeer),
+    goal("10,000 services by host, against 10", "hosts-10000", request_us, 1.1, Of::Ours("hosts-10")),
+    goal("start with 10,000 services", "hosts-10000", start_ms, 200.0, Of::Unit("ms")),
+];
+
+const fn goal(
+    what: &'static str,
+    scenario: &'static str,
+    figure: fn(&Run) -> f64,
+    most: f64,
+    of: Of,
+) -> Goal {
+    Goal { what, scenario, figure, most, of }
+}
+
+fn request_us(run: &Run) -> f64 {
+    run.outcome.processor_ns as f64 / 1000.0 / run.outcome.requests
+}
+
+fn gibibyte_ms(run: &Run) -> f64 {
+    run.outcome.processor_ns as f64 / 1e6 / (run.outcome.bytes / f64::from(1 << 30))
+}
+
+fn p99_us(run: &Run) -> f64 {
+    run.outcome.p99_us
+}
+
+fn p999_us(run: &Run) -> f64 {
+    run.outcome.p999_us
+}
+
+fn connection_kib(run: &Run) -> f64 {
+    run.outcome.resident_kib.saturating_sub(run.outcome.resident_before_kib) as f64 / run.outcome.requests
+}
+
+fn start_ms(run: &Run) -> f64 {
+    run.start_ms
+}
+
+impl Figure {
+    fn of(self) -> fn(&Run) -> f64 {
+        match self {
+            Figure::Request => request_us,
+            Figure::Gibibyte => gibibyte_ms,
+            Figure::Latency => p99_us,
+            Figure::Connection => connection_kib,
+            Figure::Start => start_ms,
+        }
+    }
+
+    /// The name of the deciding column.
+    fn column(self) -> &'static str {
+        match self {
+            Figure::Request => "CPU us/request",
+            Figure::Gibibyte => "CPU ms/GiB",
+            Figure::Latency => "p99 us",
+            Figure::Connection => "KiB/connection",
+            Figure::Start => "ms to the first answer",
+        }
+    }
+}
+
+/// Writes the report, the charts and a copy of the runs into `docs/benchmarks`.
+pub(super) fn write(workspace: &Workspace, results: &Results) -> Result<(), Failure> {
+    if results.runs.is_empty() {
+        return Err(Failure::new("nothing was measured yet: `cargo xtask bench` without --report"));
+    }
+    let folder = workspace.root.join("docs/benchmarks");
+    let file = folder.join("README.md");
+    let runs = folder.join("runs.tsv");
+    results.write(&runs)?;
+    chart::draw(workspace, &runs, &folder)?;
+    let reading = fs::read_to_string(folder.join("reading.md")).unwrap_or_default();
+    let text = text(results, &reading);
+    fs::write(&file, text).map_err(|error| Failure::new(format!("{}: {error}", file.display())))?;
+    say(&format!("written: {}", file.display()));
+    Ok(())
+}
+
+fn text(results: &Results, reading: &str) -> String {
+    let mut out = String::from(
+        "<!-- Written by `cargo xtask bench`; the part `What the figures say` comes from reading.md. -->\n\
+         # Benchmarks\n\n\
+         Pound beside other proxies and beside *the limit*: relays that copy bytes between two sockets and do nothing \
+         else, one on the same runtime (tokio), one on plain epoll. Every proxy ran in its turn, A B C A B C, pinned \
+         to one core, with one worker; the load and the origin had the other core. Each figure is the median of all \
+         rounds, with the least and the most beside it. Smaller is better, but for requests per second.\n\n",
+    );
+    conditions(&mut out, results);
+    out.push_str("\n![CPU per small request](small-64.png)\n\n");
+    goals(&mut out, results);
+    if !reading.is_empty() {
+        let _ = write!(out, "\n## What the figures say\n\n{}\n", reading.trim());
+    }
+    out.push_str("\n## The scenarios\n");
+    for scenario in &SCENARIOS {
+        table(&mut out, results, scenario);
+    }
+    out.push_str("\n![Services](services.png)\n");
+    out
+}
+
+fn conditions(out: &mut String, results: &Results) {
+    let mut days: Vec<&str> = results
+        .facts
+        .iter()
+        .filter(|(key, _)| key.starts_with("date "))
+        .map(|(_, day)| day.as_str())
+        .collect();
+    days.sort_unstable();
+    days.dedup();
+    let foreign = spread(results.runs.iter().map(|run| run.foreign * 100.0));
+    let _ = writeln!(out, "| | |\n|---|---|");
+    let _ = writeln!(out, "| date | {} |", days.join(", "));
+    let _ = writeln!(out, "| machine | {} |", results.fact("machine").unwrap_or("unknown"));
+    let _ = writeln!(out, "| command | `cargo xtask bench` (pound built with the profile `dist`) |");
+    if let Some(foreign) = foreign {
+        let _ = writeln!(
+            out,
+            "| others on the machine meanwhile | {:.1} % of its time in the median, {:.1} % at most |",
+            foreign.median, foreign.most
+        );
+    }
+    for name in peers(results) {
+        let title = results.fact(&format!("title {name}")).unwrap_or(name);
+        let version = results.fact(&format!("version {name}")).unwrap_or_default();
+        if !version.is_empty() {
+            let _ = writeln!(out, "| {} | {version} |", called(name, title));
+        }
+    }
+    out.push_str("| every run | [runs.tsv](runs.tsv) |\n");
+}
+
+/// Everybody who was measured, in the order of the tables.
+fn peers(results: &Results) -> Vec<&str> {
+    let mut names: Vec<&str> = results.runs.iter().map(|run| run.peer.as_str()).collect();
+    names.sort_unstable();
+    names.dedup();
+    names.sort_by_key(|name| position(name));
+    names
+}
+
+/// `nginx-debian` is nginx too, and has to be told from it.
+fn called(name: &str, title: &str) -> String {
+    match name.split_once('-') {
+        Some((_, more)) if !LIMITS.contains(&name) => format!("{title} ({more})"),
+        _ => title.to_owned(),
+    }
+}
+
+fn of(results: &Results, scenario: &str, peer: &str, figure: fn(&Run) -> f64) -> Option<Spread> {
+    spread(results.of(scenario, peer).into_iter().map(figure))
+}
+
+/// The least median among the proxies that are neither ours nor a limit.
+fn best_peer<'a>(results: &'a Results, scenario: &str, figure: fn(&Run) -> f64) -> Option<(&'a str, f64)> {
+    peers(results)
+        .into_iter()
+        .filter(|name| *name != OURS && !LIMITS.contains(name))
+        .filter_map(|name| Some((name, of(results, scenario, name, figure)?.median)))
+        .min_by(|one, other| one.1.total_cmp(&other.1))
+}
+
+fn goals(out: &mut String, results: &Results) {
+    out.push_str("## What is to be reached\n\n| | pound | to reach | got | |\n|---|---|---|---|---|\n");
+    for goal in &GOALS {
+        let Some(ours) = of(results, goal.scenario, OURS, goal.figure) else { continue };
+        let (to_reach, got) = match goal.of {
+            Of::BestPeer => {
+                let Some((name, best)) = best_peer(results, goal.scenario, goal.figure) else { continue };
+                (format!("≤ {} of the best peer ({name}, {})", goal.most, figure(best)), ours.median / best)
+            }
+            Of::Limit => {
+                let Some(limit) = of(results, goal.scenario, LIMITS[0], goal.figure) else { continue };
+                let limit = limit.median;
+                (format!("≤ {} of the limit ({})", goal.most, figure(limit)), ours.median / limit)
+            }
+            Of::Ours(other) => {
+                let Some(other) = of(results, other, OURS, goal.figure) else { continue };
+                (
+                    format!("≤ {} times as much ({})", goal.most, figure(other.median)),
+                    ours.median / other.median,
+                )
+            }
+            Of::Unit(unit) => (format!("≤ {} {unit}", goal.most), ours.median),
+        };
+        let verdict = if got <= goal.most { "reached" } else { "**not reached**" };
+        let _ = writeln!(
+            out,
+            "| {} | {} | {to_reach} | {} | {verdict} |",
+            goal.what,
+            figure(ours.median),
+            ratio(got)
+        );
+    }
+}
+
+fn table(out: &mut String, results: &Results, scenario: &Scenario) {
+    let measured: Vec<&str> =
+        peers(results).into_iter().filter(|name| !results.of(scenario.name, name).is_empty()).collect();
+    if measured.is_empty() {
+        return;
+    }
+    let _ = writeln!(out, "\n### {}\n", scenario.title);
+    let rounds = measured.iter().map(|name| results.of(scenario.name, name).len()).max().unwrap_or(0);
+    let _ = writeln!(
+        out,
+        "`{}`, {rounds} round{}, {}\n",
+        scenario.name,
+        if rounds == 1 { "" } else { "s" },
+        results.fact(&format!("date {}", scenario.name)).unwrap_or_default()
+    );
+    let figure_of = scenario.figure.of();
+    let best = best_peer(results, scenario.name, figure_of).map(|(_, best)| best);
+    let limit = of(results, scenario.name, LIMITS[0], figure_of).map(|spread| spread.median);
+    let others = other_columns(scenario);
+    let _ = write!(out, "| | {} |", scenario.figure.column());
+    for (name, _) in &others {
+        let _ = write!(out, " {name} |");
+    }
+    out.push_str(" to the best peer | to the limit |\n|---|--:|");
+    out.push_str(&"--:|".repeat(others.len() + 2));
+    out.push('\n');
+    for name in measured {
+        let title = results.fact(&format!("title {name}")).unwrap_or(name);
+        let title = called(name, title);
+        let title = if name == OURS { format!("**{title}**") } else { title };
+        let Some(deciding) = of(results, scenario.name, name, figure_of) else {
+            let _ = writeln!(out, "| {title} | no request was answered |");
+            continue;
+        };
+        let _ = write!(
+            out,
+            "| {title} | {} ({}–{}) |",
+            figure(deciding.median),
+            figure(deciding.least),
+            figure(deciding.most)
+        );
+        for (_, other) in &others {
+            let text =
+                of(results, scenario.name, name, *other).map_or("–".into(), |spread| figure(spread.median));
+            let _ = write!(out, " {text} |");
+        }
+        let to = |base: Option<f64>| base.map_or("–".into(), |base| ratio(deciding.median / base));
+        let _ = writeln!(out, " {} | {} |", to(best), to(limit));
+    }
+    left_out(out, results, scenario);
+}
+
+/// A column beside the deciding one: its name, and the figure of a run.
+type Column = (&'static str, fn(&Run) -> f64);
+
+/// The columns beside the deciding one.
+fn other_columns(scenario: &Scenario) -> Vec<Column> {
+    let rate: Column = ("requests/s", |run| run.outcome.requests / run.outcome.seconds);
+    let memory: Column = ("MiB", |run| run.outcome.resident_kib as f64 / 1024.0);
+    let errors: Column = ("errors", |run| run.outcome.errors);
+    let p50: Column = ("p50 us", |run| run.outcome.p50_us);
+    let p99: Column = ("p99 us", p99_us);
+    let p999: Column = ("p99.9 us", p999_us);
+    let volume: Column = ("GiB/s", |run| run.outcome.bytes / f64::from(1 << 30) / run.outcome.seconds);
+    let mut columns = match scenario.figure {
+        Figure::Request => vec![rate, p50, p99, p999, memory, errors],
+        Figure::Gibibyte => vec![volume, p50, p99, memory, errors],
+        Figure::Latency => vec![p50, p999, rate, ("CPU us/request", request_us), memory, errors],
+        Figure::Connection => {
+            let before: Column = ("MiB before", |run| run.outcome.resident_before_kib as f64 / 1024.0);
+            vec![("MiB with them", memory.1), before, errors]
+        }
+        Figure::Start => {
+            vec![memory, ("program MiB", |run: &Run| run.program_bytes as f64 / f64::from(1 << 20))]
+        }
+    };
+    if scenario.load == Load::Sessions {
+        columns.push(("bytes/session", |run| {
+            run.outcome.resident_kib.saturating_sub(run.outcome.resident_before_kib) as f64 * 1024.0 / 1e6
+        }));
+    }
+    if matches!(scenario.services, Services::Host(_) | Services::Path(_) | Services::Regex(_)) {
+        columns.push(("start ms", start_ms));
+    }
+    columns
+}
+
+fn left_out(out: &mut String, results: &Results, scenario: &Scenario) {
+    let prefix = format!("left-out {} ", scenario.name);
+    let mut lines: Vec<(usize, String)> = results
+        .facts
+        .iter()
+        .filter_map(|(key, why)| {
+            let name = key.strip_prefix(&prefix)?;
+            let title = results.fact(&format!("title {name}")).unwrap_or(name);
+            Some((position(name), format!("- {}: {why}", called(name, title))))
+        })
+        .collect();
+    lines.sort();
+    if !lines.is_empty() {
+        out.push_str("\nNot in this table:\n\n");
+        for (_, line) in lines {
+            let _ = writeln!(out, "{line}");
+        }
+    }
+}
+
+/// Three digits that count.
+fn figure(value: f64) -> String {
+    match value {
+        value if !value.is_finite() => "–".into(),
+        value if value >= 100.0 || value == 0.0 => grouped(value.round() as u64),
+        value if value >= 10.0 => format!("{value:.1}"),
+        value => format!("{value:.2}"),
+    }
+}
+
+fn ratio(value: f64) -> String {
+    if value >= 100.0 { grouped(value.round() as u64) } else { format!("{value:.2}") }
+}
+
+/// 1234567 as 1,234,567.
+fn grouped(value: u64) -> String {
+    let digits = value.to_string();
+    let mut out = String::with_capacity(digits.len() + digits.len() / 3);
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bench::load::Outcome;
+
+    fn run(peer: &str, processor_us: u64) -> Run {
+        Run {
+            scenario: "small-64".into(),
+            peer: peer.into(),
+            round: 1,
+            outcome: Outcome {
+                requests: 1.0,
+                seconds: 1.0,
+                processor_ns: processor_us * 1000,
+                ..Outcome::default()
+            },
+            start_ms: 1.0,
+            foreign: 0.0,
+            program_bytes: 1,
+        }
+    }
+
+    #[test]
+    fn the_best_peer_is_neither_ours_nor_the_limit() {
+        let runs = vec![run("pound", 30), run("limit-tokio", 20), run("nginx", 50), run("caddy", 90)];
+        let results = Results { runs, ..Results::default() };
+        assert_eq!(best_peer(&results, "small-64", request_us), Some(("nginx", 50.0)));
+        let text = text(&results, "");
+        assert!(text.contains("| 30.0 | ≤ 0.75 of the best peer (nginx, 50.0) | 0.60 | reached |"), "{text}");
+        assert!(text.contains("| 30.0 | ≤ 1.15 of the limit (20.0) | 1.50 | **not reached** |"), "{text}");
+    }
+
+    #[test]
+    fn large_numbers_are_grouped() {
+        assert_eq!(grouped(1_234_567), "1,234,567");
+        assert_eq!(figure(123.4), "123");
+        assert_eq!(figure(12.34), "12.3");
+    }
+}
