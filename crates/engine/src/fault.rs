@@ -142,45 +142,102 @@ pub struct Row {
     pub status: u16,
     /// Stable code for logs and counters.
     pub code: &'static str,
+    /// What it breaks: a section of an RFC, or the directive whose bound it is.
+    pub rule: &'static str,
+    /// What happened, for the log and the manual; what differs from case to case is appended.
+    pub sentence: &'static str,
+}
+
+macro_rules! rows {
+    ($($name:ident $blame:ident $status:literal $code:literal $rule:literal $sentence:literal)*) => {
+        $(const $name: Row =
+            Row { blame: Blame::$blame, status: $status, code: $code, rule: $rule, sentence: $sentence };)*
+
+        /// Every code that is not the codec's, in the order of the route.
+        pub const ROWS: &[Row] = &[$($name,)*];
+    };
+}
+
+rows! {
+    METHOD_UNKNOWN Client 400 "E-METHOD-UNKNOWN" "RFC 9110 9.1" "unknown method"
+    METHOD_NOT_ALLOWED Client 405 "E-XHTTP" "xHTTP" "the method is not allowed by xHTTP"
+    TARGET_REFUSED Client 501 "E-CHECKURL" "CheckURL" "the request target does not match CheckURL"
+    TARGET_TOO_LONG Client 414 "E-MAXURI" "MaxURI" "the request target is longer than MaxURI"
+    LENGTH_REQUIRED Client 411 "E-LENGTH-REQUIRED" "RFC 9112 6.1"
+        "a chunked body, and the back-end speaks HTTP/1.0, which has none"
+    SCHEME_ELSEWHERE Client 421 "E-SCHEME-ELSEWHERE" "RFC 9110 7.4"
+        "the target names another scheme than the connection has"
+    BODY_TOO_LARGE Client 413 "E-MAXREQUEST" "MaxRequest" "the request body is larger than MaxRequest"
+    CLIENT_CLOSED Client 0 "E-CLIENT-CLOSED" "RFC 9112 8" "the client closed the connection within a request"
+    CLIENT_TIMEOUT Client 408 "E-CLIENT-TIMEOUT" "Client" "the client was silent for longer than Client allows"
+    CLIENT_BROKEN Client 0 "E-CLIENT-BROKEN" "RFC 9112 8" "the connection to the client broke"
+    NO_SERVICE Operator 503 "E-NO-SERVICE" "Service" "no service matches the request"
+    NOTHING_TO_ANSWER Operator 503 "E-NO-TARGET" "Backend" "the service has no back-end"
+    FILE_MISSING Client 404 "E-FILE-MISSING" "SendFile" "no such file"
+    FILE_UNREADABLE Operator 403 "E-FILE-UNREADABLE" "SendFile" "the file cannot be read"
+    EVALUATION Us 500 "E-EVALUATION" "Rewrite" "a condition or a rewrite cannot be evaluated for this request"
+    NO_BACKEND Backend 503 "E-NO-BACKEND" "Backend" "no back-end is alive"
+    CONNECT_FAILED Backend 503 "E-BACKEND-CONNECT" "Backend" "the back-end takes no connection"
+    CONNECT_TIMEOUT Backend 503 "E-BACKEND-CONNECT-TIMEOUT" "ConnTO" "the back-end took no connection within ConnTO"
+    BACKEND_SILENT Backend 502 "E-BACKEND-SILENT" "RFC 9110 15.6.3"
+        "the back-end closed the connection without an answer"
+    BACKEND_BROKEN Backend 502 "E-BACKEND-BROKEN" "RFC 9112 8" "the connection to the back-end broke"
+    BACKEND_TIMEOUT Backend 504 "E-BACKEND-TIMEOUT" "TimeOut" "the back-end did not answer within TimeOut"
+    BAD_ANSWER Backend 502 "E-ANSWER" "RFC 9112 4" "the back-end's answer is malformed"
+    BAD_ANSWER_FRAMING Backend 502 "E-ANSWER-FRAMING" "RFC 9112 6.3" "the back-end's answer has no one length"
+    BAD_ANSWER_BODY Backend 502 "E-ANSWER-BODY" "RFC 9112 7" "the body of the back-end's answer is broken"
+    ANSWER_UNEXPECTED Backend 502 "E-ANSWER-UNEXPECTED" "RFC 9110 15.2" "the back-end sent what nobody asked for"
+    TUNNEL_BROKEN Client 0 "E-TUNNEL-BROKEN" "RFC 9110 7.8" "the upgraded connection broke"
+    TUNNEL_IDLE Client 0 "E-TUNNEL-IDLE" "WSTimeOut"
+        "the upgraded connection was silent for longer than WSTimeOut"
 }
 
 impl Cause {
     /// The table.
     pub fn row(&self) -> Row {
-        use Blame::{Backend, Client, Operator, Us};
-        let row = |blame, status, code| Row { blame, status, code };
         match self {
-            Cause::BadRequest(error) => row(Client, error.status(), error.code()),
-            Cause::BadFraming(error) => row(Client, error.status(), error.code()),
-            Cause::BadBody(error) => row(Client, error.status(), error.code()),
-            Cause::MethodUnknown => row(Client, 400, "E-METHOD-UNKNOWN"),
-            Cause::MethodNotAllowed => row(Client, 405, "E-XHTTP"),
-            Cause::TargetRefused => row(Client, 501, "E-CHECKURL"),
-            Cause::TargetTooLong => row(Client, 414, "E-MAXURI"),
-            Cause::LengthRequired => row(Client, 411, "E-LENGTH-REQUIRED"),
-            Cause::SchemeElsewhere => row(Client, 421, "E-SCHEME-ELSEWHERE"),
-            Cause::BodyTooLarge => row(Client, 413, "E-MAXREQUEST"),
-            Cause::ClientClosed => row(Client, 0, "E-CLIENT-CLOSED"),
-            Cause::ClientTimeout => row(Client, 408, "E-CLIENT-TIMEOUT"),
-            Cause::ClientBroken(_) => row(Client, 0, "E-CLIENT-BROKEN"),
-            Cause::NoService => row(Operator, 503, "E-NO-SERVICE"),
-            Cause::NothingToAnswer => row(Operator, 503, "E-NO-TARGET"),
-            Cause::FileMissing => row(Client, 404, "E-FILE-MISSING"),
-            Cause::FileUnreadable(_) => row(Operator, 403, "E-FILE-UNREADABLE"),
-            Cause::Evaluation(_) => row(Us, 500, "E-EVALUATION"),
-            Cause::NoBackend => row(Backend, 503, "E-NO-BACKEND"),
-            Cause::ConnectFailed(_) => row(Backend, 503, "E-CONNECT"),
-            Cause::ConnectTimeout => row(Backend, 503, "E-CONNECT-TIMEOUT"),
-            Cause::TunnelBroken(_) => row(Client, 0, "E-TUNNEL-BROKEN"),
-            Cause::TunnelIdle => row(Client, 0, "E-TUNNEL-IDLE"),
-            Cause::BackendSilent => row(Backend, 502, "E-BACKEND-SILENT"),
-            Cause::BackendBroken(_) => row(Backend, 502, "E-BACKEND-BROKEN"),
-            Cause::BackendTimeout => row(Backend, 504, "E-BACKEND-TIMEOUT"),
-            Cause::BadAnswer(_) => row(Backend, 502, "E-ANSWER"),
-            Cause::BadAnswerFraming(_) => row(Backend, 502, "E-ANSWER-FRAMING"),
-            Cause::BadAnswerBody(_) => row(Backend, 502, "E-ANSWER-BODY"),
-            Cause::AnswerUnexpected(_) => row(Backend, 502, "E-ANSWER-UNEXPECTED"),
+            Cause::BadRequest(error) => codec(error.row()),
+            Cause::BadFraming(error) => codec(error.row()),
+            Cause::BadBody(error) => codec(error.row()),
+            Cause::MethodUnknown => METHOD_UNKNOWN,
+            Cause::MethodNotAllowed => METHOD_NOT_ALLOWED,
+            Cause::TargetRefused => TARGET_REFUSED,
+            Cause::TargetTooLong => TARGET_TOO_LONG,
+            Cause::LengthRequired => LENGTH_REQUIRED,
+            Cause::SchemeElsewhere => SCHEME_ELSEWHERE,
+            Cause::BodyTooLarge => BODY_TOO_LARGE,
+            Cause::ClientClosed => CLIENT_CLOSED,
+            Cause::ClientTimeout => CLIENT_TIMEOUT,
+            Cause::ClientBroken(_) => CLIENT_BROKEN,
+            Cause::NoService => NO_SERVICE,
+            Cause::NothingToAnswer => NOTHING_TO_ANSWER,
+            Cause::FileMissing => FILE_MISSING,
+            Cause::FileUnreadable(_) => FILE_UNREADABLE,
+            Cause::Evaluation(_) => EVALUATION,
+            Cause::NoBackend => NO_BACKEND,
+            Cause::ConnectFailed(_) => CONNECT_FAILED,
+            Cause::ConnectTimeout => CONNECT_TIMEOUT,
+            Cause::BackendSilent => BACKEND_SILENT,
+            Cause::BackendBroken(_) => BACKEND_BROKEN,
+            Cause::BackendTimeout => BACKEND_TIMEOUT,
+            Cause::BadAnswer(_) => BAD_ANSWER,
+            Cause::BadAnswerFraming(_) => BAD_ANSWER_FRAMING,
+            Cause::BadAnswerBody(_) => BAD_ANSWER_BODY,
+            Cause::AnswerUnexpected(_) => ANSWER_UNEXPECTED,
+            Cause::TunnelBroken(_) => TUNNEL_BROKEN,
+            Cause::TunnelIdle => TUNNEL_IDLE,
         }
+    }
+}
+
+/// What the codec found is always the client's fault here: the same in an answer has a cause of its own.
+fn codec(row: &wire::h1::error::Row) -> Row {
+    Row {
+        blame: Blame::Client,
+        status: row.status,
+        code: row.code,
+        rule: row.section,
+        sentence: row.sentence,
     }
 }
 
@@ -222,39 +279,22 @@ impl Fault {
 
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let sentence = self.cause.row().sentence;
         match &self.cause {
-            Cause::BadRequest(error) => error.fmt(f),
-            Cause::BadFraming(error) => error.fmt(f),
-            Cause::BadBody(error) => error.fmt(f),
-            Cause::MethodUnknown => f.write_str("unknown method"),
-            Cause::MethodNotAllowed => f.write_str("the method is not allowed by xHTTP"),
-            Cause::TargetRefused => f.write_str("the request target does not match CheckURL"),
-            Cause::TargetTooLong => f.write_str("the request target is longer than MaxURI"),
-            Cause::LengthRequired => {
-                f.write_str("a chunked body, and the back-end speaks HTTP/1.0, which has none")
-            }
-            Cause::SchemeElsewhere => f.write_str("the target names another scheme than the connection has"),
-            Cause::BodyTooLarge => f.write_str("the request body is larger than MaxRequest"),
-            Cause::ClientClosed => f.write_str("the client closed the connection within a request"),
-            Cause::ClientTimeout => f.write_str("the client was silent for longer than Client allows"),
-            Cause::ClientBroken(error) => write!(f, "the connection to the client broke: {error}"),
-            Cause::NoService => f.write_str("no service matches the request"),
-            Cause::NothingToAnswer => f.write_str("the service has no back-end"),
-            Cause::FileMissing => f.write_str("no such file"),
-            Cause::FileUnreadable(error) => write!(f, "the file cannot be read: {error}"),
-            Cause::Evaluation(sentence) => f.write_str(sentence),
-            Cause::NoBackend => f.write_str("no back-end is alive"),
-            Cause::ConnectFailed(error) => write!(f, "the back-end takes no connection: {error}"),
-            Cause::ConnectTimeout => f.write_str("the back-end took no connection within ConnTO"),
-            Cause::TunnelBroken(error) => write!(f, "the upgraded connection broke: {error}"),
-            Cause::TunnelIdle => f.write_str("the upgraded connection was silent for longer than WSTimeOut"),
-            Cause::BackendSilent => f.write_str("the back-end closed the connection without an answer"),
-            Cause::BackendBroken(error) => write!(f, "the connection to the back-end broke: {error}"),
-            Cause::BackendTimeout => f.write_str("the back-end did not answer within TimeOut"),
-            Cause::BadAnswer(error) => write!(f, "the back-end's answer is malformed: {error}"),
-            Cause::BadAnswerFraming(error) => write!(f, "the back-end's answer has no one length: {error}"),
-            Cause::BadAnswerBody(error) => write!(f, "the body of the back-end's answer is broken: {error}"),
+            Cause::Evaluation(what) => f.write_str(what),
             Cause::AnswerUnexpected(what) => write!(f, "the back-end sent {what}"),
+            Cause::ClientBroken(error)
+            | Cause::FileUnreadable(error)
+            | Cause::ConnectFailed(error)
+            | Cause::BackendBroken(error)
+            | Cause::TunnelBroken(error) => write!(f, "{sentence}: {error}"),
+            Cause::BadAnswer(error) => write!(f, "{sentence}: {error}"),
+            Cause::BadAnswerFraming(error) => write!(f, "{sentence}: {error}"),
+            Cause::BadAnswerBody(error) => write!(f, "{sentence}: {error}"),
+            _ => f.write_str(sentence),
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
