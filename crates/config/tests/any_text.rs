@@ -26,10 +26,10 @@ fn lines() -> &'static [String] {
     LINES.get_or_init(|| {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/adapt/v4");
         let mut lines = Vec::new();
-        for entry in std::fs::read_dir(folder).unwrap() {
-            let path = entry.unwrap().path();
+        for entry in std::fs::read_dir(folder).expect("the golden folder is there") {
+            let path = entry.expect("its entries can be listed").path();
             if path.extension().is_some_and(|extension| extension == "cfg") {
-                let content = std::fs::read_to_string(path).unwrap();
+                let content = std::fs::read_to_string(path).expect("its files can be read");
                 let text = content.split("----\n").next().unwrap_or_default();
                 lines.extend(text.lines().map(str::to_owned));
             }
