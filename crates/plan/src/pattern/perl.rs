@@ -32,16 +32,23 @@ fn explain(
         && !matches!(syntax.kind(), ErrorKind::UnsupportedLookAround | ErrorKind::UnsupportedBackreference)
     {
         let (start, end) = (syntax.span().start.offset, syntax.span().end.offset);
-        let at = unadapted(text, adapted, start);
-        let len = unadapted(text, adapted, end).saturating_sub(at).max(1);
-        return PatternError { at, len, message: syntax.kind().to_string() };
+        let (start, end) = (unadapted(text, adapted, start), unadapted(text, adapted, end));
+        return fault(text, start, end, syntax.kind().to_string());
     }
     match error {
-        fancy_regex::Error::ParseError(at, error) => {
-            PatternError { at: (*at).min(text.len().saturating_sub(1)), len: 1, message: error.to_string() }
-        }
-        error => PatternError { at: 0, len: text.len(), message: error.to_string() },
+        fancy_regex::Error::ParseError(at, error) => fault(text, *at, *at, error.to_string()),
+        error => fault(text, 0, text.len(), error.to_string()),
     }
+}
+
+/// A fault from `start` to `end`, or of one character there. The engines count to the end of the text and, at times,
+/// into the middle of a character.
+fn fault(text: &str, start: usize, end: usize, message: String) -> PatternError {
+    let last = text.char_indices().last().map_or(0, |(at, _)| at);
+    let at = (0..=start.min(last)).rev().find(|&at| text.is_char_boundary(at)).unwrap_or(0);
+    let one = text[at..].chars().next().map_or(0, char::len_utf8);
+    let end = (0..=end.min(text.len())).rev().find(|&end| text.is_char_boundary(end)).unwrap_or(0);
+    PatternError { at, len: end.saturating_sub(at).max(one), message }
 }
 
 /// Writes what Perl and the linear engine read differently in the way that both read alike: `\<` and `\>` are the

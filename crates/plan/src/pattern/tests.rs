@@ -219,6 +219,8 @@ fn perl_expressions_use_the_engine_that_they_need() {
 fn faults_of_perl_expressions_are_placed() {
     refuse("a(b", Kind::Perl, 1, 1);
     refuse("[&&&z-a]", Kind::Perl, 4, 3);
+    refuse("(?<!x)(\u{fffd}", Kind::Perl, 7, 3);
+    refuse("(?<!x)é(?<y", Kind::Perl, 9, 1);
     refuse("x**+*?[", Kind::Perl, 6, 1);
     refuse("(a{2000}){2000}", Kind::Perl, 0, 15);
 }
