@@ -80,12 +80,14 @@ def test_tries_an_idempotent_request_again_on_a_stale_connection(proxy, backend,
     assert origin.accepted == 2
 
 
-def test_tries_a_replayable_body_again(proxy, backend, client):
+def test_tries_a_body_again_that_came_with_its_head(proxy, backend, client):
+    """A body is not kept for this; one that is still in the read buffer can be sent again."""
     origin = stale(backend)
     connection = client(proxy(origin, listener=["xHTTP 1"]))
     connection.ask()
-    assert connection.ask(method="PUT", body=b"small body").status == 200
-    assert origin.last.body == b"small body"
+    connection.send("PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nsmall body")
+    assert connection.read_answer().status == 200
+    assert [request.body for request in origin.requests[1:]] == [b"small body"] * 2
 
 
 def test_never_sends_a_post_twice(proxy, backend, client):
