@@ -30,6 +30,9 @@ pub const PATTERN_BYTES_MAX: usize = 64 * 1024;
 pub const COMPILED_BYTES_MAX: usize = 2 * 1024 * 1024;
 /// Levels to which groups may nest.
 pub const NESTING_MAX: u32 = 100;
+/// Instructions of a pattern for the backtracking engine. A pattern that calls itself (`\g<0>`) is unrolled, which could
+/// go on for ever.
+pub const PROGRAM_MAX: usize = 10_000;
 /// Steps that the backtracking engine may take for one match: some milliseconds of one worker.
 pub const BACKTRACK_MAX: usize = 100_000;
 
@@ -301,6 +304,7 @@ fn backtracking(regex: &str, ignore_case: bool) -> Result<fancy_regex::Regex, fa
         .bytes_mode(fancy_regex::BytesMode::Ascii)
         .case_insensitive(ignore_case)
         .delegate_size_limit(COMPILED_BYTES_MAX)
+        .max_prog_size(PROGRAM_MAX)
         .backtrack_limit(BACKTRACK_MAX)
         .build()
 }

@@ -35,8 +35,14 @@ fn explain(
         let (start, end) = (unadapted(text, adapted, start), unadapted(text, adapted, end));
         return fault(text, start, end, syntax.kind().to_string());
     }
+    use fancy_regex::{CompileError, Error};
     match error {
-        fancy_regex::Error::ParseError(at, error) => fault(text, *at, *at, error.to_string()),
+        Error::CompileError(error)
+            if matches!(**error, CompileError::PatternTooComplex | CompileError::InnerError(_)) =>
+        {
+            too_big(text)
+        }
+        Error::ParseError(at, error) => fault(text, *at, *at, error.to_string()),
         error => fault(text, 0, text.len(), error.to_string()),
     }
 }

@@ -223,6 +223,7 @@ fn faults_of_perl_expressions_are_placed() {
     refuse("(?<!x)é(?<y", Kind::Perl, 9, 1);
     refuse("x**+*?[", Kind::Perl, 6, 1);
     refuse("(a{2000}){2000}", Kind::Perl, 0, 15);
+    refuse("a\\g0b\\g0|", Kind::Perl, 0, 9);
 }
 
 #[test]
