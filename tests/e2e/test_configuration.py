@@ -65,6 +65,8 @@ def test_shows_the_line_and_marks_the_place(tmp_path):
         ('Include "none.cfg"\n', ["none.cfg"]),
         ("ListenHTTP\n  Address 127.0.0.1\n  Port 1\n  Port 2\nEnd\n", ["Port"]),
         ("Service\n  Session\n    Type COOKIE\n    TTL 5\n  End\nEnd\n", ["ID"]),
+        ('ListenHTTP\n  Address 127.0.0.1\n  Port 1\n  ErrorFile 503 "/none/page"\nEnd\n', ["/none/page", "pound.cfg:4"]),
+        ('Service\n  SendFile "/none/folder"\nEnd\n', ["/none/folder", "pound.cfg:2"]),
         ("Service\n  Redirect 999 \"http://x\"\nEnd\n", ["999"]),
     ],
 )

@@ -128,6 +128,31 @@ def _alive(pid):
         return False
 
 
+def test_the_supervisor_replaces_a_worker_that_dies(tmp_path, backend):
+    port, origin, pid_file = wait.free_port(), backend(), tmp_path / "pound.pid"
+    file = process.write(simple(port, origin), tmp_path)
+    assert process.run("-f", file, "-p", pid_file).returncode == 0
+    supervisor = int(pid_file.read_text())
+    try:
+        (worker,) = children(supervisor)
+        os.kill(worker, signal.SIGKILL)
+        wait.until(lambda: _answers(port), "nobody serves any more", within=10)
+        assert children(supervisor) not in ([worker], [])
+        assert int(pid_file.read_text()) == supervisor
+    finally:
+        os.kill(supervisor, signal.SIGTERM)
+    wait.until(lambda: not _alive(supervisor), "it did not stop", within=10)
+    assert not wait.listens(port)
+
+
+def children(pid):
+    """The processes that `pid` has started."""
+    found = []
+    for task in os.listdir(f"/proc/{pid}/task"):
+        found += Path(f"/proc/{pid}/task/{task}/children").read_text().split()
+    return [int(child) for child in found]
+
+
 def test_the_command_line_overrides_the_pid_file(pound, tmp_path):
     port, written, ignored = wait.free_port(), tmp_path / "a.pid", tmp_path / "b.pid"
     started = pound(simple(port, 9, f'PIDFile "{ignored}"'), port, options=("-e", "-p", written))
