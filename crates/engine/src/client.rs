@@ -24,6 +24,8 @@ pub(crate) struct Client {
     pub(crate) watchdog: Watchdog,
     facts: Rc<ClientFacts>,
     timeout: Duration,
+    /// An answer has been begun and not come to its end.
+    unfinished: bool,
 }
 
 /// What ends the wait for a request.
@@ -43,6 +45,7 @@ impl Client {
             watchdog: Watchdog::new(timeout),
             facts: Rc::new(facts),
             timeout,
+            unfinished: false,
         }
     }
 
@@ -56,14 +59,15 @@ impl Client {
         self.timeout
     }
 
-    /// Waits between two requests. `stopping` is asked before each wait and sees the waker, so that a stop can end it.
+    /// Waits for a request. `stopping` is asked before each wait and sees the waker, so that a stop can end it, and the
+    /// timer, so that it can shorten it.
     pub(crate) fn poll_next(
         &mut self,
         cx: &mut Context<'_>,
         store: &Store,
-        stopping: impl FnOnce(&mut Context<'_>) -> bool,
+        stopping: impl FnOnce(&mut Context<'_>, &mut Watchdog) -> bool,
     ) -> Poll<Next> {
-        if !self.conn.unread().is_empty() {
+        if is_begun(self.conn.unread()) {
             return Poll::Ready(Next::Request);
         }
         // The buffer is only asked for once there is something to put in it.
@@ -74,10 +78,14 @@ impl Client {
         };
         match read {
             Poll::Ready(Ok(0) | Err(_)) => Poll::Ready(Next::Close),
-            Poll::Ready(Ok(_)) => Poll::Ready(Next::Request),
+            Poll::Ready(Ok(_)) if is_begun(self.conn.unread()) => Poll::Ready(Next::Request),
+            Poll::Ready(Ok(_)) => {
+                cx.waker().wake_by_ref();
+                Poll::Pending
+            }
             Poll::Pending => {
                 self.conn.idle(store);
-                if stopping(cx) || self.watchdog.poll(cx).is_ready() {
+                if stopping(cx, &mut self.watchdog) || self.watchdog.poll(cx).is_ready() {
                     return Poll::Ready(Next::Close);
                 }
                 Poll::Pending
@@ -121,10 +129,10 @@ impl Client {
         x.body = framing::request(&x.request).map_err(|error| fault(Cause::BadFraming(error)))?;
         conn.begin_read(x.body);
         let fields = x.request.fields();
-        x.keep = match x.request.version() {
-            Version::Http11 => !fields.contains_token(Known::Connection, b"close"),
-            Version::Http10 => fields.contains_token(Known::Connection, b"keep-alive"),
-        };
+        // RFC 9112 section 9.3: `close` wins; without it HTTP/1.1 persists and HTTP/1.0 only if it asks to.
+        x.keep = !fields.contains_token(Known::Connection, b"close")
+            && (x.request.version() == Version::Http11
+                || fields.contains_token(Known::Connection, b"keep-alive"));
         Ok(())
     }
 
@@ -137,7 +145,20 @@ impl Client {
     /// Hands the head of the final answer to the connection; it is sent with the body, or by [`Client::flush`].
     pub(crate) fn write_head(&mut self, x: &mut Exchange, framing: &Framing<'_>) {
         x.sent.status = x.response.status();
+        self.unfinished = true;
         self.conn.begin_write(framing.body, |out| write::response_head(&x.response, framing, out));
+    }
+
+    /// The answer has been sent to its end.
+    pub(crate) fn finish_answer(&mut self) {
+        self.unfinished = false;
+    }
+
+    /// Takes the head of an answer back of which nothing has been sent; says whether that was so.
+    pub(crate) fn take_head_back(&mut self) -> bool {
+        let taken = self.conn.take_head_back();
+        self.unfinished &= !taken;
+        taken
     }
 
     /// Sends what waits; the client has `timeout` to take it.
@@ -209,5 +230,20 @@ impl Client {
         });
         // Nobody waits for this; either end of it is as good.
         let _ = timeout_at(until, drain).await;
+    }
+}
+
+/// Whether a request has begun. One empty line before it is none of it: old clients send one after a body, and the
+/// codec skips it (RFC 9112 section 2.2).
+fn is_begun(unread: &[u8]) -> bool {
+    !matches!(unread, b"" | b"\r" | b"\r\n")
+}
+
+impl Drop for Client {
+    /// Whatever ends the connection within an answer, a stop or a panic of ours included, must not make it look whole.
+    fn drop(&mut self) {
+        if self.unfinished {
+            self.conn.stream().reset_on_close();
+        }
     }
 }

@@ -93,10 +93,18 @@ fn judge(condition: &Condition, scene: &mut Scene<'_>) -> Result<bool, Fault> {
             }
             Ok(false)
         }
-        Condition::Host(matches) => match scene.host_and_port() {
-            Some(host) => compare(matches, &host, scene),
-            None => Ok(false),
-        },
+        Condition::Host(matches) => {
+            // A browser names the port whenever it is not the scheme's own, and an operator hardly ever means one port
+            // only. So the name alone is tried first, and the whole for those who do.
+            let Some(host) = scene.host() else { return Ok(false) };
+            if compare(matches, host, scene)? {
+                return Ok(true);
+            }
+            match scene.host_and_port() {
+                Some(whole) => compare(matches, &whole, scene),
+                None => Ok(false),
+            }
+        }
         Condition::StringMatch { subject, matches } => {
             let mut text = Vec::new();
             expand::expand(subject, scene, &mut text);

@@ -1,5 +1,6 @@
 //! The thread beside the workers: it brings dead back-ends back and follows watched files.
 
+use std::cell::RefCell;
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -15,30 +16,52 @@ use crate::worker::Order;
 use crate::world::World;
 
 /// Runs until the workers are told to stop.
-pub(crate) fn run(world: &Arc<World>, mut pen: Pen, mut order: watch::Receiver<Order>) -> io::Result<()> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+pub(crate) fn run(
+    world: &Arc<World>,
+    pen: Pen,
+    mut order: watch::Receiver<Order>,
+    ready: &std::sync::mpsc::Sender<io::Result<()>>,
+) {
+    // Whoever starts threads waits for each; if it has gone, so will this one.
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => {
+            let _ = ready.send(Ok(()));
+            runtime
+        }
+        Err(error) => {
+            let _ = ready.send(Err(error));
+            return;
+        }
+    };
+    let pen = RefCell::new(pen);
     runtime.block_on(async {
         let running = world.running();
-        let mut alive = ticks(running.plan.alive);
-        let mut look = ticks(running.plan.watch_interval);
-        let mut files = Files::new(&running.plan, &mut pen);
-        loop {
-            tokio::select! {
-                _ = alive.tick() => {
-                    let running = world.running();
-                    for live in probe::round(&running.backends).await {
-                        pen.event(Severity::Notice, format_args!("back-end {} is back", live.plan.address));
-                    }
-                }
-                _ = look.tick() => files.look(&mut pen),
-                stop = order.wait_for(|order| matches!(order, Order::Stop(_))) => {
-                    drop(stop);
-                    break;
+        let probing = async {
+            let mut alive = ticks(running.plan.alive);
+            loop {
+                alive.tick().await;
+                let running = world.running();
+                for live in probe::round(&running.backends).await {
+                    let sentence = format_args!("back-end {} is back", live.plan.address);
+                    pen.borrow_mut().event(Severity::Notice, sentence);
                 }
             }
+        };
+        let following = async {
+            let mut look = ticks(running.plan.watch_interval);
+            let mut files = Files::new(&running.plan, &mut pen.borrow_mut());
+            loop {
+                look.tick().await;
+                files.look(&mut pen.borrow_mut());
+            }
+        };
+        // A probe may take seconds; neither the files nor the end wait for it.
+        tokio::select! {
+            () = probing => {}
+            () = following => {}
+            _ = order.wait_for(|order| matches!(order, Order::Stop(_))) => {}
         }
     });
-    Ok(())
 }
 
 fn ticks(period: Duration) -> tokio::time::Interval {

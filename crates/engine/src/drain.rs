@@ -2,6 +2,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
+use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
 use slab::Slab;
@@ -17,9 +18,9 @@ pub(crate) struct Connections {
     waiter: RefCell<Option<Waker>>,
 }
 
-/// The presence of one connection; it counts until dropped.
-pub(crate) struct Ticket<'a> {
-    connections: &'a Connections,
+/// The presence of one connection, from the moment that it is taken; it counts until dropped.
+pub(crate) struct Ticket {
+    connections: Rc<Connections>,
     key: usize,
 }
 
@@ -30,9 +31,10 @@ impl Connections {
     }
 
     /// Counts a new one.
-    pub(crate) fn enter(&self) -> Ticket<'_> {
+    pub(crate) fn enter(self: &Rc<Self>) -> Ticket {
         self.open.set(self.open.get() + 1);
-        Ticket { connections: self, key: self.idle.borrow_mut().insert(None) }
+        let key = self.idle.borrow_mut().insert(None);
+        Ticket { connections: self.clone(), key }
     }
 
     /// From now on a connection that idles closes.
@@ -59,7 +61,7 @@ impl Connections {
     }
 }
 
-impl Ticket<'_> {
+impl Ticket {
     /// Asked before each wait for a request: whether to close instead. A stop wakes the task.
     pub(crate) fn stopping(&self, cx: &Context<'_>) -> bool {
         if self.connections.stopping.get() {
@@ -75,9 +77,9 @@ impl Ticket<'_> {
     }
 }
 
-impl Drop for Ticket<'_> {
+impl Drop for Ticket {
     fn drop(&mut self) {
-        let connections = self.connections;
+        let connections = &self.connections;
         connections.idle.borrow_mut().try_remove(self.key);
         connections.open.set(connections.open.get() - 1);
         if connections.open.get() == 0

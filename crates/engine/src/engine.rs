@@ -28,7 +28,7 @@ pub struct Engine {
     world: Arc<World>,
     order: watch::Sender<Order>,
     workers: Vec<JoinHandle<usize>>,
-    control: Option<JoinHandle<io::Result<()>>>,
+    control: Option<JoinHandle<()>>,
     drain: Option<log::Drain>,
 }
 
@@ -82,21 +82,23 @@ pub fn start(prepared: Prepared) -> io::Result<Engine> {
             Err(error) => return Err(engine.undo(error)),
         }
     }
-    drop(ready);
-    for _ in 0..workers {
-        match readiness.recv() {
-            Ok(Ok(())) => {}
-            Ok(Err(error)) => return Err(engine.undo(error)),
-            Err(_) => return Err(engine.undo(io::Error::other("a worker ended before it was ready"))),
-        }
-    }
     if let Some(pen) = control_pen {
+        let ready = ready.clone();
         let thread = std::thread::Builder::new()
             .name("pound-control".to_owned())
-            .spawn(move || control::run(&world, pen, orders));
+            .spawn(move || control::run(&world, pen, orders, &ready));
         match thread {
             Ok(thread) => engine.control = Some(thread),
             Err(error) => return Err(engine.undo(error)),
+        }
+    }
+    drop(ready);
+    // The workers, and the thread beside them.
+    for _ in 0..=workers {
+        match readiness.recv() {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => return Err(engine.undo(error)),
+            Err(_) => return Err(engine.undo(io::Error::other("a thread ended before it was ready"))),
         }
     }
     Ok(engine)

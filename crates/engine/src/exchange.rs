@@ -88,6 +88,10 @@ pub(crate) struct Exchange {
     pub service: Option<usize>,
     /// Index into `Plan::backends`: the one that the request went to last.
     pub backend: Option<usize>,
+    /// How often that one had come back to life when a connection to it was last begun.
+    pub(crate) revival: u32,
+    /// Times the request was sent, in whole or in part.
+    pub(crate) sends: u32,
     /// Back-ends that were given up on, by index.
     pub tried: SmallVec<[usize; 4]>,
     /// Matches so far, the latest last. Only kept when some template refers to one (`Plan::captures`).
@@ -122,6 +126,8 @@ impl Exchange {
             received: 0,
             service: None,
             backend: None,
+            revival: 0,
+            sends: 0,
             tried: SmallVec::new(),
             captures: Vec::new(),
             origin,

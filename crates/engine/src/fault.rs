@@ -103,6 +103,10 @@ pub enum Cause {
     TunnelBroken(io::Error),
     /// An upgraded connection was silent for longer than `WSTimeOut`.
     TunnelIdle,
+    /// We have no descriptor, memory or local port left for what has to be opened.
+    NoResources(io::Error),
+    /// A stop did not wait any longer, or a fault of ours ended the task.
+    CutOff,
     /// The back-end took no connection in time.
     ConnectTimeout,
     /// The back-end closed the connection without a byte of an answer.
@@ -179,6 +183,8 @@ rows! {
     EVALUATION Us 500 "E-EVALUATION" "Rewrite" "a condition or a rewrite cannot be evaluated for this request"
     NO_BACKEND Backend 503 "E-NO-BACKEND" "Backend" "no back-end is alive"
     CONNECT_FAILED Backend 503 "E-BACKEND-CONNECT" "Backend" "the back-end takes no connection"
+    NO_RESOURCES Us 503 "E-RESOURCES" "LimitNOFILE" "we have nothing left to open a connection or a file with"
+    CUT_OFF Us 0 "E-CUT-OFF" "Grace" "the request was cut off by the end of the process or of its task"
     CONNECT_TIMEOUT Backend 503 "E-BACKEND-CONNECT-TIMEOUT" "ConnTO" "the back-end took no connection within ConnTO"
     BACKEND_SILENT Backend 502 "E-BACKEND-SILENT" "RFC 9110 15.6.3"
         "the back-end closed the connection without an answer"
@@ -217,6 +223,8 @@ impl Cause {
             Cause::Evaluation(_) => EVALUATION,
             Cause::NoBackend => NO_BACKEND,
             Cause::ConnectFailed(_) => CONNECT_FAILED,
+            Cause::NoResources(_) => NO_RESOURCES,
+            Cause::CutOff => CUT_OFF,
             Cause::ConnectTimeout => CONNECT_TIMEOUT,
             Cause::BackendSilent => BACKEND_SILENT,
             Cause::BackendBroken(_) => BACKEND_BROKEN,
@@ -257,6 +265,16 @@ impl Cause {
         matches!(self, Cause::ConnectFailed(_) | Cause::ConnectTimeout)
     }
 
+    /// `cause`, unless the error is about what we lack ourselves: no peer and no file is to blame for that.
+    pub(crate) fn of_opening(error: io::Error, cause: impl FnOnce(io::Error) -> Cause) -> Cause {
+        // EADDRNOTAVAIL of connect(2): every local port towards that address is taken.
+        const OURS: [i32; 5] = [libc::EMFILE, libc::ENFILE, libc::ENOBUFS, libc::ENOMEM, libc::EADDRNOTAVAIL];
+        match error.raw_os_error() {
+            Some(number) if OURS.contains(&number) => Cause::NoResources(error),
+            _ => cause(error),
+        }
+    }
+
     /// Whether the client's connection can carry no further request: we do not know where the next one begins.
     pub fn loses_framing(&self) -> bool {
         matches!(
@@ -287,6 +305,7 @@ impl fmt::Display for Fault {
             Cause::ClientBroken(error)
             | Cause::FileUnreadable(error)
             | Cause::ConnectFailed(error)
+            | Cause::NoResources(error)
             | Cause::BackendBroken(error)
             | Cause::TunnelBroken(error) => write!(f, "{sentence}: {error}"),
             Cause::BadAnswer(error) => write!(f, "{sentence}: {error}"),

@@ -52,6 +52,15 @@ pub(crate) fn admit(x: &mut Exchange) {
     *origin = find(client, fields, &listener.forwarded_header, &listener.trusted);
 }
 
+/// Removes every claim from trailers, where not even a trusted peer has reason to make one.
+pub(crate) fn strip(trailers: &mut Fields, listener: &Listener, service: &Service) {
+    let own = service.forwarded_header.as_deref().and_then(custom_name);
+    let custom = custom_name(&listener.forwarded_header);
+    trailers.retain_known(|known, name, _| {
+        !is_twin(known, name) && !is_claim(known, name, custom) && !is_claim(known, name, own)
+    });
+}
+
 /// The client's address as the service sees it, which may have a `ForwardedHeader` or `TrustedIP` of its own.
 pub(crate) fn origin(
     client: &ClientFacts,

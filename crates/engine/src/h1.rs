@@ -8,12 +8,14 @@ use std::borrow::Cow;
 use std::io::{self, IoSlice};
 use std::task::{Context, Poll, ready};
 
-use wire::hop::Nominated;
 use wire::{BodyError, BodyLength, Decoded, Decoder, Encoder, Fields, HeadScanner, Kind, Limits, ParseError};
 
 use crate::buffer::{Buffer, Mark, Store};
 use crate::limits;
 use crate::stream::Stream;
+
+/// Removes fields from a trailer section.
+pub(crate) type TrailerRule = Box<dyn Fn(&mut Fields)>;
 
 /// A connection that speaks HTTP/1.
 pub(crate) struct Conn {
@@ -21,7 +23,8 @@ pub(crate) struct Conn {
     input: Buffer,
     scanner: HeadScanner,
     decoder: Decoder,
-    nominated: Nominated,
+    /// Takes from the trailers what may not be passed on.
+    trailer_rule: Option<TrailerRule>,
     encoder: Encoder,
     /// Heads and framing that wait to be sent, from `sent` on.
     output: Vec<u8>,
@@ -81,7 +84,7 @@ impl Conn {
             input: Buffer::default(),
             scanner: HeadScanner::new(kind),
             decoder: Decoder::new(BodyLength::None),
-            nominated: Nominated::default(),
+            trailer_rule: None,
             encoder: Encoder::new(BodyLength::None),
             output: Vec::new(),
             sent: 0,
@@ -155,12 +158,12 @@ impl Conn {
     /// From here on the peer sends a body of this length.
     pub(crate) fn begin_read(&mut self, length: BodyLength) {
         self.decoder = Decoder::new(length);
-        self.nominated = Nominated::default();
+        self.trailer_rule = None;
     }
 
-    /// Fields that the head's Connection has nominated; they go from the trailers too (RFC 9110 section 7.6.1).
-    pub(crate) fn drop_from_trailers(&mut self, nominated: Nominated) {
-        self.nominated = nominated;
+    /// From here on `rule` decides what of the trailers is passed on; it ends with the body.
+    pub(crate) fn set_trailer_rule(&mut self, rule: TrailerRule) {
+        self.trailer_rule = Some(rule);
     }
 
     /// The next piece of the body that the peer sends.
@@ -197,12 +200,14 @@ impl Conn {
     /// The fields that came after a chunked body and may be passed on; empty until it is read to its end.
     pub(crate) fn trailers(&self) -> Cow<'_, Fields> {
         let trailers = self.decoder.trailers();
-        if self.nominated.is_empty() {
-            return Cow::Borrowed(trailers);
+        match &self.trailer_rule {
+            Some(rule) if !trailers.is_empty() => {
+                let mut kept = trailers.clone();
+                rule(&mut kept);
+                Cow::Owned(kept)
+            }
+            _ => Cow::Borrowed(trailers),
         }
-        let mut kept = trailers.clone();
-        self.nominated.remove_from(&mut kept);
-        Cow::Owned(kept)
     }
 
     /// This place in the body that the peer sends.

@@ -15,17 +15,18 @@
 //!   a Fault from any stage ─▶ respond::fault       an Exchange at its end ─▶ stats, log
 //! ```
 //!
-//! A module uses only modules below its own:
+//! A module uses only modules of its own row and below. Exchange and World are types that all of them know: an
+//! Exchange holds the configuration that it runs under.
 //!
 //! ```text
-//!   1  engine  worker  accept  drain  control      who runs
-//!   2  serve  reload                               what may touch the World
-//!   3  world                                       holds the parts; nothing below knows it
-//!   4  relay  tunnel  respond  local  log          moving and answering
-//!   5  balance  route  rewrite  sanitize  forwarded  location  parts     deciding
-//!   6  client  pump  backend  condition  expand    speaking and matching
-//!   7  h1  exchange  stats                         one connection, one request
-//!   8  stream  buffer  watchdog  fault  clock  random  limits  sys
+//!   1  engine  worker  accept  drain  control  snapshot      who runs
+//!   2  serve  reload  listen                                 what may touch the World
+//!   3  relay  tunnel  respond  local  log                    moving and answering
+//!   4  balance  route  rewrite  sanitize  location           deciding
+//!   5  forwarded  condition  expand  scene  basic  received  looking at a message
+//!   6  parts  client  pump  backend                          speaking
+//!   7  h1  stats                                             one connection; counters
+//!   8  stream  buffer  watchdog  fault  clock  random  text  limits  sys
 //! ```
 
 mod accept;
@@ -41,6 +42,7 @@ mod exchange;
 mod fault;
 mod h1;
 mod limits;
+mod listen;
 pub mod log;
 mod parts;
 mod pump;

@@ -16,7 +16,8 @@ pub(crate) const HEADS_KEPT: usize = 256;
 /// A head buffer that has grown beyond this is not kept: one large head must not cost memory for ever.
 pub(crate) const HEAD_KEPT_BYTES: usize = 16 * 1024;
 
-/// Unsent framing and head bytes that a connection holds before it waits for the peer to take them.
+/// An output buffer that has grown beyond this is given back when it is empty: one large head must not cost memory for
+/// as long as the connection lives.
 pub(crate) const OUTPUT_BYTES: usize = 64 * 1024;
 
 /// Idle connections that one worker keeps to one back-end. More only take descriptors on both sides.
@@ -33,14 +34,22 @@ pub(crate) const IDLE_SWEEP: Duration = Duration::from_secs(1);
 /// not keep a client for ever.
 pub(crate) const INTERIM_ANSWERS: u32 = 16;
 
-/// Back-ends tried for one request, the same one on a fresh connection included.
+/// Back-ends that one request may find taking no connection before it is given up.
 pub(crate) const ATTEMPTS: usize = 8;
+
+/// Times that one request is sent. A request that kills whoever reads it must not be led through the whole farm; one
+/// more than a back-end's restart needs (an idle connection that was closed, then a process that dies).
+pub(crate) const SENDS: u32 = 3;
 
 /// Requests on one client connection; a connection that lives for ever never follows a new configuration.
 pub(crate) const REQUESTS_PER_CONNECTION: u64 = 1_000_000;
 
 /// Client connections of one worker; beyond it new ones wait in the listen queue.
 pub(crate) const CONNECTIONS_PER_WORKER: usize = 250_000;
+
+/// How long after it was taken, or after its last answer, a connection is waited for when we stop: a request may be on
+/// its way.
+pub(crate) const NEXT_REQUEST: Duration = Duration::from_secs(1);
 
 /// Length of the listen queue; the kernel caps it at `net.core.somaxconn`.
 pub(crate) const LISTEN_QUEUE: i32 = 4096;
@@ -66,7 +75,7 @@ pub(crate) const FILE_READ_BYTES: usize = 128 * 1024;
 /// a second at 20,000 requests a second.
 pub(crate) const LOG_BYTES: usize = 4 * 1024 * 1024;
 
-/// Longest wait for a host name when a configuration is made ready to run: the resolver's own limit; here only named.
+/// Addresses taken of one host name; more are not tried.
 pub(crate) const ADDRESSES_PER_NAME: usize = 16;
 
 /// How long a probe of a dead back-end waits for a connection, at most; `ConnTO` if that is shorter.

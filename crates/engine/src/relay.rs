@@ -21,6 +21,7 @@ use crate::h1::{BodyMark, Conn, ReadError};
 use crate::limits;
 use crate::parts::Parts;
 use crate::pump::{Pump, PumpError, Waiting};
+use crate::rewrite;
 
 /// A back-end that has begun its final answer.
 pub(crate) struct Upstream {
@@ -58,9 +59,13 @@ pub(crate) async fn request(
         let reused = idle.is_some();
         let mut conn = match idle {
             Some(conn) => conn,
-            None => open(client, parts, live).await?,
+            None => {
+                x.revival = live.revival();
+                open(client, parts, live).await?
+            }
         };
         let framing = Framing { upgrade: x.upgrade.as_deref(), ..Framing::of(x.body) };
+        x.sends += 1;
         conn.begin_write(x.body, |out| write::request_head(&x.request, &framing, out));
         match until_answer(x, client, parts, live, &mut conn).await {
             Ok(upload) => return begin_answer(x, live, conn, upload),
@@ -82,7 +87,9 @@ pub(crate) fn may_send_again(x: &Exchange, client: &mut Client, body: &BodyMark,
         Retry::Never => false,
         Retry::Unsent => true,
         Retry::Idempotent => {
-            x.request.method_kind().is_idempotent() && (is_bodyless(x.body) || client.conn.rewind(body))
+            x.sends < limits::SENDS
+                && x.request.method_kind().is_idempotent()
+                && (is_bodyless(x.body) || client.conn.rewind(body))
         }
     }
 }
@@ -108,7 +115,9 @@ async fn open(client: &Client, parts: &Parts, live: &Live) -> Result<Conn, Fault
     parts.stats.connecting(live.plan.id);
     match connect(&live.address, live.plan.connect_timeout).await {
         Ok(stream) => Ok(Conn::new(stream, Kind::Response, *client.conn.limits())),
-        Err(ConnectError::Io(error)) => Err(Fault::new(Stage::Connect, Cause::ConnectFailed(error))),
+        Err(ConnectError::Io(error)) => {
+            Err(Fault::new(Stage::Connect, Cause::of_opening(error, Cause::ConnectFailed)))
+        }
         Err(ConnectError::Timeout) => Err(Fault::new(Stage::Connect, Cause::ConnectTimeout)),
     }
 }
@@ -132,7 +141,8 @@ async fn until_answer(
     let mut upload = Pump::new(x.running.plan.listeners[x.client.listener].body_max);
     let mut interim = 0;
     loop {
-        let event = wait_for_head(client, parts, live, conn, &mut upload).await;
+        let asked = interim == 0 && x.request.fields().get(Known::Expect).is_some();
+        let event = wait_for_head(client, parts, live, conn, &mut upload, asked).await;
         x.received = upload.bytes;
         let len = match event {
             Event::Head(len) => len,
@@ -152,22 +162,24 @@ async fn until_answer(
         if interim > limits::INTERIM_ANSWERS {
             return Err(fault(Cause::AnswerUnexpected("interim answers without end")));
         }
-        pass_interim(x, client, head).await.map_err(fault)?;
+        pass_interim(x, client, parts, head).await?;
     }
 }
 
+/// Moves the body up until a head is here. `asked`: the client asked for a 100 and has got none yet.
 async fn wait_for_head(
     client: &mut Client,
     parts: &Parts,
     live: &Live,
     conn: &mut Conn,
     upload: &mut Pump,
+    asked: bool,
 ) -> Event {
     let store = &parts.store;
     let client_timeout = client.timeout();
     let Client { conn: client, watchdog, .. } = client;
     watchdog.set(live.plan.timeout);
-    let mut before = (upload.bytes, upload.waiting);
+    let mut before = None;
     poll_fn(|cx| {
         if upload.is_running() {
             match upload.poll(client, conn, cx, store) {
@@ -188,8 +200,10 @@ async fn wait_for_head(
         {
             return Poll::Ready(Event::Failed(Cause::ClientBroken(error)));
         }
-        let on_client = upload.is_running() && upload.waiting == Waiting::Source;
-        let now = (upload.bytes, upload.waiting);
+        // A client that waits for a 100 owes us nothing: it is the back-end that is silent.
+        let on_client =
+            upload.is_running() && upload.waiting == Waiting::Source && !(asked && upload.bytes == 0);
+        let now = Some((upload.bytes, upload.waiting, upload.is_running()));
         if now != before {
             before = now;
             watchdog.set(if on_client { client_timeout } else { live.plan.timeout });
@@ -216,14 +230,24 @@ fn watch(client: &mut Conn, cx: &mut std::task::Context<'_>, store: &crate::buff
     Ok(())
 }
 
-async fn pass_interim(x: &Exchange, client: &mut Client, mut head: ResponseHead) -> Result<(), Cause> {
-    if x.request.version() == Version::Http10 {
-        // RFC 9110 section 15.2: not to an HTTP/1.0 client.
-        return Ok(());
+async fn pass_interim(
+    x: &mut Exchange,
+    client: &mut Client,
+    parts: &Parts,
+    mut head: ResponseHead,
+) -> Result<(), Fault> {
+    // RFC 9110 section 15.2: not to an HTTP/1.0 client.
+    if x.request.version() == Version::Http11 {
+        hop::remove_hop_by_hop(head.fields_mut());
+        // What the operator hides in answers is hidden in these too.
+        x.response = head;
+        rewrite::response(x)?;
+        head = std::mem::take(&mut x.response);
+        client.write_interim(&head);
+        client.flush().await.map_err(|cause| Fault::new(Stage::Forward, cause))?;
     }
-    hop::remove_hop_by_hop(head.fields_mut());
-    client.write_interim(&head);
-    client.flush().await
+    parts.store.keep_head(head.recycle());
+    Ok(())
 }
 
 /// Checks the head of the final answer and says what follows it.
@@ -231,6 +255,11 @@ fn begin_answer(x: &mut Exchange, live: &Live, mut conn: Conn, upload: Pump) -> 
     let fault = |cause| Fault::new(Stage::Forward, cause);
     let head = &mut x.response;
     if head.status() == 101 {
+        if !upload.is_done() {
+            return Err(fault(Cause::AnswerUnexpected(
+                "a switch of protocols before the end of the request",
+            )));
+        }
         // RFC 9110 section 7.8: only to a protocol that was asked for.
         let switched = hop::upgrade(head.fields()).map(<[u8]>::to_vec);
         match (&x.upgrade, switched) {
@@ -246,14 +275,25 @@ fn begin_answer(x: &mut Exchange, live: &Live, mut conn: Conn, upload: Pump) -> 
     live.saw_http10(http10);
     let keep = length != BodyLength::UntilClose
         && if http10 {
-            head.fields().contains_token(Known::Connection, b"keep-alive")
+            head.fields().contains_token(Known::Connection, b"keep-alive") && !closes(head.fields())
         } else {
-            !head.fields().contains_token(Known::Connection, b"close")
+            !closes(head.fields())
         };
     let nominated = hop::remove_hop_by_hop(head.fields_mut());
     conn.begin_read(length);
-    conn.drop_from_trailers(nominated);
+    if length == BodyLength::Chunked {
+        let (running, listener, service) = (x.running.clone(), x.client.listener, x.service);
+        conn.set_trailer_rule(Box::new(move |trailers| {
+            nominated.remove_from(trailers);
+            rewrite::response_trailers(&running.plan, listener, service, trailers);
+        }));
+    }
     Ok(Upstream { conn, upload, length, length_info, keep })
+}
+
+/// RFC 9112 section 9.3: `close` wins over whatever else Connection says.
+fn closes(fields: &wire::Fields) -> bool {
+    fields.contains_token(Known::Connection, b"close")
 }
 
 impl Upstream {
@@ -296,6 +336,7 @@ pub(crate) async fn response(
     x.sent.body_bytes = download.bytes;
     x.received = upstream.upload.bytes;
     result.map_err(|cause| Fault::new(Stage::Relay, cause))?;
+    client.finish_answer();
 
     let Upstream { mut conn, upload, keep, .. } = upstream;
     if keep && upload.is_done() {
@@ -321,11 +362,13 @@ async fn move_bodies(
     let mut before = None;
     poll_fn(|cx| {
         if upload.is_running() {
-            match upload.poll(client, backend, cx, store) {
-                Poll::Ready(Err(PumpError::Sink(_))) => upload.stop(),
-                Poll::Ready(Err(error)) => return Poll::Ready(Err(request_cause(error))),
-                Poll::Ready(Ok(())) | Poll::Pending => {}
+            // Whatever ends the upload now, the answer is what counts: a server that has answered early may have
+            // closed its side, and a client that has seen the answer may send no more. Neither connection is used again.
+            if let Poll::Ready(Err(_)) = upload.poll(client, backend, cx, store) {
+                upload.stop();
             }
+        } else if let Err(error) = watch(client, cx, store) {
+            return Poll::Ready(Err(Cause::ClientBroken(error)));
         }
         match download.poll(backend, client, cx, store) {
             Poll::Ready(Ok(())) => return Poll::Ready(Ok(())),
@@ -342,20 +385,15 @@ async fn move_bodies(
             }
             Poll::Pending => {}
         }
-        let now = Some((upload.bytes, download.bytes, download.waiting));
+        // Whose turn it is: the client's if it has to take the answer, or to send what the back-end waits for.
+        let on_client =
+            download.waiting == Waiting::Sink || (upload.is_running() && upload.waiting == Waiting::Source);
+        let now = Some((upload.bytes, download.bytes, on_client));
         if now != before {
             before = now;
-            watchdog.set(match download.waiting {
-                Waiting::Source => live.plan.timeout,
-                Waiting::Sink => client_timeout,
-            });
+            watchdog.set(if on_client { client_timeout } else { live.plan.timeout });
         }
-        watchdog.poll(cx).map(|()| {
-            Err(match download.waiting {
-                Waiting::Source => Cause::BackendTimeout,
-                Waiting::Sink => Cause::ClientTimeout,
-            })
-        })
+        watchdog.poll(cx).map(|()| Err(if on_client { Cause::ClientTimeout } else { Cause::BackendTimeout }))
     })
     .await
 }

@@ -8,11 +8,11 @@ use std::sync::Arc;
 
 use plan::{BackendAddress, Plan, Target};
 
-use crate::accept::{self, Bound};
 use crate::backend::{Address, Live};
 use crate::balance::LiveSet;
 use crate::clock::Clock;
 use crate::limits;
+use crate::listen::{self, Bound};
 use crate::local;
 use crate::world::Running;
 
@@ -152,7 +152,7 @@ pub fn prepare(plan: Plan) -> Result<Prepared, PrepareError> {
     }
     let mut bound = Vec::with_capacity(plan.listeners.len());
     for listener in &plan.listeners {
-        bound.push(accept::bind(listener, workers)?);
+        bound.push(listen::bind(listener, workers)?);
     }
     Ok(Prepared { running: Running { plan, backends, sets, roots }, bound, workers, clock })
 }

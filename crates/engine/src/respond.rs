@@ -3,8 +3,9 @@
 use std::fs::File;
 use std::io::{self, Read};
 
+use plan::listener::MethodLevel;
 use wire::h1::write::Framing;
-use wire::{BodyLength, Method, Version};
+use wire::{BodyLength, Known, Method, Version};
 
 use crate::client::Client;
 use crate::exchange::{Exchange, Sent};
@@ -13,14 +14,23 @@ use crate::limits;
 use crate::local::{self, Answer, Body};
 use crate::parts::Parts;
 use crate::rewrite;
-use crate::serve::Keep;
+
+/// What becomes of the client's connection after a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Keep {
+    /// It may carry another request.
+    Open,
+    /// It is closed so that the answer arrives.
+    Close,
+    /// It is dropped: there is nobody, or what was sent must not pass for whole.
+    Drop,
+}
 
 /// Tells the client what went wrong, as far as there is somebody to tell and something can still be said.
 pub(crate) async fn fault(x: &mut Exchange, client: &mut Client, parts: &Parts, fault: &Fault) -> Keep {
     let row = fault.cause.row();
-    if x.sent.status != 0 && !client.conn.take_head_back() {
-        // Part of an answer is on its way. It must not pass for whole.
-        client.conn.stream().reset_on_close();
+    if x.sent.status != 0 && !client.take_head_back() {
+        // Part of an answer is on its way; dropping the connection cuts it.
         return Keep::Drop;
     }
     x.sent = Sent::default();
@@ -32,11 +42,23 @@ pub(crate) async fn fault(x: &mut Exchange, client: &mut Client, parts: &Parts, 
         return Keep::Drop;
     };
     x.response = answer.head;
+    if matches!(fault.cause, Cause::MethodNotAllowed) {
+        // RFC 9110 section 15.5.6: which ones are. A full head goes without.
+        let methods = allowed(x.listener().methods);
+        let _ = x.response.fields_mut().append_known(Known::Allow, &methods);
+    }
     match send(x, client, parts, answer.body).await {
         Ok(()) if x.keep => Keep::Open,
         Ok(()) => Keep::Close,
         Err(_) => Keep::Drop,
     }
+}
+
+/// The methods that pass at this level, as Allow lists them.
+fn allowed(level: MethodLevel) -> Vec<u8> {
+    let passes = |method: &&Method| method.group().is_some_and(|group| group <= level as u8);
+    let names: Vec<&str> = Method::KNOWN.iter().filter(passes).filter_map(|method| method.name()).collect();
+    names.join(", ").into_bytes()
 }
 
 /// Sends an answer that a service made by itself, changed as answers of back-ends are.
@@ -59,6 +81,11 @@ async fn send(x: &mut Exchange, client: &mut Client, parts: &Parts, body: Body) 
         Body::None => 0,
     };
     let headless = x.request.method_kind() == Method::Head || matches!(body, Body::None);
+    // RFC 9110 section 6.6.1: an origin with a clock says when; a page of the operator's may say otherwise.
+    if x.response.fields().get(Known::Date).is_none() {
+        let date = httpdate::fmt_http_date(std::time::UNIX_EPOCH + parts.clock.wall());
+        let _ = x.response.fields_mut().append_known(Known::Date, date.as_bytes());
+    }
     // A body that the client has not finished sending is read as far as it is here; more of it is not waited for.
     x.keep = x.keep && !parts.stopping.get() && client.discard_body(&parts.store).await;
     let http10 = x.request.version() == Version::Http10;
@@ -84,7 +111,9 @@ async fn send(x: &mut Exchange, client: &mut Client, parts: &Parts, body: Body) 
             Body::None => {}
         }
     }
-    client.flush().await
+    client.flush().await?;
+    client.finish_answer();
+    Ok(())
 }
 
 /// Sends a file piece by piece. It is read on a thread of its own: a cold disk must not hold up other clients.

@@ -13,6 +13,7 @@ use crate::exchange::Exchange;
 use crate::expand;
 use crate::fault::{Cause, Fault, Stage};
 use crate::forwarded;
+use crate::h1::TrailerRule;
 use crate::scene::{Scene, is_parameter, split_parameter};
 
 /// Rewrites the request for the service with this id: first what we say about the client, then the listener's changes,
@@ -52,6 +53,67 @@ pub(crate) fn response(x: &mut Exchange) -> Result<(), Fault> {
         walk(&service.rewrites.response, x, Scene::of_response, edit_response)?;
     }
     walk(&plan.listeners[x.client.listener].rewrites.response, x, Scene::of_response, edit_response)
+}
+
+/// What the rules for the head of a request mean for its trailers, where a back-end that merges the two would take a
+/// field for one of the head: what clients may not claim goes whoever they are, and so does each field that some edit
+/// of the listener or the service sets or deletes, whether or not its conditions hold.
+pub(crate) fn request_trailer_rule(x: &Exchange, service: usize) -> TrailerRule {
+    let (running, listener, nominated) = (x.running.clone(), x.client.listener, x.nominated.clone());
+    Box::new(move |trailers| {
+        let plan = &running.plan;
+        let (listener, service) = (&plan.listeners[listener], &plan.services[service]);
+        nominated.remove_from(trailers);
+        forwarded::strip(trailers, listener, service);
+        for steps in [&listener.rewrites.request, &service.rewrites.request] {
+            each_edit(steps, &mut |edit| {
+                if let RequestEdit::Field(edit) = edit {
+                    strip(edit, trailers);
+                }
+            });
+        }
+    })
+}
+
+/// The same for the trailers of an answer.
+pub(crate) fn response_trailers(
+    plan: &plan::Plan,
+    listener: usize,
+    service: Option<usize>,
+    trailers: &mut Fields,
+) {
+    let service = service.and_then(|service| plan.services.get(service));
+    let steps = service.map(|service| &service.rewrites.response);
+    for steps in steps.into_iter().chain([&plan.listeners[listener].rewrites.response]) {
+        each_edit(steps, &mut |ResponseEdit::Field(edit)| strip(edit, trailers));
+    }
+}
+
+fn strip(edit: &FieldEdit, trailers: &mut Fields) {
+    match edit {
+        FieldEdit::Set { name, .. } => trailers.remove(name.as_bytes()),
+        FieldEdit::Delete(pattern) => {
+            let mut line = Vec::new();
+            trailers.retain(|name, value| {
+                line.clear();
+                line.extend_from_slice(name);
+                line.extend_from_slice(b": ");
+                line.extend_from_slice(value);
+                // A pattern that cannot be evaluated is no reason to let a field pass.
+                matches!(pattern.is_match(&line), Ok(false))
+            });
+        }
+    }
+}
+
+/// Visits the edits of all branches. Nesting ends where the configuration's does.
+fn each_edit<Edit>(steps: &[Step<Edit>], visit: &mut dyn FnMut(&Edit)) {
+    for step in steps {
+        match step {
+            Step::Edit(edit) => visit(edit),
+            Step::Choose(branches) => branches.iter().for_each(|branch| each_edit(&branch.steps, visit)),
+        }
+    }
 }
 
 /// Does the steps, of each choice the first branch whose condition holds. Nesting ends where the configuration's does.

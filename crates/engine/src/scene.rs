@@ -84,26 +84,19 @@ impl<'a> Scene<'a> {
         target::authority(self.request.host()?).ok()?.port
     }
 
-    /// The host that was asked for as conditions compare it: the final dot gone, and the port too where it is the
-    /// scheme's own, since `example.org.:80` and `example.org` are one place.
+    /// The host that was asked for with the port that was named, if one was; without the name's final dot.
     pub(crate) fn host_and_port(&self) -> Option<Cow<'a, [u8]>> {
         let raw = self.request.host()?;
-        let Ok(authority) = target::authority(raw) else {
-            return Some(Cow::Borrowed(raw));
-        };
-        let default = if self.client.secure { 443 } else { 80 };
-        let host = authority.host.strip_suffix(b".").unwrap_or(authority.host);
-        match authority.port {
-            Some(port) if port != default => {
-                if host.len() == authority.host.len() {
-                    return Some(Cow::Borrowed(raw));
-                }
+        let authority = target::authority(raw).ok()?;
+        let port = authority.port?;
+        match authority.host.strip_suffix(b".") {
+            None => Some(Cow::Borrowed(raw)),
+            Some(host) => {
                 let mut text = host.to_vec();
                 text.push(b':');
                 text.extend_from_slice(port.to_string().as_bytes());
                 Some(Cow::Owned(text))
             }
-            _ => Some(Cow::Borrowed(host)),
         }
     }
 

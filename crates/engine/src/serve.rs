@@ -6,46 +6,61 @@ use crate::exchange::Exchange;
 use crate::fault::{Cause, Fault, Stage};
 use crate::local;
 use crate::relay;
-use crate::respond;
+use crate::respond::{self, Keep};
 use crate::rewrite;
 use crate::route;
 use crate::sanitize;
 use crate::tunnel;
 use crate::worker::Worker;
 use crate::{limits, location};
-
-/// What becomes of the client's connection after a request.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Keep {
-    /// It may carry another request.
-    Open,
-    /// It is closed so that the answer arrives.
-    Close,
-    /// It is dropped: there is nobody, or what was sent must not pass for whole.
-    Drop,
-}
+use wire::BodyLength;
 
 /// Serves one request, from the first byte of its head to its log line.
 pub(crate) async fn serve(client: &mut Client, worker: &Worker) -> Keep {
     // One configuration from start to end, whatever is reloaded meanwhile.
-    let mut x = Exchange::open(client.facts().clone(), worker.running(), &worker.parts.clock);
-    let outcome = answer(&mut x, client, worker).await;
+    let x = Exchange::open(client.facts().clone(), worker.running(), &worker.parts.clock);
+    let mut open = Open { x: Some(x), worker };
+    let Some(x) = open.x.as_mut() else { return Keep::Drop };
+    let outcome = answer(x, client, worker).await;
     let keep = match &outcome {
         Ok(()) if x.keep => Keep::Open,
         Ok(()) => Keep::Close,
-        Err(fault) => respond::fault(&mut x, client, &worker.parts, fault).await,
+        Err(fault) => respond::fault(x, client, &worker.parts, fault).await,
     };
-    worker.parts.stats.count(&x, outcome.as_ref().err(), worker.parts.clock.now());
-    worker.log(&x, outcome.as_ref().err());
-    x.close(&worker.parts.store);
+    open.close(outcome.err().as_ref());
     keep
+}
+
+/// An exchange that is certain to be counted and logged: by its end, or because it was dropped before it, when a stop
+/// did not wait any longer.
+struct Open<'a> {
+    x: Option<Exchange>,
+    worker: &'a Worker,
+}
+
+impl Open<'_> {
+    fn close(&mut self, fault: Option<&Fault>) {
+        let Some(x) = self.x.take() else { return };
+        let parts = &self.worker.parts;
+        parts.stats.count(&x, fault, parts.clock.now());
+        self.worker.log(&x, fault);
+        x.close(&parts.store);
+    }
+}
+
+impl Drop for Open<'_> {
+    fn drop(&mut self) {
+        self.close(Some(&Fault::new(Stage::Relay, Cause::CutOff)));
+    }
 }
 
 async fn answer(x: &mut Exchange, client: &mut Client, worker: &Worker) -> Result<(), Fault> {
     client.read_head(x, &worker.parts.store).await?;
     sanitize::request(x)?;
-    client.conn.drop_from_trailers(x.nominated.clone());
     let service = route::find(x)?;
+    if x.body == BodyLength::Chunked {
+        client.conn.set_trailer_rule(rewrite::request_trailer_rule(x, service));
+    }
     rewrite::request(x, service)?;
     match &x.running.clone().plan.services[service].target {
         plan::Target::Backends(_) => proxy(x, client, worker, service).await,
@@ -75,12 +90,13 @@ async fn proxy(x: &mut Exchange, client: &mut Client, worker: &Worker, service: 
         match relay::request(x, client, parts, backend).await {
             Ok(upstream) => break (backend, upstream),
             Err(fault) => {
-                worker.note_health(&running, backend, &fault);
+                worker.note_health(&running, backend, x.revival, &fault);
                 x.tried.push(backend);
                 if x.tried.len() >= limits::ATTEMPTS || !relay::may_send_again(x, client, &body, &fault) {
                     return Err(fault);
                 }
                 parts.stats.retried(backend);
+                worker.note_retry(x, &fault);
                 last = Some(fault);
             }
         }
@@ -90,6 +106,7 @@ async fn proxy(x: &mut Exchange, client: &mut Client, worker: &Worker, service: 
     rewrite::response(x)?;
     if x.response.status() == 101 {
         let idle = running.backends[backend].plan.tunnel_timeout;
+        let _there = parts.stats.in_flight(backend);
         return tunnel::run(x, client, &mut upstream.conn, idle, parts).await;
     }
     relay::response(x, client, parts, upstream, backend).await

@@ -63,6 +63,7 @@ pub(crate) async fn run(
     let framing = Framing { upgrade: protocol.as_deref(), ..Framing::of(BodyLength::None) };
     client.write_head(x, &framing);
     client.flush().await.map_err(|cause| Fault::new(Stage::Relay, cause))?;
+    client.finish_answer();
     x.keep = false;
 
     let Client { conn: client, watchdog, .. } = client;

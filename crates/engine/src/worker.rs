@@ -15,20 +15,21 @@ use crate::accept;
 use crate::backend::Live;
 use crate::balance;
 use crate::client::{Client, Next};
-use crate::drain::Connections;
+use crate::drain::{Connections, Ticket};
 use crate::exchange::{ClientFacts, Exchange};
 use crate::fault::Fault;
 use crate::limits;
 use crate::log::{Pen, Severity};
 use crate::parts::Parts;
-use crate::serve::{Keep, serve};
+use crate::respond::Keep;
+use crate::serve::serve;
 use crate::stream::Stream;
 use crate::world::{Current, Running, World};
 
 /// What a worker has at hand.
 pub(crate) struct Worker {
     pub(crate) parts: Parts,
-    pub(crate) connections: Connections,
+    pub(crate) connections: Rc<Connections>,
     world: Arc<World>,
     /// The configuration, counted within this thread; see [`Worker::running`].
     running: RefCell<Current>,
@@ -77,7 +78,7 @@ pub(crate) fn run(setup: Setup, ready: &std::sync::mpsc::Sender<io::Result<()>>)
         let running = RefCell::new(Current::new(world.running()));
         let worker = Rc::new(Worker {
             parts,
-            connections: Connections::default(),
+            connections: Rc::default(),
             world,
             running,
             pen: RefCell::new(pen),
@@ -85,7 +86,7 @@ pub(crate) fn run(setup: Setup, ready: &std::sync::mpsc::Sender<io::Result<()>>)
         });
         let mut doors = Vec::with_capacity(sockets.len());
         for (listener, socket) in sockets {
-            match accept::spawn(&worker, listener, socket) {
+            match accept::spawn(&worker, listener, socket, order.clone()) {
                 Ok(door) => doors.push(door),
                 Err(error) => {
                     report(Err(error));
@@ -101,8 +102,9 @@ pub(crate) fn run(setup: Setup, ready: &std::sync::mpsc::Sender<io::Result<()>>)
             Ok(Order::Stop(end)) => end,
             Ok(Order::Run) | Err(_) => Instant::now(),
         };
-        for door in &doors {
-            door.abort();
+        for door in doors {
+            // One that panicked has closed its socket as well.
+            let _ = door.await;
         }
         worker.parts.stopping.set(true);
         worker.connections.stop();
@@ -113,8 +115,7 @@ pub(crate) fn run(setup: Setup, ready: &std::sync::mpsc::Sender<io::Result<()>>)
 }
 
 /// Serves one client until either side has had enough.
-pub(crate) async fn connection(worker: Rc<Worker>, stream: Stream, facts: ClientFacts) {
-    let ticket = worker.connections.enter();
+pub(crate) async fn connection(worker: Rc<Worker>, ticket: Ticket, stream: Stream, facts: ClientFacts) {
     let running = worker.running();
     let listener = &running.plan.listeners[facts.listener];
     let limits = codec_limits(listener);
@@ -122,7 +123,24 @@ pub(crate) async fn connection(worker: Rc<Worker>, stream: Stream, facts: Client
     let _open = Open::new(&worker.parts);
     for _ in 0..limits::REQUESTS_PER_CONNECTION {
         client.watchdog.set(client.timeout());
-        let next = poll_fn(|cx| client.poll_next(cx, &worker.parts.store, |cx| ticket.stopping(cx))).await;
+        let since = worker.parts.clock.now();
+        let mut told = false;
+        let next = poll_fn(|cx| {
+            client.poll_next(cx, &worker.parts.store, |cx, watchdog| {
+                if !ticket.stopping(cx) {
+                    return false;
+                }
+                // A client that has just come, or just got an answer that said nothing of an end, may have sent what has
+                // not arrived yet. It gets an answer that does say so.
+                let left = limits::NEXT_REQUEST.saturating_sub(worker.parts.clock.now().since(since));
+                if !told && !left.is_zero() {
+                    told = true;
+                    watchdog.set(left.min(listener.client_timeout));
+                }
+                left.is_zero()
+            })
+        })
+        .await;
         if next == Next::Close {
             break;
         }
@@ -187,16 +205,27 @@ impl Worker {
 
     /// Writes the line of a request, and what went wrong with it.
     pub(crate) fn log(&self, x: &Exchange, fault: Option<&Fault>) {
-        crate::log::exchange(&mut self.pen.borrow_mut(), x, fault, &self.parts.clock);
+        // This may run while a panic unwinds, which must not become another one.
+        if let Ok(mut pen) = self.pen.try_borrow_mut() {
+            crate::log::exchange(&mut pen, x, fault, &self.parts.clock);
+        }
+    }
+
+    /// Reports that a request is sent again, and why.
+    pub(crate) fn note_retry(&self, x: &Exchange, fault: &Fault) {
+        // A death has a line of its own, once; the requests that meet it need none.
+        if !fault.cause.is_death() {
+            crate::log::retry(&mut self.pen.borrow_mut(), x, fault);
+        }
     }
 
     /// Takes a back-end out of rotation when it takes no connection.
-    pub(crate) fn note_health(&self, running: &Running, backend: usize, fault: &Fault) {
+    pub(crate) fn note_health(&self, running: &Running, backend: usize, revival: u32, fault: &Fault) {
         if !fault.cause.is_death() {
             return;
         }
         let live: &Live = &running.backends[backend];
-        if live.set_alive(false) {
+        if live.died(revival) {
             self.parts.pool.borrow_mut().forget(live);
             for set in running.sets.iter().flatten() {
                 balance::forget_backend(set, backend);
@@ -210,6 +239,11 @@ impl Worker {
                 ),
             );
         }
+    }
+
+    /// Clients can be taken again; the next failure is news.
+    pub(crate) fn accepts_again(&self) {
+        self.accept_failed.set(None);
     }
 
     /// Reports that no client can be taken.

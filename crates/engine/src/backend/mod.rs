@@ -7,7 +7,7 @@ pub(crate) mod probe;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 /// Where to connect to, names resolved.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,6 +28,7 @@ pub struct Live {
     alive: AtomicBool,
     enabled: AtomicBool,
     http10: AtomicBool,
+    revivals: AtomicU32,
 }
 
 impl Live {
@@ -40,6 +41,7 @@ impl Live {
             alive: AtomicBool::new(true),
             enabled: AtomicBool::new(enabled),
             http10: AtomicBool::new(false),
+            revivals: AtomicU32::new(0),
         }
     }
 
@@ -58,9 +60,25 @@ impl Live {
         self.enabled.load(Ordering::Relaxed)
     }
 
-    /// Records that it took a connection, or not; says whether that is news.
-    pub fn set_alive(&self, alive: bool) -> bool {
-        self.alive.swap(alive, Ordering::Relaxed) != alive
+    /// How often it has come back to life. Read before a connection is begun and given to [`Live::died`].
+    pub(crate) fn revival(&self) -> u32 {
+        self.revivals.load(Ordering::Acquire)
+    }
+
+    /// Records that it took no connection; says whether that is news. A try that began before it last came back to life
+    /// says nothing about it now.
+    pub(crate) fn died(&self, revival: u32) -> bool {
+        self.revival() == revival && self.alive.swap(false, Ordering::AcqRel)
+    }
+
+    /// Records that it took a connection; says whether that is news.
+    pub(crate) fn came_back(&self) -> bool {
+        if self.is_alive() {
+            return false;
+        }
+        // Before it is seen alive: whoever then finds it dead began after this.
+        self.revivals.fetch_add(1, Ordering::AcqRel);
+        !self.alive.swap(true, Ordering::AcqRel)
     }
 
     /// Whether its last answer was HTTP/1.0: it cannot read a chunked body.
@@ -74,5 +92,43 @@ impl Live {
         if self.is_http10() != http10 {
             self.http10.store(http10, Ordering::Relaxed);
         }
+    }
+
+    /// Puts it up or down, as a test wants it.
+    #[cfg(test)]
+    pub(crate) fn set_alive(&self, alive: bool) {
+        if alive {
+            self.came_back()
+        } else {
+            self.died(self.revival())
+        };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn a_late_failure_says_nothing_about_a_back_end_that_came_back_since() {
+        let plan = plan::Backend {
+            id: 0,
+            name: None,
+            address: plan::BackendAddress::Unix("/nowhere".into()),
+            timeout: Duration::ZERO,
+            connect_timeout: Duration::ZERO,
+            tunnel_timeout: Duration::ZERO,
+            disabled: false,
+        };
+        let live = Live::new(Arc::new(plan), Address::Unix("/nowhere".into()));
+        let (first, second) = (live.revival(), live.revival());
+        assert!(live.died(first), "news");
+        assert!(!live.died(second), "no news");
+        assert!(live.came_back());
+        assert!(!live.died(second), "it began before the revival");
+        assert!(live.is_up());
+        assert!(live.died(live.revival()));
     }
 }

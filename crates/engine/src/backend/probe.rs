@@ -21,7 +21,7 @@ pub(crate) async fn round(backends: &[Arc<Live>]) -> Vec<Arc<Live>> {
     let mut back = Vec::new();
     while let Some(probe) = probes.join_next().await {
         if let Ok(Some(live)) = probe
-            && live.set_alive(true)
+            && live.came_back()
         {
             back.push(live);
         }

@@ -12,7 +12,7 @@ use wire::{Fields, RequestHead, cookie};
 
 use crate::backend;
 use crate::balance::round_robin::RoundRobin;
-use crate::balance::session::Sessions;
+use crate::balance::session::{Sessions, Standing};
 use crate::basic;
 use crate::clock::Clock;
 use crate::exchange::Exchange;
@@ -126,7 +126,12 @@ pub(crate) fn pick(x: &mut Exchange, set: &LiveSet, random: &mut Random) -> Resu
         Some((key, sessions)) => sessions.assign(
             key.bytes(),
             set.clock.now(),
-            |backend| set.member(backend).is_some_and(may),
+            |backend| match set.member(backend) {
+                Some(member) if may(member) => Standing::Good,
+                // It failed this one request; that alone must not cost the client its session.
+                Some(member) if member.live.is_up() => Standing::Passed,
+                _ => Standing::Lost,
+            },
             || set.choose(may, random),
         ),
         None => set.choose(may, random),

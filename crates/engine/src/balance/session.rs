@@ -58,6 +58,17 @@ pub struct SessionView {
     pub left: Duration,
 }
 
+/// How the back-end of a session stands with a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Standing {
+    /// The request may go there.
+    Good,
+    /// Not this request, but the session stays: it is up and has failed this one.
+    Passed,
+    /// The session moves: it is down, or no longer one of the service's.
+    Lost,
+}
+
 impl Sessions {
     /// An empty table for back-ends with these ids.
     pub(crate) fn new(ttl: Duration, backends: impl Iterator<Item = usize>) -> Sessions {
@@ -73,22 +84,26 @@ impl Sessions {
         Sessions { ttl, hash: RandomState::new(), hash_long: RandomState::new(), shards, generations }
     }
 
-    /// The back-end of `key`: the one that it has if that is `usable`, else the one that `choose` gives, which it has
+    /// The back-end of `key`: the one that it has if its `standing` is good, else the one that `choose` gives, which it has
     /// from now on. The shard stays locked in between, so that two first requests of a client end at one back-end.
     pub(crate) fn assign(
         &self,
         key: &[u8],
         now: Moment,
-        usable: impl FnOnce(usize) -> bool,
+        standing: impl FnOnce(usize) -> Standing,
         choose: impl FnOnce() -> Option<usize>,
     ) -> Option<usize> {
         self.with(key, |key, hash, mut shard| {
             let known = shard.find(key, hash).filter(|&at| self.holds(&shard.entries[at as usize], now));
             if let Some(at) = known {
                 let backend = shard.entries[at as usize].backend as usize;
-                if usable(backend) {
-                    shard.touch(at, now);
-                    return Some(backend);
+                match standing(backend) {
+                    Standing::Good => {
+                        shard.touch(at, now);
+                        return Some(backend);
+                    }
+                    Standing::Passed => return choose(),
+                    Standing::Lost => {}
                 }
             }
             let backend = choose()?;
@@ -376,25 +391,27 @@ mod tests {
     }
 
     fn find(sessions: &Sessions, key: &[u8], now: Moment) -> Option<usize> {
-        sessions.assign(key, now, |_| true, || None)
+        sessions.assign(key, now, |_| Standing::Good, || None)
     }
 
     #[test]
     fn a_client_stays_where_it_is_and_each_use_counts() {
         let sessions = Sessions::new(TTL, 0..3);
-        assert_eq!(sessions.assign(b"k", at(0), |_| true, || Some(2)), Some(2));
-        assert_eq!(sessions.assign(b"k", at(9), |_| true, || Some(1)), Some(2));
-        assert_eq!(sessions.assign(b"k", at(18), |_| true, || Some(1)), Some(2));
-        assert_eq!(sessions.assign(b"k", at(28), |_| true, || Some(1)), Some(1), "10 s unused");
+        assert_eq!(sessions.assign(b"k", at(0), |_| Standing::Good, || Some(2)), Some(2));
+        assert_eq!(sessions.assign(b"k", at(9), |_| Standing::Good, || Some(1)), Some(2));
+        assert_eq!(sessions.assign(b"k", at(18), |_| Standing::Good, || Some(1)), Some(2));
+        assert_eq!(sessions.assign(b"k", at(28), |_| Standing::Good, || Some(1)), Some(1), "10 s unused");
     }
 
     #[test]
     fn a_session_moves_when_its_backend_cannot_be_used() {
         let sessions = Sessions::new(TTL, 0..3);
         sessions.learn(b"k", 2, at(0));
-        assert_eq!(sessions.assign(b"k", at(1), |backend| backend != 2, || Some(0)), Some(0));
+        assert_eq!(sessions.assign(b"k", at(1), |_| Standing::Lost, || Some(0)), Some(0));
         assert_eq!(find(&sessions, b"k", at(2)), Some(0));
-        assert_eq!(sessions.assign(b"k", at(3), |_| false, || None), None);
+        assert_eq!(sessions.assign(b"k", at(3), |_| Standing::Lost, || None), None);
+        assert_eq!(sessions.assign(b"k", at(3), |_| Standing::Passed, || Some(2)), Some(2), "for this once");
+        assert_eq!(sessions.assign(b"k", at(3), |_| Standing::Good, || Some(2)), Some(0), "and not for good");
         assert_eq!(find(&sessions, b"k", at(4)), Some(0), "with nobody to move to it stays");
     }
 

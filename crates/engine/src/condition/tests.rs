@@ -65,18 +65,25 @@ fn every_line_of_a_field_is_looked_at() {
 }
 
 #[test]
-fn a_host_is_compared_without_the_dot_and_the_port_of_the_scheme() {
+fn a_host_is_compared_without_its_dot_and_with_and_without_its_port() {
     let host = |host: &str| format!("GET / HTTP/1.1\r\nHost: {host}\r\n\r\n");
     let condition = Condition::Host(exact("www.example.org"));
-    for same in
-        ["www.example.org", "WWW.example.ORG", "www.example.org.", "www.example.org:80", "www.example.org.:"]
-    {
+    for same in [
+        "www.example.org",
+        "WWW.example.ORG",
+        "www.example.org.",
+        "www.example.org:80",
+        "www.example.org.:8080",
+    ] {
         check(&condition, &host(same), true);
     }
-    for other in ["example.org", "www.example.org:8080", "www.example.org:443"] {
+    for other in ["example.org", "www.example.org.uk", "www.example.org:8080.uk"] {
         check(&condition, &host(other), false);
     }
-    check(&Condition::Host(exact("www.example.org:8080")), &host("www.example.org.:8080"), true);
+    let one_port = Condition::Host(exact("www.example.org:8080"));
+    check(&one_port, &host("www.example.org.:8080"), true);
+    check(&one_port, &host("www.example.org:8081"), false);
+    check(&one_port, &host("www.example.org"), false);
     check(&condition, "GET / HTTP/1.0\r\n\r\n", false);
 }
 

@@ -117,7 +117,7 @@ fn cause(error: io::Error) -> Cause {
     ];
     match Errno::from_io_error(&error) {
         Some(errno) if missing.contains(&errno) => Cause::FileMissing,
-        _ => Cause::FileUnreadable(error),
+        _ => Cause::of_opening(error, Cause::FileUnreadable),
     }
 }
 

@@ -29,6 +29,14 @@ pub(crate) fn exchange(pen: &mut Pen, x: &Exchange, fault: Option<&Fault>, clock
     }
 }
 
+/// Writes the line of a fault after which the request goes to another back-end.
+pub(crate) fn retry(pen: &mut Pen, x: &Exchange, fault: &Fault) {
+    pen.write(Kind::Event, Severity::Warning, |out| {
+        fault_line(fault, x, out);
+        out.extend_from_slice(b"; the request is sent to another one");
+    });
+}
+
 /// How loudly a fault is reported. What clients do wrong is their business and comes by the thousand: a line at `info`,
 /// where an operator looks for it. A client that just goes away is not even that.
 fn severity(fault: &Fault) -> Option<Severity> {

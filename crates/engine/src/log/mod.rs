@@ -10,6 +10,6 @@ mod line;
 mod ring;
 mod time;
 
-pub(crate) use event::exchange;
+pub(crate) use event::{exchange, retry};
 pub use ring::{Drain, Kind, Pen, Record, Severity, channel};
 pub use time::prepare;
