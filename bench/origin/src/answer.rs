@@ -7,6 +7,11 @@ const SMALL: &[u8] =
     b"HTTP/1.1 200 OK\r\nServer: origin\r\nContent-Type: text/plain\r\nContent-Length: 64\r\n\r\n\
     0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
 
+/// The same to a client that wants the connection closed after it, and is told that it will be.
+const SMALL_CLOSE: &[u8] =
+    b"HTTP/1.1 200 OK\r\nServer: origin\r\nContent-Type: text/plain\r\nConnection: close\r\n\
+    Content-Length: 64\r\n\r\n0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
+
 /// What large bodies are made of; also the most that one write carries.
 pub(crate) static FILLER: [u8; 256 * 1024] = [b'x'; 256 * 1024];
 
@@ -17,9 +22,9 @@ const CHUNK: usize = 4096;
 const CHUNKED_MAX: usize = 1 << 20;
 
 /// Appends the answer for `target` to `out`; gives back how many bytes of filler follow.
-pub(crate) fn write(out: &mut Vec<u8>, target: &[u8], head: &[u8], received: u64) -> u64 {
+pub(crate) fn write(out: &mut Vec<u8>, target: &[u8], head: &[u8], received: u64, close: bool) -> u64 {
     if target == b"/" {
-        out.extend_from_slice(SMALL);
+        out.extend_from_slice(if close { SMALL_CLOSE } else { SMALL });
         return 0;
     }
     if let Some(size) = number_after(target, b"/bytes/") {
@@ -78,14 +83,16 @@ mod tests {
 
     #[test]
     fn the_small_answer_has_the_length_it_tells() {
-        let body = memchr::memmem::find(SMALL, b"\r\n\r\n").unwrap() + 4;
-        assert_eq!(SMALL.len() - body, 64);
+        for answer in [SMALL, SMALL_CLOSE] {
+            let body = memchr::memmem::find(answer, b"\r\n\r\n").unwrap() + 4;
+            assert_eq!(answer.len() - body, 64);
+        }
     }
 
     #[test]
     fn sized_answers_leave_the_body_to_the_filler() {
         let mut out = Vec::new();
-        assert_eq!(write(&mut out, b"/bytes/1048576", b"", 0), 1 << 20);
+        assert_eq!(write(&mut out, b"/bytes/1048576", b"", 0, false), 1 << 20);
         assert!(out.ends_with(b"Content-Length: 1048576\r\n\r\n"));
     }
 }

@@ -139,7 +139,8 @@ impl Connection {
                     match request.body {
                         Body::Length(0) => {
                             let head = &rest[..request.length];
-                            self.filler = answer::write(&mut self.out, request.target, head, 0);
+                            self.filler =
+                                answer::write(&mut self.out, request.target, head, 0, request.close);
                         }
                         body => {
                             self.target.clear();
@@ -177,7 +178,7 @@ impl Connection {
 
     fn answer_body(&mut self, received: u64) {
         self.phase = Phase::Head;
-        self.filler = answer::write(&mut self.out, &self.target, b"", received);
+        self.filler = answer::write(&mut self.out, &self.target, b"", received, self.close);
     }
 
     /// Sends what is to be sent; whether all of it went.

@@ -101,7 +101,9 @@ impl Peer {
             let said = output(Command::new(&program).args(&kind.version))?;
             let text = if said.stdout.is_empty() { said.stderr } else { said.stdout };
             let text = String::from_utf8_lossy(&text).into_owned();
-            version = text.lines().find(|line| !line.trim().is_empty()).unwrap_or_default().trim().to_owned();
+            let version_line = text.lines().find(|line| !line.trim().is_empty()).unwrap_or_default();
+            // Some begin with where they are.
+            version = version_line.replace(&program.display().to_string(), "").trim().to_owned();
         }
         Ok(Peer { name: name.to_owned(), kind, program, version })
     }
