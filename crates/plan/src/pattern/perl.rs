@@ -27,23 +27,26 @@ fn explain(
     syntax: Option<regex_syntax::ast::Error>,
     error: &fancy_regex::Error,
 ) -> PatternError {
-    use regex_syntax::ast::ErrorKind;
-    if let Some(syntax) = syntax
-        && !matches!(syntax.kind(), ErrorKind::UnsupportedLookAround | ErrorKind::UnsupportedBackreference)
-    {
-        let (start, end) = (syntax.span().start.offset, syntax.span().end.offset);
-        let (start, end) = (unadapted(text, adapted, start), unadapted(text, adapted, end));
-        return fault(text, start, end, syntax.kind().to_string());
-    }
     use fancy_regex::{CompileError, Error};
-    match error {
-        Error::CompileError(error)
-            if matches!(**error, CompileError::PatternTooComplex | CompileError::InnerError(_)) =>
-        {
-            too_big(text)
+    use regex_syntax::ast::ErrorKind::{UnsupportedBackreference, UnsupportedLookAround};
+    let at = match error {
+        Error::CompileError(error) => match &**error {
+            CompileError::PatternTooComplex => return too_big(text),
+            CompileError::InnerError(error) if error.syntax_error().is_some() => 0,
+            CompileError::InnerError(_) => return too_big(text),
+            // The whole could be read, so the first parser's complaint is only about what it does not know.
+            error => return fault(text, 0, text.len(), error.to_string()),
+        },
+        Error::ParseError(at, _) => *at,
+        _ => 0,
+    };
+    match syntax {
+        Some(syntax) if !matches!(syntax.kind(), UnsupportedLookAround | UnsupportedBackreference) => {
+            let (start, end) = (syntax.span().start.offset, syntax.span().end.offset);
+            let (start, end) = (unadapted(text, adapted, start), unadapted(text, adapted, end));
+            fault(text, start, end, syntax.kind().to_string())
         }
-        Error::ParseError(at, error) => fault(text, *at, *at, error.to_string()),
-        error => fault(text, 0, text.len(), error.to_string()),
+        _ => fault(text, at, at, error.to_string()),
     }
 }
 
