@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use crate::dialect;
 use crate::directive::{self, Directive, Scope, Standing};
+use crate::suggest;
 
 /// The names of all directives, in the order of the manual.
 pub fn names() -> Vec<&'static str> {
@@ -14,6 +15,11 @@ pub fn names() -> Vec<&'static str> {
         }
     }
     names
+}
+
+/// The directive that was probably meant by a name that there is not.
+pub fn nearest_name(name: &str) -> Option<&'static str> {
+    suggest::nearest(name, directive::rows().map(|row| row.name))
 }
 
 /// What there is to say about a directive, in plain text; `None` if there is none of that name. Case does not count.

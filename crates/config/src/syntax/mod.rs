@@ -4,22 +4,23 @@
 //! error: it says what is wrong and goes on where the next thing can be understood, so that one run finds everything
 //! but reports nothing twice.
 
+mod cursor;
+mod include;
+mod recover;
+mod rules;
+
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use plan::limits::NESTING_MAX;
 
+use crate::Options;
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::dialect;
 use crate::directive::{self, Body, Directive, Lower, Scope, Standing};
-use crate::glob;
-use crate::lex::{self, Word};
-use crate::source::{self, FILES_MAX, Span};
+use crate::lex::Word;
+use crate::source::{self, Span};
 use crate::suggest;
-use crate::{Deprecated, Options};
-
-/// Lines that an unknown block is looked through for its `End`.
-const LOOK_AHEAD_MAX: usize = 1000;
+use cursor::{Cursor, Line};
 
 /// One directive with everything that belongs to it.
 #[derive(Clone)]
@@ -124,12 +125,6 @@ struct Open {
     indent: usize,
 }
 
-struct Cursor {
-    source: u32,
-    text: Arc<str>,
-    at: usize,
-}
-
 /// Why a block is over.
 enum Close {
     End {
@@ -140,58 +135,6 @@ enum Close {
     EndOfFile,
     /// Its `End` is missing, which has been said; the line that showed it is to be read again.
     Assumed,
-}
-
-/// A line taken apart.
-struct Line {
-    start: usize,
-    indent: usize,
-    words: Vec<Word>,
-}
-
-impl Cursor {
-    /// The next line's start and text.
-    fn raw(&mut self) -> Option<(usize, Arc<str>, std::ops::Range<usize>)> {
-        if self.at >= self.text.len() {
-            return None;
-        }
-        let start = self.at;
-        let end = self.text[start..].find('\n').map_or(self.text.len(), |at| start + at);
-        self.at = end + 1;
-        Some((start, self.text.clone(), start..end))
-    }
-
-    /// The next line that is not empty.
-    fn line(&mut self, diagnostics: &mut Diagnostics) -> Option<Line> {
-        loop {
-            let (start, text, range) = self.raw()?;
-            let words = lex::words(&text[range.clone()], self.source, start, diagnostics);
-            if !words.is_empty() {
-                return Some(Line { start, indent: indent(&text[range]), words });
-            }
-        }
-    }
-
-    /// The first word of the next line that has one, and its indentation; the line itself stays to be read.
-    fn peek(&self) -> Option<(usize, &str)> {
-        self.text[self.at.min(self.text.len())..].lines().find_map(|line| {
-            let word = line.split_ascii_whitespace().next()?;
-            (!word.starts_with('#')).then(|| (indent(line), word))
-        })
-    }
-}
-
-/// Blanks before the first word; a tab reaches to the next multiple of eight.
-fn indent(line: &str) -> usize {
-    let mut column = 0;
-    for byte in line.bytes() {
-        match byte {
-            b' ' => column += 1,
-            b'\t' => column = column / 8 * 8 + 8,
-            _ => break,
-        }
-    }
-    column
 }
 
 impl Parser<'_> {
@@ -295,16 +238,6 @@ impl Parser<'_> {
                 false
             }
             None => false,
-        }
-    }
-
-    fn refuse_rest(&mut self, what: &str, words: &[Word]) {
-        if let (Some(first), Some(last)) = (words.first(), words.last()) {
-            let span = first.span.to(last.span);
-            self.push(
-                Diagnostic::error(span, format!("nothing can follow {what}"))
-                    .label("expected the end of the line"),
-            );
         }
     }
 
@@ -542,326 +475,5 @@ impl Parser<'_> {
             Close::EndOfFile => self.missing_end(open.keyword),
             Close::Else(_) | Close::Assumed => {}
         }
-    }
-
-    fn missing_end(&mut self, keyword: Span) {
-        if self.lost {
-            return;
-        }
-        let name = self.diagnostics.sources.slice(keyword).to_owned();
-        let mut diagnostic =
-            Diagnostic::error(keyword, format!("this {name} has no End")).label("begins here");
-        if let Some((opener, end)) = self.suspect.take() {
-            let opener = self.diagnostics.sources.slice(opener).to_owned();
-            diagnostic =
-                diagnostic.related(end, format!("this End closed {opener}; was it meant for another block?"));
-        }
-        self.push(diagnostic);
-    }
-
-    /// Whether a block directive, misplaced here but at home in an outer block and not indented more than the open
-    /// one, shows that an `End` was forgotten.
-    fn end_is_missing(&mut self, scope: Scope, keyword: &Word, indent: usize) -> bool {
-        let Some(open) = self.open[self.base..].last() else { return false };
-        if indent > open.indent {
-            return false;
-        }
-        let opener = open.keyword;
-        let outer = (self.base..self.open.len()).rev().find(|&depth| {
-            let outer = if depth == self.base { self.outer_scope() } else { self.open[depth - 1].scope };
-            directive::find(outer, &keyword.text).is_some_and(|row| matches!(row.body, Body::Block(_)))
-        });
-        let Some(depth) = outer else { return false };
-        let open_name = self.diagnostics.sources.slice(opener).to_owned();
-        self.push(
-            Diagnostic::error(keyword.span, format!("{} cannot stand {}", keyword.text, scope.place()))
-                .label("expected End before this line")
-                .related(opener, format!("this {open_name} is still open")),
-        );
-        self.unwind_to = Some(depth);
-        true
-    }
-
-    /// The scope of the file that is being read.
-    fn outer_scope(&self) -> Scope {
-        match self.base.checked_sub(1) {
-            Some(last) => self.open[last].scope,
-            None => Scope::Global,
-        }
-    }
-
-    /// Says what is known about a word that may not stand here, and goes past its block if it has one.
-    fn unknown(
-        &mut self,
-        cursor: &mut Cursor,
-        scope: Scope,
-        keyword: &Word,
-        words: Vec<Word>,
-        indent: usize,
-    ) {
-        if let Some(gone) = dialect::gone(scope, &keyword.text) {
-            self.push(
-                Diagnostic::error(
-                    keyword.span,
-                    format!("{} was a directive of Pound {}", gone.word, gone.generation),
-                )
-                .help(gone.advice),
-            );
-            if let Some(end) = gone.end {
-                while let Some((_, text, range)) = cursor.raw() {
-                    if text[range].trim().eq_ignore_ascii_case(end) {
-                        break;
-                    }
-                }
-            }
-            return;
-        }
-        let scopes = directive::scopes(&keyword.text);
-        if let Some(home) = scopes.first() {
-            let mut places: Vec<&str> = scopes.iter().map(|scope| scope.place()).collect();
-            let last = places.pop().unwrap_or_default();
-            let places =
-                if places.is_empty() { last.to_owned() } else { format!("{} or {last}", places.join(", ")) };
-            self.push(
-                Diagnostic::error(keyword.span, format!("{} cannot stand {}", keyword.text, scope.place()))
-                    .label(format!("it stands {places}")),
-            );
-            if let Some(row) = directive::find(*home, &keyword.text) {
-                self.diagnostics.mute();
-                self.statement(cursor, *home, row, keyword, words, indent);
-                self.diagnostics.unmute();
-            }
-            return;
-        }
-        if self.diagnostics.is_full() {
-            // Nobody will read more; looking for what was meant would be in vain.
-            return self
-                .push(Diagnostic::error(keyword.span, format!("{} is not a directive", keyword.text)));
-        }
-        let here = suggest::nearest(&keyword.text, directive::names(scope));
-        let anywhere =
-            here.or_else(|| suggest::nearest(&keyword.text, directive::rows().map(|row| row.name)));
-        let help = match (here, anywhere) {
-            (Some(name), _) => Some(format!("did you mean {name}?")),
-            (None, Some(name)) => {
-                let place = directive::scopes(name).first().map_or("", |scope| scope.place());
-                Some(format!("did you mean {name}? It stands {place}"))
-            }
-            (None, None) => None,
-        };
-        self.push(
-            Diagnostic::error(keyword.span, format!("{} is not a directive", keyword.text))
-                .label(format!("expected a directive that can stand {}", scope.place()))
-                .help_if(help),
-        );
-        match here.and_then(|name| directive::find(scope, name)) {
-            Some(row) if matches!(row.body, Body::Block(_) | Body::Branches) => {
-                // The content is real; only the line above it is not.
-                self.statement(cursor, scope, row, keyword, words, indent);
-            }
-            _ => self.skip_what_looks_like_a_block(cursor, indent),
-        }
-    }
-
-    /// Goes past indented lines up to an `End` that stands under the unknown word.
-    fn skip_what_looks_like_a_block(&mut self, cursor: &mut Cursor, indent: usize) {
-        let start = cursor.at;
-        let mut left = LOOK_AHEAD_MAX;
-        if cursor.peek().is_none_or(|(next, _)| next <= indent) {
-            return;
-        }
-        while let Some((next, word)) = cursor.peek() {
-            if next <= indent {
-                if word.eq_ignore_ascii_case("end") && next == indent {
-                    // Up to and including this line.
-                    while let Some((_, text, range)) = cursor.raw() {
-                        if text[range]
-                            .split_ascii_whitespace()
-                            .next()
-                            .is_some_and(|word| word.eq_ignore_ascii_case("end"))
-                        {
-                            return;
-                        }
-                    }
-                }
-                break;
-            }
-            let _ = cursor.raw();
-            left -= 1;
-            if left == 0 {
-                break;
-            }
-        }
-        cursor.at = start;
-    }
-
-    fn report_standing(&mut self, row: &'static Directive, keyword: Span) {
-        let name = self.diagnostics.sources.slice(keyword).to_owned();
-        match row.standing {
-            Standing::Current => {}
-            Standing::Pending => {
-                self.push(Diagnostic::error(keyword, format!("{} is not supported yet", row.name)));
-            }
-            Standing::NoEffect(why) => {
-                self.push(Diagnostic::warning(keyword, format!("{name} has no effect: {why}")));
-            }
-            Standing::Deprecated(instead) => {
-                let message = format!("{name} is deprecated");
-                let help = format!("write {instead}");
-                match self.options.deprecated {
-                    Deprecated::Ok => {}
-                    Deprecated::Warn => self.push(Diagnostic::warning(keyword, message).help(help)),
-                    Deprecated::Error => self.push(Diagnostic::error(keyword, message).help(help)),
-                }
-            }
-        }
-    }
-
-    fn check_arguments(&mut self, row: &'static Directive, span: Span, arguments: &[Word]) {
-        if let Some(option) = arguments.iter().find(|word| !row.options && word.is_flag()) {
-            return self.push(
-                Diagnostic::error(option.span, format!("{} has no options", row.name))
-                    .label(format!("expected: {}", row.usage()))
-                    .help("a text that begins with a dash stands in quotes"),
-            );
-        }
-        let (min, max) = row.arguments_allowed();
-        if arguments.len() < min {
-            self.push(
-                Diagnostic::error(span, format!("{} needs {}", row.name, count(min, arguments.len())))
-                    .label(format!("expected: {}", row.usage())),
-            );
-        } else if arguments.len() > max {
-            let takes = match max {
-                0 => "nothing on its line".to_owned(),
-                1 => "only one value".to_owned(),
-                max => format!("no more than {max} values"),
-            };
-            let rest = arguments[max].span.to(arguments[arguments.len() - 1].span);
-            let mut diagnostic = Diagnostic::error(rest, format!("{} takes {takes}", row.name));
-            diagnostic = diagnostic.label(format!("expected: {}", row.usage()));
-            if row.syntax.contains('"') && arguments.iter().all(|word| !word.quoted) {
-                diagnostic = diagnostic.help("a text with blanks stands in quotes");
-            }
-            self.push(diagnostic);
-        }
-    }
-
-    /// Says where a directive that may stand once stands again.
-    fn refuse_repetitions(&mut self, statements: &[Statement]) {
-        let mut seen: Vec<&Statement> = Vec::new();
-        for statement in statements.iter().filter(|statement| statement.row.once) {
-            match seen.iter().find(|first| std::ptr::eq(first.row, statement.row)) {
-                Some(first) => self.push(
-                    Diagnostic::error(
-                        statement.span,
-                        format!("{} stands here a second time", statement.row.name),
-                    )
-                    .label("expected only one")
-                    .related(first.span, "the first one"),
-                ),
-                None => seen.push(statement),
-            }
-        }
-    }
-
-    fn include_directory(&mut self, row: &'static Directive, keyword: &Word, words: &[Word]) {
-        let [word] = words else {
-            let span = keyword.span.to(words.last().map_or(keyword.span, |word| word.span));
-            return self.check_arguments(row, span, words);
-        };
-        if word.bad {
-            return;
-        }
-        let directory = self.current_directory().join(&*word.text);
-        if self.options.no_files || directory.is_dir() {
-            self.directories.push(directory);
-        } else {
-            self.push(Diagnostic::error(word.span, format!("{} is not a directory", directory.display())));
-        }
-    }
-
-    fn current_directory(&self) -> &Path {
-        self.directories.last().map_or(Path::new(""), PathBuf::as_path)
-    }
-
-    fn include(
-        &mut self,
-        scope: Scope,
-        row: &'static Directive,
-        keyword: &Word,
-        words: &[Word],
-        statements: &mut Vec<Statement>,
-    ) {
-        let [word] = words else {
-            let span = keyword.span.to(words.last().map_or(keyword.span, |word| word.span));
-            return self.check_arguments(row, span, words);
-        };
-        if word.bad {
-            return;
-        }
-        if self.options.no_files {
-            return self.push(Diagnostic::error(word.span, "files are not read here"));
-        }
-        let pattern = self.current_directory().join(&*word.text);
-        if !glob::is_pattern(&pattern) {
-            return self.include_file(scope, &pattern, word.span, statements);
-        }
-        match glob::expand(&pattern) {
-            Ok(files) if files.is_empty() => {
-                self.push(Diagnostic::warning(word.span, format!("no file matches {}", pattern.display())));
-            }
-            Ok(files) => {
-                for file in files {
-                    self.include_file(scope, &file, word.span, statements);
-                }
-            }
-            Err(error) => self.push(Diagnostic::error(
-                word.span,
-                format!("cannot look for {}: {}", pattern.display(), source::reason(&error)),
-            )),
-        }
-    }
-
-    fn include_file(&mut self, scope: Scope, path: &Path, span: Span, statements: &mut Vec<Statement>) {
-        let identity = source::identity(path);
-        let name = path.display().to_string();
-        if let Some(first) = self.chain.iter().position(|file| file.identity.as_ref() == Some(&identity)) {
-            let mut circle: Vec<&str> = self.chain[first..].iter().map(|file| &*file.name).collect();
-            circle.push(&name);
-            let message = format!("this includes a file in itself: {}", circle.join(" → "));
-            return self.push(Diagnostic::error(span, message));
-        }
-        if self.depth >= NESTING_MAX {
-            return self.push(Diagnostic::error(span, format!("includes can nest {NESTING_MAX} deep")));
-        }
-        if self.diagnostics.sources.len() >= FILES_MAX {
-            return self
-                .push(Diagnostic::error(span, format!("a configuration has at most {FILES_MAX} files")));
-        }
-        let text = match source::read_text(path) {
-            Ok(text) => text,
-            Err(error) => {
-                return self.push(Diagnostic::error(
-                    span,
-                    format!("cannot read {name}: {}", source::reason(&error)),
-                ));
-            }
-        };
-        let source = self.diagnostics.sources.add(name.clone(), text);
-        self.chain.push(File { identity: Some(identity), name });
-        self.depth += 1;
-        self.file(source, scope, statements);
-        self.depth -= 1;
-        self.chain.pop();
-    }
-}
-
-/// As in "Redirect needs a value".
-fn count(min: usize, given: usize) -> String {
-    match (min, given) {
-        (1, _) => "a value".to_owned(),
-        (min, 0) => format!("{min} values"),
-        (min, given) => format!("{min} values, not {given}"),
     }
 }

@@ -1,0 +1,99 @@
+//! What the table says about a line: how it stands to Pound today, how many values it takes, how often it may stand.
+
+use super::{Parser, Statement};
+use crate::Deprecated;
+use crate::diagnostic::Diagnostic;
+use crate::directive::{Directive, Standing};
+use crate::lex::Word;
+use crate::source::Span;
+
+impl Parser<'_> {
+    pub(super) fn report_standing(&mut self, row: &'static Directive, keyword: Span) {
+        let name = self.diagnostics.sources.slice(keyword).to_owned();
+        match row.standing {
+            Standing::Current => {}
+            Standing::Pending => {
+                self.push(Diagnostic::error(keyword, format!("{} is not supported yet", row.name)));
+            }
+            Standing::NoEffect(why) => {
+                self.push(Diagnostic::warning(keyword, format!("{name} has no effect: {why}")));
+            }
+            Standing::Deprecated(instead) => {
+                let message = format!("{name} is deprecated");
+                let help = format!("write {instead}");
+                match self.options.deprecated {
+                    Deprecated::Ok => {}
+                    Deprecated::Warn => self.push(Diagnostic::warning(keyword, message).help(help)),
+                    Deprecated::Error => self.push(Diagnostic::error(keyword, message).help(help)),
+                }
+            }
+        }
+    }
+
+    pub(super) fn check_arguments(&mut self, row: &'static Directive, span: Span, arguments: &[Word]) {
+        if let Some(option) = arguments.iter().find(|word| !row.options && word.is_flag()) {
+            return self.push(
+                Diagnostic::error(option.span, format!("{} has no options", row.name))
+                    .label(format!("expected: {}", row.usage()))
+                    .help("a text that begins with a dash stands in quotes"),
+            );
+        }
+        let (min, max) = row.arguments_allowed();
+        if arguments.len() < min {
+            self.push(
+                Diagnostic::error(span, format!("{} needs {}", row.name, count(min, arguments.len())))
+                    .label(format!("expected: {}", row.usage())),
+            );
+        } else if arguments.len() > max {
+            let takes = match max {
+                0 => "nothing on its line".to_owned(),
+                1 => "only one value".to_owned(),
+                max => format!("no more than {max} values"),
+            };
+            let rest = arguments[max].span.to(arguments[arguments.len() - 1].span);
+            let mut diagnostic = Diagnostic::error(rest, format!("{} takes {takes}", row.name));
+            diagnostic = diagnostic.label(format!("expected: {}", row.usage()));
+            if row.syntax.contains('"') && arguments.iter().all(|word| !word.quoted) {
+                diagnostic = diagnostic.help("a text with blanks stands in quotes");
+            }
+            self.push(diagnostic);
+        }
+    }
+
+    pub(super) fn refuse_rest(&mut self, what: &str, words: &[Word]) {
+        if let (Some(first), Some(last)) = (words.first(), words.last()) {
+            let span = first.span.to(last.span);
+            self.push(
+                Diagnostic::error(span, format!("nothing can follow {what}"))
+                    .label("expected the end of the line"),
+            );
+        }
+    }
+
+    /// Says where a directive that may stand once stands again.
+    pub(super) fn refuse_repetitions(&mut self, statements: &[Statement]) {
+        let mut seen: Vec<&Statement> = Vec::new();
+        for statement in statements.iter().filter(|statement| statement.row.once) {
+            match seen.iter().find(|first| std::ptr::eq(first.row, statement.row)) {
+                Some(first) => self.push(
+                    Diagnostic::error(
+                        statement.span,
+                        format!("{} stands here a second time", statement.row.name),
+                    )
+                    .label("expected only one")
+                    .related(first.span, "the first one"),
+                ),
+                None => seen.push(statement),
+            }
+        }
+    }
+}
+
+/// As in "Redirect needs a value".
+fn count(min: usize, given: usize) -> String {
+    match (min, given) {
+        (1, _) => "a value".to_owned(),
+        (min, 0) => format!("{min} values"),
+        (min, given) => format!("{min} values, not {given}"),
+    }
+}
