@@ -106,6 +106,31 @@ def test_a_full_disk_fails_no_request(proxy, backend):
     wait.until(started.is_idle, "it tries for ever to write")
 
 
+def test_a_full_disk_is_told_of_and_not_once_a_request(pound, backend):
+    port = wait.free_port()
+    text = cfg.text("LogFacility -", cfg.listen(port, cfg.service(cfg.backend(backend()))))
+    with open("/dev/full", "wb") as full:
+        started = pound(text, port, options=("-F",), stdout=full)
+    with Client(port) as connection:
+        for _ in range(500):
+            assert connection.ask().status == 200
+    reason = "cannot write to standard output: No space left on device; "
+    line = started.wait_for_log(reason)
+    assert re.match(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[+-]\d\d:\d\d pound: warning: ", line), line
+    started.stop()
+    said = [line for line in started.lines() if reason in line]
+    # One at once, one at the end; each ten seconds one more, should this machine be that slow.
+    assert 1 <= len(said) <= 4, said
+    assert said[-1].endswith("; 500 log lines were dropped so far"), said
+
+
+def test_a_missing_syslog_is_told_of_at_the_start(pound, backend, turn_at_dev_log):
+    started = pound(*named_service(backend), options=("-F",))
+    (line,) = started.lines()
+    assert line.startswith("pound: warning: there is no /dev/log, so nothing will be logged"), line
+    visit(started)
+
+
 def test_a_reader_that_stopped_reading_stalls_no_request(proxy, backend):
     reading, writing = os.pipe()
     try:
@@ -144,22 +169,28 @@ def test_a_reader_that_has_gone_stops_nothing(proxy, backend):
 
 
 @pytest.fixture
-def syslog():
-    """A socket at /dev/log, if the machine has none; for one test at a time."""
+def turn_at_dev_log():
+    """There is nothing at /dev/log but what this test puts there."""
     if os.geteuid() != 0:
         pytest.skip("needs root")
     with open(Path(tempfile.gettempdir()) / "pound-test-dev-log.lock", "w") as turn:
         fcntl.flock(turn, fcntl.LOCK_EX)
         if os.path.lexists("/dev/log"):
             pytest.skip("this machine has a syslog of its own")
-        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as log:
-            log.bind("/dev/log")
-            os.chmod("/dev/log", 0o666)
-            log.settimeout(10)
-            try:
-                yield log
-            finally:
-                os.unlink("/dev/log")
+        yield
+
+
+@pytest.fixture
+def syslog(turn_at_dev_log):
+    """A socket at /dev/log."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as log:
+        log.bind("/dev/log")
+        os.chmod("/dev/log", 0o666)
+        log.settimeout(10)
+        try:
+            yield log
+        finally:
+            os.unlink("/dev/log")
 
 
 def _message(log, part):

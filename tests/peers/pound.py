@@ -50,7 +50,7 @@ def write(text_or_file, home):
 class Pound:
     """A running `pound -e`. `port` is where its first listener is, for `ask` and `client`."""
 
-    def __init__(self, text, home, port, options=("-e",), stderr=None, env=None, wait_until_ready=True, **more):
+    def __init__(self, text, home, port, options=("-e",), stdout=None, stderr=None, env=None, wait_until_ready=True, **more):
         self.home = Path(home)
         self.port = port
         self.file = write(text, home)
@@ -60,7 +60,7 @@ class Pound:
         self.process = subprocess.Popen(
             [binary(), "-f", self.file, *options],
             stdin=subprocess.DEVNULL,
-            stdout=out if stderr is None else stderr,
+            stdout=next(file for file in (stdout, stderr, out) if file is not None),
             stderr=out if stderr is None else stderr,
             cwd=home,
             env={**os.environ, "RUST_BACKTRACE": "1", **(env or {})},

@@ -4,6 +4,7 @@
 //! this thread may wait for a slow disk or a stuck syslog: the ring overflows then, drops, and counts. What was lost,
 //! there or here, is said in a line as soon as lines get through again.
 
+mod losses;
 mod standard;
 mod syslog;
 mod writer;
@@ -65,6 +66,22 @@ impl Sink {
         match self {
             Sink::Standard(standard) => standard.flush(),
             Sink::Syslog(syslog) => syslog.lost(),
+        }
+    }
+
+    /// Why the last line was lost that could not be written; `None` if the last try worked.
+    fn fault(&self) -> Option<String> {
+        match self {
+            Sink::Standard(standard) => standard.fault(),
+            Sink::Syslog(syslog) => syslog.fault(),
+        }
+    }
+
+    /// What whoever starts us has to know of a log that takes nothing yet; one sentence.
+    pub(crate) fn misgiving(&self) -> Option<String> {
+        match self {
+            Sink::Standard(_) => None,
+            Sink::Syslog(syslog) => syslog.misgiving(),
         }
     }
 

@@ -1,13 +1,20 @@
 //! Standard output and standard error as a log.
+//!
+//! Events begin with the local time, unless whoever reads the stream stamps them itself (systemd's journal). Lines of
+//! requests are as the configuration writes them: a format has a time if it asks for one.
 
 use std::fs::File;
 use std::io::{self, ErrorKind, Write};
 use std::os::fd::AsFd;
+use std::os::unix::fs::MetadataExt;
 
 use engine::log::{Kind, Record};
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use super::word;
+use crate::process::pid_file::reason;
 
 /// Bytes gathered before they are written: one call for several hundred lines.
 const BATCH_BYTES: usize = 64 * 1024;
@@ -18,6 +25,8 @@ const PATIENCE_MS: u16 = 1000;
 #[derive(Debug)]
 pub(crate) struct Standard {
     tag: String,
+    /// For the time before an event; `None` if it has none. Read once, outside a jail.
+    zone: Option<TimeZone>,
     requests: Option<Stream>,
     events: Stream,
 }
@@ -25,9 +34,13 @@ pub(crate) struct Standard {
 /// One stream with what waits to be written.
 #[derive(Debug)]
 struct Stream {
+    /// For people.
+    name: &'static str,
     file: File,
     waiting: Vec<u8>,
     lost: u64,
+    /// Why the last try to write failed; `None` if it did not.
+    fault: Option<String>,
 }
 
 impl Standard {
@@ -38,12 +51,14 @@ impl Standard {
             true => Some(File::from(io::stdout().as_fd().try_clone_to_owned()?)),
             false => None,
         };
-        Ok(Standard::over(tag, requests, events))
+        let zone = if is_journal(&events) { None } else { Some(TimeZone::system()) };
+        Ok(Standard::over(tag, zone, requests, events))
     }
 
     /// The same over any two files.
-    pub(super) fn over(tag: &str, requests: Option<File>, events: File) -> Standard {
-        Standard { tag: tag.to_owned(), requests: requests.map(Stream::new), events: Stream::new(events) }
+    pub(super) fn over(tag: &str, zone: Option<TimeZone>, requests: Option<File>, events: File) -> Standard {
+        let requests = requests.map(|file| Stream::new("standard output", file));
+        Standard { tag: tag.to_owned(), zone, requests, events: Stream::new("standard error", events) }
     }
 
     /// Puts a line behind those that wait.
@@ -51,8 +66,9 @@ impl Standard {
         if line.kind == Kind::Access {
             self.requests.as_mut().unwrap_or(&mut self.events).push(&[line.text]);
         } else {
+            let stamp = self.zone.as_ref().map(|zone| stamp(Timestamp::now(), zone)).unwrap_or_default();
             let word = word(line.severity).as_bytes();
-            self.events.push(&[self.tag.as_bytes(), b": ", word, line.text]);
+            self.events.push(&[stamp.as_bytes(), self.tag.as_bytes(), b": ", word, line.text]);
         }
     }
 
@@ -65,11 +81,34 @@ impl Standard {
         }
         lost
     }
+
+    /// Why the last try of a stream failed, if one did.
+    pub(crate) fn fault(&self) -> Option<String> {
+        let streams = self.requests.iter().chain([&self.events]);
+        streams
+            .filter_map(|stream| Some((stream.name, stream.fault.as_ref()?)))
+            .next()
+            .map(|(name, fault)| format!("cannot write to {name}: {fault}"))
+    }
+}
+
+/// Whether this stream is the journal's, which has the time already (systemd.exec(5), JOURNAL_STREAM): the variable
+/// alone does not say so, since the stream may have been redirected since.
+fn is_journal(stream: &File) -> bool {
+    let Some(named) = std::env::var_os("JOURNAL_STREAM") else { return false };
+    stream
+        .metadata()
+        .is_ok_and(|stream| named.to_str() == Some(&format!("{}:{}", stream.dev(), stream.ino())))
+}
+
+/// The local time with its distance from UTC (RFC 3339) and a blank.
+fn stamp(now: Timestamp, zone: &TimeZone) -> String {
+    now.to_zoned(zone.clone()).strftime("%Y-%m-%dT%H:%M:%S%:z ").to_string()
 }
 
 impl Stream {
-    fn new(file: File) -> Stream {
-        Stream { file, waiting: Vec::with_capacity(BATCH_BYTES), lost: 0 }
+    fn new(name: &'static str, file: File) -> Stream {
+        Stream { name, file, waiting: Vec::with_capacity(BATCH_BYTES), lost: 0, fault: None }
     }
 
     fn push(&mut self, parts: &[&[u8]]) {
@@ -87,11 +126,16 @@ impl Stream {
         let mut done = 0;
         while done < self.waiting.len() {
             match self.file.write(&self.waiting[done..]) {
-                Ok(size) if size > 0 => done += size,
+                Ok(size) if size > 0 => {
+                    done += size;
+                    self.fault = None;
+                }
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == ErrorKind::WouldBlock && self.wait() => {}
                 // Full disk, closed pipe, and whatever else: the next flush tries again.
-                Ok(_) | Err(_) => {
+                failed => {
+                    self.fault =
+                        Some(failed.map_or_else(|error| reason(&error), |_| "it takes nothing".into()));
                     self.lost += line_ends(&self.waiting[done..]);
                     break;
                 }
@@ -126,7 +170,7 @@ mod tests {
         let (requests_out, requests) = io::pipe().unwrap();
         let (events_out, events) = io::pipe().unwrap();
         let file = |writer: io::PipeWriter| File::from(std::os::fd::OwnedFd::from(writer));
-        let standard = Standard::over("pound", Some(file(requests)), file(events));
+        let standard = Standard::over("pound", None, Some(file(requests)), file(events));
         (standard, requests_out, events_out)
     }
 
@@ -175,9 +219,44 @@ mod tests {
     fn a_full_device_loses_lines_and_counts_them() {
         let (mut standard, _requests, _events) = streams();
         let full = File::options().write(true).open("/dev/full").unwrap();
-        standard.requests = Some(Stream::new(full));
+        standard.requests = Some(Stream::new("standard output", full));
         standard.write(line(Kind::Access, Severity::Info, "no room for this"));
         assert_eq!(standard.flush(), 1);
+        assert_eq!(
+            standard.fault().as_deref(),
+            Some("cannot write to standard output: No space left on device")
+        );
+        // The other stream works, which does not mend this one.
+        standard.write(line(Kind::Event, Severity::Info, "room for this"));
+        assert_eq!(standard.flush(), 0);
+        assert!(standard.fault().is_some());
+        let null = File::options().write(true).open("/dev/null").unwrap();
+        standard.requests.as_mut().unwrap().file = null;
+        standard.write(line(Kind::Access, Severity::Info, "room again"));
+        assert_eq!((standard.flush(), standard.fault()), (0, None));
+    }
+
+    #[test]
+    fn events_begin_with_the_local_time_and_requests_do_not() {
+        let now = Timestamp::from_second(1_793_610_180).unwrap();
+        assert_eq!(stamp(now, &TimeZone::UTC), "2026-11-02T09:03:00+00:00 ");
+        let west = TimeZone::fixed(jiff::tz::offset(-3));
+        assert_eq!(stamp(now, &west), "2026-11-02T06:03:00-03:00 ");
+
+        let (mut standard, mut requests, mut events) = streams();
+        standard.zone = Some(TimeZone::UTC);
+        standard.write(line(Kind::Access, Severity::Info, "GET /"));
+        standard.write(line(Kind::Event, Severity::Notice, "started"));
+        assert_eq!(standard.flush(), 0);
+        drop(standard);
+        let mut text = String::new();
+        requests.read_to_string(&mut text).unwrap();
+        assert_eq!(text, "GET /\n");
+        text.clear();
+        events.read_to_string(&mut text).unwrap();
+        let (time, rest) = text.split_once(' ').unwrap();
+        assert!(time.parse::<Timestamp>().is_ok() && time.len() == 25, "{time}");
+        assert_eq!(rest, "pound: started\n");
     }
 
     #[test]

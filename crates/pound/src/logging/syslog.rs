@@ -15,6 +15,8 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
+use crate::process::pid_file::reason;
+
 /// Where local log daemons listen.
 const SOCKET: &str = "/dev/log";
 /// Longest datagram: what rsyslog and journald take without being told to take more; the rest of a line is cut.
@@ -38,6 +40,8 @@ pub(crate) struct Syslog {
     zone: TimeZone,
     datagram: Vec<u8>,
     lost: u64,
+    /// Why the last try failed; `None` if it did not.
+    fault: Option<String>,
 }
 
 impl Syslog {
@@ -57,6 +61,7 @@ impl Syslog {
             zone: TimeZone::system(),
             datagram: Vec::with_capacity(DATAGRAM_BYTES),
             lost: 0,
+            fault: None,
         };
         syslog.connect();
         syslog
@@ -80,7 +85,27 @@ impl Syslog {
             socket.connect(&self.path)?;
             Ok(socket)
         });
+        self.fault = connected.as_ref().err().map(reason);
         self.socket = connected.ok();
+    }
+
+    /// Why the last line could not be sent, if it could not.
+    pub(crate) fn fault(&self) -> Option<String> {
+        let fault = self.fault.as_ref()?;
+        Some(format!("cannot write to {}: {fault}", self.path.display()))
+    }
+
+    /// What to say at the start if nobody takes lines.
+    pub(crate) fn misgiving(&self) -> Option<String> {
+        let fault = self.fault.as_ref()?;
+        let path = self.path.display();
+        let (what, until) = match self.path.exists() {
+            true => (format!("nobody takes log lines at {path} ({fault})"), "somebody does"),
+            false => (format!("there is no {path}"), "there is"),
+        };
+        Some(format!(
+            "{what}, so nothing will be logged until {until}; use -e or \"LogFacility -\" to log here"
+        ))
     }
 
     fn send(&mut self, line: Record<'_>, now: SystemTime) -> bool {
@@ -100,13 +125,20 @@ impl Syslog {
             }
             let Some(socket) = &self.socket else { break };
             match socket.send(&self.datagram) {
-                Ok(_) => return true,
+                Ok(_) => {
+                    self.fault = None;
+                    return true;
+                }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {
                     if !has_room(socket) {
+                        self.fault = Some("its reader is stuck".to_owned());
                         break;
                     }
                 }
-                Err(_) => self.socket = None,
+                Err(error) => {
+                    self.fault = Some(reason(&error));
+                    self.socket = None;
+                }
             }
         }
         self.pause = Some(Instant::now() + RETRY);
@@ -205,12 +237,19 @@ mod tests {
         syslog.write(line("lost"));
         syslog.write(line("lost too, without another try"));
         assert_eq!(syslog.lost(), 2);
+        let place = path.display();
+        assert_eq!(syslog.fault(), Some(format!("cannot write to {place}: No such file or directory")));
+        let misgiving = syslog.misgiving().unwrap();
+        assert!(
+            misgiving.starts_with(&format!("there is no {place}, so nothing will be logged")),
+            "{misgiving}"
+        );
         let daemon = UnixDatagram::bind(&path).unwrap();
         // The time of the next try comes.
         syslog.pause = Some(Instant::now());
         syslog.write(line("here"));
         assert!(received(&daemon).ends_with(": here"));
-        assert_eq!(syslog.lost(), 0);
+        assert_eq!((syslog.lost(), syslog.fault(), syslog.misgiving()), (0, None, None));
     }
 
     #[test]

@@ -2,11 +2,12 @@
 
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, atomic::AtomicBool, atomic::Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use engine::log::{Drain, Kind, Record, Severity};
 
 use super::Sink;
+use super::losses::Losses;
 use crate::failure::Failure;
 
 /// How long the thread sleeps when no line comes; a line wakes it. It looks for our own events and for its end then.
@@ -57,7 +58,7 @@ impl Writer {
 }
 
 fn run(mut drain: Drain, mut sink: Sink, inbox: &Receiver<(Severity, String)>, ending: &AtomicBool) {
-    let mut owed = 0;
+    let mut losses = Losses::default();
     loop {
         // Read before the ring is emptied: what was in it when the end was asked for is still written.
         let last = ending.load(Ordering::Acquire);
@@ -68,30 +69,33 @@ fn run(mut drain: Drain, mut sink: Sink, inbox: &Receiver<(Severity, String)>, e
         for (severity, text) in inbox.try_iter() {
             sink.write(Record { kind: Kind::Event, severity, text: text.as_bytes() });
         }
-        owed += drain.take(&mut |record| sink.write(record));
-        owed = confess(&mut sink, owed);
+        let dropped = drain.take(&mut |record| sink.write(record));
+        confess(&mut sink, &mut losses, dropped, last);
         if last {
             return;
         }
     }
 }
 
-/// Flushes, and says how many lines were lost so far. Returns what could not be said either.
-fn confess(sink: &mut Sink, owed: u64) -> u64 {
-    let owed = owed + sink.flush();
-    if owed == 0 {
-        return 0;
+/// Flushes, and says what was lost, here and before (`dropped`), if it is time to.
+fn confess(sink: &mut Sink, losses: &mut Losses, dropped: u64, last: bool) {
+    let lost = dropped + sink.flush();
+    let (fault, now) = (sink.fault(), Instant::now());
+    let works = fault.is_none();
+    losses.add(lost, fault, now);
+    if let Some(report) = losses.report(works, last, now) {
+        sink.write(Record { kind: Kind::Event, severity: Severity::Warning, text: report.text().as_bytes() });
+        // The line that says so is not counted itself if it is lost: the sum stays that of the lines that mattered.
+        if sink.flush() == 0 {
+            losses.told(&report, now);
+        }
     }
-    let text = format!("{owed} log {} dropped", if owed == 1 { "line was" } else { "lines were" });
-    sink.write(Record { kind: Kind::Event, severity: Severity::Warning, text: text.as_bytes() });
-    // The line that says so is not counted itself if it is lost: the sum stays that of the lines that mattered.
-    if sink.flush() == 0 { 0 } else { owed }
 }
 
 #[cfg(test)]
 mod tests {
     use std::fs::File;
-    use std::io::Read;
+    use std::io::{BufRead, BufReader, Read};
     use std::os::fd::OwnedFd;
 
     use engine::log::channel;
@@ -102,7 +106,7 @@ mod tests {
     /// A writer whose lines come out of a pipe.
     fn writer(drain: Drain) -> (Writer, std::io::PipeReader) {
         let (reader, events) = std::io::pipe().unwrap();
-        let standard = Standard::over("pound", None, File::from(OwnedFd::from(events)));
+        let standard = Standard::over("pound", None, None, File::from(OwnedFd::from(events)));
         (Writer::start(drain, Sink::Standard(standard)).unwrap(), reader)
     }
 
@@ -146,10 +150,31 @@ mod tests {
         let came = text.lines().filter(|line| line.starts_with("request ")).count();
         let told: Vec<usize> = text
             .lines()
-            .filter_map(|line| line.strip_prefix("pound: warning: ")?.split(' ').next()?.parse().ok())
+            .filter_map(|line| line.strip_prefix("pound: warning: ")?.split_once("; "))
+            .map(|(_, lines)| lines.split(' ').next().unwrap().parse().unwrap())
             .collect();
         assert!(came < LINES);
-        assert_eq!(came + told.iter().sum::<usize>(), LINES, "every line is there or counted");
+        assert_eq!(came + told.last().unwrap(), LINES, "every line is there or counted");
+        assert!(told.len() <= 3, "few lines tell of many: {told:?}");
+    }
+
+    #[test]
+    fn a_full_disk_is_told_of_once_with_the_reason() {
+        let (mut pens, drain) = channel(1, 64 * 1024);
+        let (reader, events) = std::io::pipe().unwrap();
+        let full = File::options().write(true).open("/dev/full").unwrap();
+        let standard = Standard::over("pound", None, Some(full), File::from(OwnedFd::from(events)));
+        let writer = Writer::start(drain, Sink::Standard(standard)).unwrap();
+        let mut lines = BufReader::new(reader).lines();
+        let mut request = || pens[0].write(Kind::Access, Severity::Info, |out| out.extend_from_slice(b"x"));
+        request();
+        let reason = "pound: warning: cannot write to standard output: No space left on device; ";
+        assert_eq!(lines.next().unwrap().unwrap(), format!("{reason}1 log line was dropped so far"));
+        (0..500).for_each(|_| request());
+        assert!(writer.finish());
+        // The end says what nothing has said yet; in between it was quiet.
+        assert_eq!(lines.next().unwrap().unwrap(), format!("{reason}501 log lines were dropped so far"));
+        assert!(lines.next().is_none());
     }
 
     #[test]
