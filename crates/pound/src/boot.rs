@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use engine::log::Severity;
-use nix::unistd::Pid;
 use plan::process::PidFile as PidWish;
 
 use crate::args::{Arguments, Deprecated, IncludeDir};
@@ -18,6 +17,7 @@ use crate::process::pid_file::{self, PidFile};
 use crate::process::privileges::Identity;
 use crate::process::ready::Promise;
 use crate::process::signals::Signals;
+use crate::process::socket_files::SocketFiles;
 use crate::process::{descriptors, privileges};
 use crate::run::{self, Settings};
 use crate::supervise::{self, Role, Witness};
@@ -33,16 +33,13 @@ pub(crate) fn serve(arguments: &Arguments, inherited: &[RawFd]) -> Result<ExitCo
     // 1. What is wanted, complete and checked. Nothing has been touched when this fails.
     let file = configuration(arguments)?;
     let plan = read(&file, arguments).ok_or(None)?;
-    if !arguments.features.dns {
-        refuse_names(&plan, &file)?;
-    }
     let process = plan.process.clone();
     let in_background = process.daemon && !arguments.foreground && !arguments.to_stderr;
     // In the foreground somebody watches already: a person, or a service manager.
     let in_two = process.supervisor && in_background;
 
     // 2. Who will serve, while /etc can be seen.
-    let identity = Identity::resolve(&process, &file)?;
+    let identity = allowed(&plan, arguments, &file)?;
 
     // 3. Signals, before there is a second thread or process that one could hit.
     let signals = Signals::take_over()?;
@@ -54,6 +51,7 @@ pub(crate) fn serve(arguments: &Arguments, inherited: &[RawFd]) -> Result<ExitCo
     // 5. Sockets, while we are root: ports below 1024 need it.
     let prepared =
         engine::prepare(plan).map_err(|error| Failure::new(format!("{}: {error}", file.display())))?;
+    let mut socket_files = SocketFiles::of(prepared.plan());
     if arguments.verbose {
         tell(&file, &prepared);
     }
@@ -64,6 +62,9 @@ pub(crate) fn serve(arguments: &Arguments, inherited: &[RawFd]) -> Result<ExitCo
     let sink = Sink::open(&prepared.plan().logging, arguments.to_stderr)?;
     let manager = Manager::find();
     let mut pid_file = open_pid_file(arguments, &process, in_background, &file)?;
+    if let Some(misgiving) = sink.misgiving() {
+        warn(&misgiving);
+    }
 
     // 7. The background. The caller waits in `detach` until its promise is kept.
     let mut null = None;
@@ -76,6 +77,7 @@ pub(crate) fn serve(arguments: &Arguments, inherited: &[RawFd]) -> Result<ExitCo
             match background::detach()? {
                 Side::Caller { started } => {
                     pid_file.into_iter().for_each(PidFile::leave);
+                    socket_files.leave();
                     // It has said itself why not.
                     return if started { Ok(ExitCode::SUCCESS) } else { Err(None) };
                 }
@@ -90,16 +92,21 @@ pub(crate) fn serve(arguments: &Arguments, inherited: &[RawFd]) -> Result<ExitCo
     if let Some(pid_file) = &mut pid_file {
         pid_file.write().map_err(|sentence| Failure::at(&file, "PIDFile", sentence))?;
     }
+    socket_files.take_over();
     let mut up = Up { promise, manager, null, sink: None };
 
     // 8. The supervisor. From here on this function runs in two processes, and ends in each.
-    let settings =
-        Settings { grace: process.grace, sighup: arguments.features.sighup, quiet: arguments.to_stderr };
+    let mut settings = Settings {
+        grace: process.grace,
+        sighup: arguments.features.sighup,
+        quiet: arguments.to_stderr && !arguments.verbose,
+        supervisor: None,
+    };
     if !in_two {
-        return Ok(worker(prepared, &identity, sink, &signals, &settings, &mut up, None)?);
+        return Ok(worker(prepared, &identity, sink, &signals, &settings, &mut up)?);
     }
     up.sink = Some(Sink::open(&prepared.plan().logging, arguments.to_stderr)?);
-    let supervisor = nix::unistd::getpid();
+    settings.supervisor = Some(nix::unistd::getpid());
     match supervise::supervise((prepared, sink), &signals, &mut up)? {
         Role::Stopped => Ok(ExitCode::SUCCESS),
         Role::Worker((prepared, sink), promise) => {
@@ -108,7 +115,7 @@ pub(crate) fn serve(arguments: &Arguments, inherited: &[RawFd]) -> Result<ExitCo
             let null = up.null.as_ref().and_then(Null::share);
             drop((up, pid_file));
             let mut up = Up { promise: Some(promise), manager: Manager::nobody(), null, sink: None };
-            Ok(worker(prepared, &identity, sink, &signals, &settings, &mut up, Some(supervisor))?)
+            Ok(worker(prepared, &identity, sink, &signals, &settings, &mut up)?)
         }
     }
 }
@@ -121,11 +128,10 @@ fn worker(
     signals: &Signals,
     settings: &Settings,
     up: &mut Up,
-    supervisor: Option<Pid>,
 ) -> Result<ExitCode, Failure> {
     // 9. Rights, for good, before the first byte of a client is read and before there are threads that keep them.
     identity.take_on()?;
-    if let Some(supervisor) = supervisor {
+    if let Some(supervisor) = settings.supervisor {
         supervise::end_with(supervisor);
     }
     if privileges::still_root() && !settings.quiet {
@@ -183,6 +189,10 @@ pub(crate) fn check(arguments: &Arguments) -> ExitCode {
         let _ = writeln!(std::io::stderr(), "{}: not usable; nothing was started", file.display());
         return ExitCode::FAILURE;
     };
+    if let Err(failure) = allowed(&plan, arguments, &file) {
+        let _ = writeln!(std::io::stderr(), "pound: {failure}");
+        return ExitCode::FAILURE;
+    }
     if arguments.verbose {
         describe(&plan);
     }
@@ -213,22 +223,35 @@ fn read(file: &Path, arguments: &Arguments) -> Option<plan::Plan> {
 
 /// How it is read. File names are made absolute: a daemon leaves the folder that they are relative to.
 fn options(file: &Path, arguments: &Arguments) -> config::Options {
-    let features = &arguments.features;
-    let folder = match &features.include_dir {
-        IncludeDir::Path(folder) => folder.clone(),
-        IncludeDir::None => PathBuf::new(),
-        IncludeDir::Default => file.parent().map(Path::to_owned).unwrap_or_default(),
-    };
     config::Options {
-        // Joining fails only if the working directory is gone; then relative names lead nowhere anyhow.
-        include_dir: Some(std::env::current_dir().map_or(folder.clone(), |here| here.join(folder))),
-        deprecated: match features.deprecated {
+        include_dir: Some(folder(file, arguments)),
+        deprecated: match arguments.features.deprecated {
             Deprecated::Accept => config::Deprecated::Ok,
             Deprecated::Warn => config::Deprecated::Warn,
             Deprecated::Refuse => config::Deprecated::Error,
         },
         ..config::Options::default()
     }
+}
+
+/// Where relative names in the configuration are looked up.
+fn folder(file: &Path, arguments: &Arguments) -> PathBuf {
+    let folder = match &arguments.features.include_dir {
+        IncludeDir::Path(folder) => folder.clone(),
+        IncludeDir::None => PathBuf::new(),
+        IncludeDir::Default => file.parent().map(Path::to_owned).unwrap_or_default(),
+    };
+    // Joining fails only if the working directory is gone; then relative names lead nowhere anyhow.
+    std::env::current_dir().map_or(folder.clone(), |here| here.join(folder))
+}
+
+/// What of a plan can be judged on this machine without starting it, for a start and for `-c`: that nothing is named
+/// which may not be looked up, and who is to serve.
+fn allowed(plan: &plan::Plan, arguments: &Arguments, file: &Path) -> Result<Identity, Failure> {
+    if !arguments.features.dns {
+        refuse_names(plan, file)?;
+    }
+    Identity::resolve(&plan.process, file)
 }
 
 /// With `-W no-dns` a host name is a mistake: nothing will look it up.
@@ -261,7 +284,8 @@ fn open_pid_file(
         (Some(path), _) if path.as_os_str() == "-" => return Ok(None),
         (Some(path), _) => (path.clone(), true),
         (None, PidWish::None) => return Ok(None),
-        (None, PidWish::Path(path)) => (path.clone(), false),
+        // Like all names in the file; that of an option is relative to where it was typed.
+        (None, PidWish::Path(path)) => (folder(file, arguments).join(path), false),
         (None, PidWish::Default) if in_background => (PathBuf::from(pid_file::DEFAULT), true),
         (None, PidWish::Default) => return Ok(None),
     };
@@ -270,6 +294,11 @@ fn open_pid_file(
         Err(sentence) if by_option => Err(Failure::new(sentence)),
         Err(sentence) => Err(Failure::at(file, "PIDFile", sentence)),
     }
+}
+
+/// Says something to whoever starts us that is no reason not to start.
+fn warn(sentence: &str) {
+    let _ = writeln!(std::io::stderr(), "pound: warning: {sentence}");
 }
 
 /// `-v` at a start: what was read, and what listens, as bound.

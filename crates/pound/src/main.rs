@@ -64,5 +64,8 @@ fn print(text: &str) -> ExitCode {
 
 /// There is no such directive; the list of all helps who mistyped it.
 fn unknown(directive: &str) -> String {
-    format!("there is no directive \"{directive}\"; there are:\n{}", args::columns(&config::explain::names()))
+    let meant = config::explain::nearest_name(directive);
+    let meant = meant.map(|name| format!("did you mean {name}? ")).unwrap_or_default();
+    let all = args::columns(&config::explain::names());
+    format!("there is no directive \"{directive}\"; {meant}There are:\n{all}")
 }

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use engine::Stopped;
 use engine::log::Severity;
 use nix::sys::signal::Signal;
+use nix::unistd::{Pid, getppid};
 
 use crate::args::Sighup;
 use crate::failure::Failure;
@@ -25,8 +26,10 @@ pub(crate) struct Settings {
     pub(crate) grace: Duration,
     /// What SIGHUP does.
     pub(crate) sighup: Sighup,
-    /// Say nothing but what the configuration asks for (`-e`).
+    /// Say nothing but what the configuration asks for (`-e` without `-v`).
     pub(crate) quiet: bool,
+    /// The parent that starts us again, if there is one.
+    pub(crate) supervisor: Option<Pid>,
 }
 
 /// Serves until a signal asks for the end.
@@ -72,11 +75,24 @@ pub(crate) fn run(
     };
     witness.stopping();
     if !settings.quiet {
-        log.event(Severity::Notice, farewell(signal, grace));
+        // Its death is told by a TERM, see `supervise::end_with`.
+        let orphaned = settings.supervisor.is_some_and(|supervisor| getppid() != supervisor);
+        let why = if orphaned { "the supervisor is gone".into() } else { signal.to_string() };
+        log.event(Severity::Notice, farewell(&why, grace));
     }
-    let outcome = stop(engine, grace, signals);
-    if let Some(text) = shortfall(&outcome) {
-        log.event(Severity::Warning, text);
+    let world = engine.world().clone();
+    match stop(engine, grace, signals) {
+        Outcome::Stopped(Stopped { finished: true, .. }) if settings.quiet => {}
+        Outcome::Stopped(Stopped { finished: true, .. }) => log.event(Severity::Notice, "stopped"),
+        Outcome::Stopped(Stopped { cut, .. }) => {
+            log.event(Severity::Warning, format!("stopped; requests cut off: {cut}"));
+        }
+        Outcome::CutShort(signal) => {
+            // Connections that idled are closed by now; what is left has a request.
+            let cut = world.snapshot().totals.clients;
+            let text = format!("second signal ({signal}): stopped at once; requests cut off: {cut}");
+            log.event(Severity::Warning, text);
+        }
     }
     log.finish();
     Ok(ExitCode::SUCCESS)
@@ -119,18 +135,10 @@ fn stop(engine: engine::Engine, grace: Duration, signals: &Signals) -> Outcome {
     Outcome::Stopped(stopping.join().unwrap_or(Stopped { finished: false, cut: 0 }))
 }
 
-fn shortfall(outcome: &Outcome) -> Option<String> {
-    match outcome {
-        Outcome::Stopped(Stopped { finished: true, .. }) => None,
-        Outcome::Stopped(Stopped { cut, .. }) => Some(format!("stopped; requests cut off: {cut}")),
-        Outcome::CutShort(signal) => Some(format!("second signal ({signal}): stopped at once")),
-    }
-}
-
-fn farewell(signal: Signal, grace: Duration) -> String {
+fn farewell(why: &str, grace: Duration) -> String {
     match grace.as_secs() {
-        0 => format!("{signal}: stopping at once"),
-        seconds => format!("{signal}: stopping, requests in flight have {seconds} s"),
+        0 => format!("{why}: stopping at once"),
+        seconds => format!("{why}: stopping, requests in flight have {seconds} s"),
     }
 }
 

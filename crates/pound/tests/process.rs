@@ -93,6 +93,40 @@ fn what_stands_in_the_way_is_said_in_one_sentence() {
 }
 
 #[test]
+fn a_check_finds_what_needs_no_start() {
+    let folder = tempfile::tempdir().unwrap();
+    let taken = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let port = taken.local_addr().unwrap().port();
+    let check = |top: &str, options: &[&str], words: &[&str]| {
+        let file = configuration(folder.path(), port, top);
+        refused(pound().arg("-c").arg("-f").arg(&file).args(options), words);
+    };
+    check("User \"no-such-user\"", &[], &["pound.cfg:1", "no user \"no-such-user\""]);
+    check("Group \"no-such-group\"", &[], &["pound.cfg:1", "no group \"no-such-group\""]);
+    let named = "Service\nBackend\nAddress localhost\nPort 9\nEnd\nEnd";
+    check(named, &["-W", "no-dns"], &["localhost", "no-dns"]);
+    // Whether a port is free only a start can tell: the server that runs has it.
+    let file = configuration(folder.path(), port, named);
+    assert!(pound().arg("-c").arg("-f").arg(&file).output().unwrap().status.success());
+}
+
+#[test]
+fn help_on_a_word_that_is_none_says_what_was_meant() {
+    let output = pound().args(["-h", "Pth"]).output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(said.starts_with("pound: there is no directive \"Pth\"; did you mean Path?"), "{said}");
+}
+
+#[test]
+fn the_version_tells_the_limits_that_hold() {
+    let output = pound().arg("-V").output().unwrap();
+    let said = String::from_utf8(output.stdout).unwrap();
+    let line = format!("{} bytes unless LineBufferSize says otherwise", plan::limits::LINE_BYTES);
+    assert!(said.contains(&line), "{said}");
+}
+
+#[test]
 fn the_command_line_is_refused_in_one_sentence() {
     refused(pound().arg("--nonsense"), &["--nonsense", "pound -h"]);
     refused(pound().arg("pound.cfg"), &["-f"]);
@@ -164,13 +198,69 @@ fn a_server_whose_supervisor_was_killed_stops() {
     let folder = tempfile::tempdir().unwrap();
     let (port, id) = (free_port(), folder.path().join("pid"));
     let file = configuration(folder.path(), port, "");
+    let log = std::fs::File::create(folder.path().join("log")).unwrap();
     let null = std::process::Stdio::null;
-    let status =
-        pound().arg("-f").arg(&file).arg("-p").arg(&id).stderr(null()).stdout(null()).status().unwrap();
+    let status = pound().arg("-f").arg(&file).arg("-p").arg(&id).stderr(log).stdout(null()).status().unwrap();
     assert!(status.success());
     let daemon = Daemon(Pid::from_raw(std::fs::read_to_string(&id).unwrap().trim().parse().unwrap()));
     kill(daemon.0, Signal::SIGKILL).unwrap();
     until("nobody listens", || TcpStream::connect((Ipv4Addr::LOCALHOST, port)).err());
+    let said = until("it says why", || {
+        let said = std::fs::read_to_string(folder.path().join("log")).unwrap();
+        said.contains(": stopped\n").then_some(said)
+    });
+    assert!(said.contains("the supervisor is gone: stopping"), "{said}");
+    assert!(!said.contains("SIGTERM"), "nobody sent one: {said}");
+}
+
+#[test]
+fn a_second_daemon_does_not_take_the_file_of_a_living_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let (port, id) = (free_port(), folder.path().join("pound.pid"));
+    let start = |port| {
+        // Relative, and so beside the configuration, wherever it is started.
+        let file = configuration(folder.path(), port, "PIDFile \"pound.pid\"");
+        let mut command = pound();
+        command.arg("-f").arg(&file).current_dir("/");
+        command
+    };
+    let null = std::process::Stdio::null;
+    assert!(start(port).stderr(null()).stdout(null()).status().unwrap().success());
+    let number = std::fs::read_to_string(&id).unwrap();
+    let daemon = Daemon(Pid::from_raw(number.trim().parse().unwrap()));
+    refused(&mut start(free_port()), &["pound.cfg:1", "pound.pid", &format!("kill {}", number.trim())]);
+    assert_eq!(std::fs::read_to_string(&id).unwrap(), number);
+    assert_eq!(answers(port), Some(()));
+    // A file that a killed daemon left behind is nobody's.
+    kill(daemon.0, Signal::SIGKILL).unwrap();
+    until("it is gone", || TcpStream::connect((Ipv4Addr::LOCALHOST, port)).err());
+    std::mem::forget(daemon);
+    let port = free_port();
+    assert!(start(port).stderr(null()).stdout(null()).status().unwrap().success());
+    let again = Daemon(Pid::from_raw(std::fs::read_to_string(&id).unwrap().trim().parse().unwrap()));
+    assert_eq!(answers(port), Some(()));
+    drop(again);
+    until("the file is removed", || (!id.exists()).then_some(()));
+}
+
+#[test]
+fn unix_sockets_of_listeners_go_with_the_daemon() {
+    let folder = tempfile::tempdir().unwrap();
+    let (socket, id) = (folder.path().join("http"), folder.path().join("pid"));
+    let file = folder.path().join("pound.cfg");
+    let text = format!("ListenHTTP\nAddress \"{}\"\nService\nSuccess\nEnd\nEnd\n", socket.display());
+    let null = std::process::Stdio::null;
+    for top in ["", "Supervisor no\n"] {
+        std::fs::write(&file, format!("{top}LogFacility -\n{text}")).unwrap();
+        let mut command = pound();
+        command.arg("-f").arg(&file).arg("-p").arg(&id).stderr(null()).stdout(null());
+        assert!(command.status().unwrap().success());
+        let daemon = Daemon(Pid::from_raw(std::fs::read_to_string(&id).unwrap().trim().parse().unwrap()));
+        std::os::unix::net::UnixStream::connect(&socket).unwrap();
+        drop(daemon);
+        until("it stops", || (!id.exists()).then_some(()));
+        until("the socket is removed", || (!socket.exists()).then_some(()));
+    }
 }
 
 /// A server with a request in flight that does not end by itself: the back-end does not answer.
@@ -179,7 +269,7 @@ struct Busy {
     /// Kept open, and never written to again.
     _client: TcpStream,
     _origin: TcpStream,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
 }
 
 fn busy() -> Busy {
@@ -197,7 +287,7 @@ fn busy() -> Busy {
     let (mut request, _) = origin.accept().unwrap();
     let mut byte = [0];
     request.read_exact(&mut byte).unwrap();
-    Busy { server, _client: client, _origin: request, _folder: folder }
+    Busy { server, _client: client, _origin: request, folder }
 }
 
 impl Busy {
@@ -226,6 +316,8 @@ fn a_stop_asked_for_again_later_is_at_once() {
     });
     assert!(status.success());
     assert!(begun.elapsed() >= Duration::from_millis(400), "the echo of a signal counted as a second one");
+    let said = std::fs::read_to_string(busy.folder.path().join("log")).unwrap();
+    assert!(said.contains("second signal (SIGTERM): stopped at once; requests cut off: 1"), "{said}");
 }
 
 #[test]

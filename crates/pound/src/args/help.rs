@@ -17,7 +17,8 @@ Usage
 
 Options
   -c            Check the configuration, print everything there is to say about
-                it, and exit: 0 if it may run, 1 if not. Nothing is started.
+                it, and exit: 0 if it may run, 1 if not. Nothing is started, and
+                nothing that only a start can show is tried: ports, names.
   -e            Stay in the foreground as one process, and log to standard
                 error. For a terminal, a container, or a first try.
   -F            Stay in the foreground, as one process. The log goes where the
@@ -97,7 +98,12 @@ pub(crate) fn version() -> String {
         ("balancers", "random, iwrr".into()),
         (
             "line of a head",
-            format!("{} bytes, up to {} by LineBufferSize", limits::LINE_BYTES_MIN, limits::LINE_BYTES_MAX),
+            format!(
+                "{} bytes unless LineBufferSize says otherwise ({} to {})",
+                limits::LINE_BYTES,
+                limits::LINE_BYTES_MIN,
+                limits::LINE_BYTES_MAX
+            ),
         ),
         ("nesting of blocks", format!("{} levels", limits::NESTING_MAX)),
         ("client time-out", format!("{} s unless Client says otherwise", limits::CLIENT_TIMEOUT.as_secs())),

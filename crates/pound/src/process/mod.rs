@@ -7,3 +7,4 @@ pub(crate) mod pid_file;
 pub(crate) mod privileges;
 pub(crate) mod ready;
 pub(crate) mod signals;
+pub(crate) mod socket_files;

@@ -1,10 +1,12 @@
 //! The file that says which process to signal.
 
 use std::fs::{File, OpenOptions};
-use std::io::Write;
+use std::io::{Read, Seek, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
+/// More than any process id and its line end take.
+const ID_BYTES_MAX: u64 = 16;
 /// Where a daemon writes its process id if nothing was said.
 pub(crate) const DEFAULT: &str = "/run/pound.pid";
 
@@ -29,15 +31,28 @@ impl PidFile {
     pub(crate) fn open(path: &Path) -> Result<PidFile, String> {
         let path = std::path::absolute(path).map_err(|error| format!("{}: {error}", path.display()))?;
         let opened = OpenOptions::new()
+            .read(true)
             .write(true)
             .create(true)
-            .truncate(true)
+            .truncate(false)
             .mode(0o644)
             // Root writes here: a link that somebody else put in the way must not choose the file.
             .custom_flags(nix::libc::O_NOFOLLOW)
             .open(&path);
-        match opened {
-            Ok(file) => Ok(PidFile { path, file: Some(file), owner: Some(std::process::id()) }),
+        match opened.and_then(|mut file| {
+            let holder = holder(&mut file);
+            if holder.is_none() {
+                file.set_len(0)?;
+                file.rewind()?;
+            }
+            Ok((file, holder))
+        }) {
+            Ok((_, Some(holder))) => Err(format!(
+                "{} is the file of process {holder}, a pound that runs; stop that one (kill {holder}), or name another \
+                 file with PIDFile or -p",
+                path.display()
+            )),
+            Ok((file, None)) => Ok(PidFile { path, file: Some(file), owner: Some(std::process::id()) }),
             Err(error) => Err(format!(
                 "cannot write the process id to {}: {}; name another file with PIDFile or -p, or \"-\" for none",
                 path.display(),
@@ -73,6 +88,25 @@ impl Drop for PidFile {
     }
 }
 
+/// The process that a file already names, if it lives and is a `pound`: without a file its owner could not be found
+/// again. An id that went to another program since is nobody's.
+fn holder(file: &mut File) -> Option<u32> {
+    let mut text = String::new();
+    // Whatever else is in there was not written by us.
+    file.take(ID_BYTES_MAX).read_to_string(&mut text).ok()?;
+    let id: u32 = text.trim().parse().ok()?;
+    let (theirs, ours) = (living(id)?, living(std::process::id())?);
+    (id != std::process::id() && theirs == ours).then_some(id)
+}
+
+/// The name of the program that a process runs; `None` if there is none of this id, or only a dead one that nobody has
+/// waited for (proc_pid_stat(5): `id (name) state …`; a name may hold anything).
+fn living(id: u32) -> Option<String> {
+    let stat = std::fs::read_to_string(format!("/proc/{id}/stat")).ok()?;
+    let (name, state) = stat.split_once('(')?.1.rsplit_once(") ")?;
+    (!state.starts_with(['Z', 'X'])).then(|| name.to_owned())
+}
+
 /// The system's words without the number that std appends.
 pub(crate) fn reason(error: &std::io::Error) -> String {
     match error.raw_os_error() {
@@ -103,6 +137,21 @@ mod tests {
         let path = folder.path().join("pound.pid");
         PidFile::open(&path).unwrap().leave();
         assert!(path.exists());
+    }
+
+    #[test]
+    fn that_of_another_program_or_of_nobody_is_taken() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("pound.pid");
+        let mut other = std::process::Command::new("sleep").arg("60").spawn().unwrap();
+        for content in [other.id().to_string(), "4194999".into(), "nonsense".into(), "-1".into()] {
+            std::fs::write(&path, content).unwrap();
+            let mut file = PidFile::open(&path).unwrap();
+            file.write().unwrap();
+            assert_eq!(std::fs::read_to_string(&path).unwrap(), format!("{}\n", std::process::id()));
+        }
+        other.kill().unwrap();
+        other.wait().unwrap();
     }
 
     #[test]

@@ -21,6 +21,10 @@ pub(crate) struct Identity {
     /// Supplementary groups; `None` leaves them, which is right only if neither user nor group changes.
     groups: Option<Vec<Gid>>,
     jail: Option<PathBuf>,
+    /// The directive that the group comes from, and its word.
+    group_from: (&'static str, String),
+    /// The word of `User`.
+    user_name: String,
 }
 
 impl Identity {
@@ -43,14 +47,26 @@ impl Identity {
             None => vec![group],
         });
         if let Some(jail) = &process.root_jail
-            && !jail.is_dir()
+            && !may_be_directory(jail)
         {
             let sentence =
                 format!("RootJail \"{}\" is not a directory; make it, or remove RootJail", jail.display());
             return Err(Failure::at(file, "RootJail", sentence));
         }
         let user = account.map(|account| account.uid);
-        Ok(Identity { file: file.to_owned(), user, group, groups, jail: process.root_jail.clone() })
+        let word = |name: &Option<String>| name.clone().unwrap_or_default();
+        Ok(Identity {
+            file: file.to_owned(),
+            user,
+            group,
+            groups,
+            jail: process.root_jail.clone(),
+            group_from: match &process.group {
+                Some(name) => ("Group", name.clone()),
+                None => ("User", word(&process.user)),
+            },
+            user_name: word(&process.user),
+        })
     }
 
     /// Becomes it, for good.
@@ -61,8 +77,9 @@ impl Identity {
         if let (Some(group), Some(groups)) = (self.group, &self.groups)
             && !self.is_already_us()
         {
-            unistd::setgroups(groups).map_err(|error| self.refused("Group", group, error))?;
-            unistd::setgid(group).map_err(|error| self.refused("Group", group, error))?;
+            let (directive, name) = &self.group_from;
+            unistd::setgroups(groups).map_err(|error| self.refused(directive, name, error))?;
+            unistd::setgid(group).map_err(|error| self.refused(directive, name, error))?;
         }
         if let Some(jail) = &self.jail {
             unistd::chroot(jail).map_err(|error| self.refused("RootJail", jail.display(), error))?;
@@ -71,7 +88,7 @@ impl Identity {
         if let Some(user) = self.user
             && !self.is_already_us()
         {
-            unistd::setuid(user).map_err(|error| self.refused("User", user, error))?;
+            unistd::setuid(user).map_err(|error| self.refused("User", &self.user_name, error))?;
         }
         // From here on no file that we might start gives us more rights than we have.
         nix::sys::prctl::set_no_new_privs()
@@ -107,6 +124,14 @@ impl Identity {
             error => format!("{directive} {wanted}: {}", error.desc()),
         };
         Failure::at(&self.file, directive, sentence)
+    }
+}
+
+/// False if it surely is none. Whoever checks a file as an ordinary user may be unable to see it.
+fn may_be_directory(path: &Path) -> bool {
+    match path.metadata() {
+        Ok(metadata) => metadata.is_dir(),
+        Err(error) => error.kind() == std::io::ErrorKind::PermissionDenied,
     }
 }
 
@@ -211,6 +236,18 @@ mod tests {
         let identity = Identity::resolve(&process(Some("root"), None, None), Path::new("x")).unwrap();
         assert_eq!(identity.group, Some(Gid::from_raw(0)));
         assert!(identity.groups.unwrap().contains(&Gid::from_raw(0)));
+    }
+
+    #[test]
+    fn a_refusal_names_the_directive_that_is_there() {
+        let check = |user, group, expect: &str| {
+            let identity = Identity::resolve(&process(user, group, None), Path::new("x")).unwrap();
+            let (directive, name) = &identity.group_from;
+            let sentence = identity.refused(directive, name, Errno::EPERM).to_string();
+            assert!(sentence.contains(expect), "{sentence}");
+        };
+        check(Some("root"), None, "what User asks for (root)");
+        check(Some("root"), Some("0"), "what Group asks for (0)");
     }
 
     #[test]
