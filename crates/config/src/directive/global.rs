@@ -136,7 +136,7 @@ pub(super) static ROWS: &[Row] = &[
         default: "the directory of the configuration file, or that of the option -W include-dir=DIRECTORY",
         since: "4.7",
         doc: "From here on, file names that do not begin with `/` are relative to this directory: those of Include, \
-              ErrorFile, Error, SendFile and of the options -file and -filewatch.",
+              ErrorFile, Error, SendFile, RootJail and of the options -file and -filewatch.",
         ..Row::ROW
     },
     // Time
