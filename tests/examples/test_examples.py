@@ -173,7 +173,9 @@ def test_acl_keeps_others_out(pound, backend):
     ports = {"127.0.0.1:8080": port, "127.0.0.1:8001": origins[0].port, "127.0.0.1:8002": origins[1].port}
     changed = {"    127.0.0.0/8\n": "", "198.51.100.7": "127.0.0.1"}
     started = pound(example.adapt("acl", ports, changed), port)
-    assert started.ask("/admin").status == 403
+    for spelling in ("/admin", "/admin/x", "/%61dmin", "//admin", "/Admin", "/admin%2Fx", "/admin;x", "/admin?x"):
+        assert started.ask(spelling).status == 403, spelling
+    assert started.ask("/administrators").text == "public"
     assert started.ask("/", fields="X-Forwarded-For: 203.0.113.9\r\n").status == 403
     assert started.ask("/", fields="X-Forwarded-For: 192.0.2.1\r\n").text == "public"
 

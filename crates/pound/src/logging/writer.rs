@@ -65,15 +65,23 @@ fn run(mut drain: Drain, mut sink: Sink, inbox: &Receiver<(Severity, String)>, e
         if !last {
             drain.wait(IDLE);
         }
-        // Our own first: the start of the server belongs before its first request.
-        for (severity, text) in inbox.try_iter() {
-            sink.write(Record { kind: Kind::Event, severity, text: text.as_bytes() });
+        // Our own first, since the start of the server belongs before its first request; at the end behind the last.
+        if !last {
+            announce(&mut sink, inbox);
         }
         let dropped = drain.take(&mut |record| sink.write(record));
+        announce(&mut sink, inbox);
         confess(&mut sink, &mut losses, dropped, last);
         if last {
             return;
         }
+    }
+}
+
+/// Writes the events of the daemon itself.
+fn announce(sink: &mut Sink, inbox: &Receiver<(Severity, String)>) {
+    for (severity, text) in inbox.try_iter() {
+        sink.write(Record { kind: Kind::Event, severity, text: text.as_bytes() });
     }
 }
 
