@@ -11,6 +11,7 @@ use std::time::Instant;
 use lexopt::Arg;
 
 use crate::Failure;
+use crate::bench;
 use crate::command::{output, run as run_command, say, tee};
 use crate::corpus;
 use crate::provision;
@@ -29,6 +30,7 @@ Options:
                           examples  every file in examples/
                           zope      three Zope instances on one ZEO storage behind pound
                           corpus    the hostile requests and answers of ../shared/corpus
+                          bench     that the benchmarks run and nothing errs in them; no figure is judged
       --filter TEXT     Run only tests whose name contains TEXT (not for the corpora)
   -h, --help            Print this text
 
@@ -48,10 +50,12 @@ enum Part {
     Examples,
     Zope,
     Corpus,
+    Bench,
 }
 
 impl Part {
-    const ALL: [Part; 5] = [Part::Unit, Part::EndToEnd, Part::Examples, Part::Zope, Part::Corpus];
+    const ALL: [Part; 6] =
+        [Part::Unit, Part::EndToEnd, Part::Examples, Part::Zope, Part::Corpus, Part::Bench];
 
     fn name(self) -> &'static str {
         match self {
@@ -60,6 +64,7 @@ impl Part {
             Part::Examples => "examples",
             Part::Zope => "zope",
             Part::Corpus => "corpus",
+            Part::Bench => "bench",
         }
     }
 
@@ -83,6 +88,7 @@ impl Part {
             // One cluster serves all its tests, so they share one process.
             Part::Zope => pytest(workspace, &["zope", "--numprocesses=0"], filter),
             Part::Corpus => corpus::run(workspace),
+            Part::Bench => Ok(Tally::one(bench::run(vec!["--quick".into()])? == ExitCode::SUCCESS)),
         }
     }
 }
@@ -160,7 +166,7 @@ fn cargo(workspace: &Workspace) -> Command {
 fn unit(workspace: &Workspace, filter: Option<&str>) -> Result<Tally, Failure> {
     let nextest = output(cargo(workspace).args(["nextest", "--version"]))?.status.success();
     let (runner, read): (&[&str], fn(&str) -> Tally) = if nextest {
-        (&["nextest", "run", "--no-tests=pass"], Tally::of_nextest)
+        (&["nextest", "run", "--no-tests=pass", "--status-level=slow"], Tally::of_nextest)
     } else {
         (&["test", "--all-targets"], Tally::of_libtest)
     };
