@@ -1,0 +1,208 @@
+"""Peers that break off, stall or speak out of turn: each is repeated until a leak of anything would show."""
+
+import os
+import socket
+import threading
+
+import pytest
+
+from peers import wait
+from peers.backend import Backend, answer
+from peers.http import Client
+
+# In each of two rounds. A leaked descriptor or connection is counted exactly, so a few would do; memory needs more.
+TIMES = 40
+
+# Less than a read buffer for each of them.
+GROWTH_BYTES = TIMES * (8 << 10)
+
+POST = b"POST / HTTP/1.1\r\nHost: a\r\n"
+GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
+
+
+def descriptors(pound):
+    return len(os.listdir(f"/proc/{pound.pid}/fd"))
+
+
+def repeat(pound, origin, act):
+    """Does it often; then nothing may be left of it, and pound serves as before."""
+    assert pound.ask().status == 200
+    # The first round is for the allocator and the stores of buffers; what the second one adds is a leak.
+    for _ in range(TIMES):
+        act()
+    origin.drop_connections()
+    wait.until(lambda: not pound.connections(), lambda: f"connections are left: {pound.connections()}")
+    before, memory = descriptors(pound), pound.memory()
+    for _ in range(TIMES):
+        act()
+    wait.until(lambda: not pound.clients(), lambda: f"clients are left: {pound.clients()}")
+    origin.drop_connections()
+    wait.until(lambda: not pound.connections(), lambda: f"connections are left: {pound.connections()}")
+    assert descriptors(pound) <= before, "descriptors are left"
+    assert pound.memory() - memory < GROWTH_BYTES
+    wait.until(pound.is_idle, "it is not idle afterwards")
+    assert pound.ask().status == 200
+
+
+# What a client has sent when it goes away.
+STATES = {
+    "before_a_byte": b"",
+    "in_a_head": b"GET / HTTP/1.1\r\nHost:",
+    "in_a_body": POST + b"Content-Length: 100\r\n\r\nhello",
+    "in_a_chunk_size": POST + b"Transfer-Encoding: chunked\r\n\r\n5",
+    "in_a_chunk": POST + b"Transfer-Encoding: chunked\r\n\r\n5\r\nhel",
+    "in_trailers": POST + b"Transfer-Encoding: chunked\r\n\r\n0\r\nX-A: b\r\n",
+    "with_requests_waiting": GET * 20,
+}
+
+
+@pytest.mark.parametrize("way", ["reset", "close", "half_close"])
+@pytest.mark.parametrize("state", STATES)
+def test_a_client_goes_away(proxy, backend, state, way):
+    origin = backend()
+    pound = proxy(origin, listener=["Client 3"])
+
+    def act():
+        connection = Client(pound.port)
+        connection.send(STATES[state])
+        if way == "half_close":
+            connection.finish_sending()
+            try:
+                connection.read_to_end()
+            except ConnectionError:
+                pass
+        if way == "reset":
+            connection.reset()
+        else:
+            connection.close()
+
+    repeat(pound, origin, act)
+
+
+def test_a_client_that_sends_byte_by_byte(proxy, backend):
+    origin = backend()
+    pound = proxy(origin)
+    request = POST + b"Transfer-Encoding: chunked\r\n\r\n5;a=b\r\nhello\r\n0\r\nX-A: b\r\n\r\n"
+    with Client(pound.port) as connection:
+        for _ in range(3):
+            for byte in request:
+                connection.send(bytes([byte]))
+            assert connection.read_answer().status == 200
+    assert [seen.body for seen in origin.requests] == [b"hello"] * 3
+
+
+def test_clients_that_never_read(proxy, backend):
+    origin = backend(answer(b"x" * 3_000_000))
+    pound = proxy(origin, listener=["Client 1"])
+
+    def act():
+        connection = socket.create_connection(("127.0.0.1", pound.port))
+        connection.sendall(GET)
+        connection.close()
+
+    repeat(pound, origin, act)
+
+
+class Rude(Backend):
+    """A back-end that does `manner` once the head of a request to `/rude` is there; it answers the others."""
+
+    def __init__(self, manner):
+        self.manner = manner
+        super().__init__(serve=self.one)
+
+    def one(self, connection):
+        while True:
+            request = connection.read_request_head()
+            if request is None:
+                return
+            self.requests.append(request)
+            if request.target == "/rude":
+                self.manner(connection)
+                return
+            connection.read_request_body(request)
+            connection.send(answer(f"echo {request.target}"))
+
+
+MANNERS = {
+    "resets": lambda connection: connection.reset(),
+    "closes": lambda connection: None,
+    "half_closes": lambda connection: (connection.finish_sending(), connection.read_to_end()),
+    "resets_in_a_head": lambda connection: (connection.send("HTTP/1.1 200 O"), connection.reset()),
+    "closes_in_a_body": lambda connection: connection.send("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhello"),
+    "closes_in_a_chunk": lambda connection: connection.send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n9\r\nhello"),
+    "resets_in_a_chunk": lambda connection: (connection.send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n9\r\nhello"), connection.reset()),
+    "answers_before_the_body": lambda connection: connection.send(answer("early")),
+    "answers_twice": lambda connection: connection.send(answer("once") + answer("smuggled")),
+    "answers_and_babbles": lambda connection: connection.send(answer("once") + b"\0" * 100_000),
+}
+
+
+@pytest.mark.parametrize("manner", MANNERS)
+@pytest.mark.parametrize("body", [b"", b"x" * 300_000], ids=["get", "upload"])
+def test_a_backend_misbehaves(proxy, manner, body):
+    origin = Rude(MANNERS[manner])
+    try:
+        pound = proxy(origin, each=["TimeOut 2"])
+
+        def act():
+            with Client(pound.port) as connection:
+                try:
+                    connection.send_request("/rude", "POST" if body else "GET", body=body)
+                except ConnectionError:
+                    pass  # it refused before all of the body was taken
+                try:
+                    found = connection.read_answer()
+                    assert found.text in ("early", "once") or found.status == 502, found
+                    second = connection.ask("/second")
+                    assert second.text == "echo /second", f"somebody else's answer: {second}"
+                except (EOFError, ConnectionError):
+                    pass
+            assert pound.ask("/next").text == "echo /next"
+
+        repeat(pound, origin, act)
+    finally:
+        origin.stop()
+
+
+def test_an_answer_that_nobody_asked_for_reaches_nobody(proxy):
+    """A back-end that sends a second answer while its connection is idle. (One that sends it after the next request has
+    gone out cannot be told from an honest one: HTTP/1.1 has nothing else to tell answers apart by.)"""
+    sent = threading.Semaphore(0)
+
+    def serve(connection):
+        connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        while (request := connection.read_request()) is not None:
+            connection.send(answer(f"echo {request.target}"))
+            connection.send(answer("smuggled"))
+            sent.release()
+
+    origin = Backend(serve=serve)
+    try:
+        pound = proxy(origin)
+        with Client(pound.port) as connection:
+            for number in range(100):
+                assert connection.ask(f"/{number}").text == f"echo /{number}"
+                # On loopback what was sent has arrived.
+                assert sent.acquire(timeout=10)
+    finally:
+        origin.stop()
+
+
+def test_an_answer_before_the_request_is_one_answer(proxy):
+    """A back-end that speaks first: its word may be taken for the answer, but then the next one reaches nobody."""
+
+    def serve(connection):
+        connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        connection.send(answer("unasked"))
+        while (request := connection.read_request()) is not None:
+            connection.send(answer(f"echo {request.target}"))
+
+    origin = Backend(serve=serve)
+    try:
+        pound = proxy(origin)
+        for number in range(20):
+            assert pound.ask(f"/{number}").text in ("unasked", f"echo /{number}")
+            wait.until(lambda: not pound.clients(), "the client is left")
+            origin.drop_connections()
+    finally:
+        origin.stop()
