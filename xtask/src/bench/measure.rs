@@ -34,6 +34,8 @@ pub(super) struct Bench<'a> {
     options: &'a Options,
     peers: Vec<Peer>,
     folder: PathBuf,
+    /// Those that this program may use when nothing is measured.
+    processors: Vec<u32>,
     proxy_core: u32,
     loader: Loader,
     origin: Process,
@@ -48,16 +50,19 @@ impl<'a> Bench<'a> {
         peers: Vec<Peer>,
     ) -> Result<Self, Failure> {
         let processors = system::processors();
-        let [proxy_core, load_core, ..] = processors.as_slice() else {
-            return Err(Failure::new("one processor is not enough: the proxy needs one, the load another"));
+        let (proxy_core, load_core) = match processors.as_slice() {
+            [proxy, load, ..] => (*proxy, *load),
+            // Enough to see that everything runs.
+            [only] if options.quick => (*only, *only),
+            _ => {
+                return Err(Failure::new(
+                    "one processor is not enough: the proxy needs one, the load another",
+                ));
+            }
         };
         let release = workspace.target.join("release");
         // This program's own work is done beside the load, not beside the proxy.
-        crate::command::run(
-            Command::new("taskset")
-                .args(["-acp", &load_core.to_string(), &std::process::id().to_string()])
-                .stdout(Stdio::null()),
-        )?;
+        stay_on(&[load_core])?;
         let origin_port = free_port()?;
         let mut origin = pinned(&load_core.to_string());
         origin
@@ -67,11 +72,12 @@ impl<'a> Bench<'a> {
             options,
             peers,
             folder: workspace.target.join("bench/run"),
-            proxy_core: *proxy_core,
+            processors,
+            proxy_core,
             loader: Loader {
                 generator: release.join("bench-load"),
                 script: workspace.root.join("bench/wrk.lua"),
-                core: *load_core,
+                core: load_core,
             },
             origin: Process::spawn(&mut origin)?,
             origin_port,
@@ -266,6 +272,21 @@ impl<'a> Bench<'a> {
         let words: Vec<String> = words.split(' ').map(str::to_owned).collect();
         self.loader.own(proxy, port, &words)
     }
+}
+
+impl Drop for Bench<'_> {
+    fn drop(&mut self) {
+        if let Err(Failure(why)) = stay_on(&self.processors) {
+            say(&why);
+        }
+    }
+}
+
+/// Keeps this program on some processors, with the children that it starts from now on.
+fn stay_on(processors: &[u32]) -> Result<(), Failure> {
+    let list: Vec<String> = processors.iter().map(u32::to_string).collect();
+    let own = std::process::id().to_string();
+    crate::command::run(Command::new("taskset").args(["-acp", &list.join(","), &own]).stdout(Stdio::null()))
 }
 
 /// Requests per second of a peer in the scenario that the paced ones build on.
