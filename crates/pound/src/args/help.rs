@@ -26,7 +26,7 @@ Options
   -f FILE       Read this configuration.
   -p FILE       Write the process id there, or nowhere if it is \"-\". The option
                 goes before PIDFile.
-  -v            Say what was read and what listens.
+  -v            Say what was read and what listens; with -e, start and stop too.
   -W FEATURE    Switch something that is no part of the configuration:
 ";
 

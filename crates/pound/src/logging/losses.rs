@@ -14,6 +14,8 @@ pub(super) struct Losses {
     total: u64,
     /// Of these, what no report has counted yet.
     untold: u64,
+    /// A report of this trouble got through.
+    told: bool,
     /// Why; `None` if it is only that they came faster than they could be written.
     because: Option<String>,
     last_loss: Option<Instant>,
@@ -56,22 +58,26 @@ impl Losses {
         }
         let lines =
             format!("{} log {} dropped", self.total, if self.total == 1 { "line was" } else { "lines were" });
-        if works && (last || (self.untold == 0 && passed(self.last_loss, SETTLED))) {
+        let due = last || passed(self.last_report, REPORT_EVERY);
+        if works && (last || passed(self.last_loss, SETTLED)) && (due || self.told) {
             return Some(Report::Over(format!("the log is written again; {lines}")));
         }
-        let due = self.untold > 0 && (last || passed(self.last_report, REPORT_EVERY));
         let because = self.because.as_deref().unwrap_or("log lines come faster than they can be written");
-        due.then(|| Report::Losing(format!("{because}; {lines} so far")))
+        (due && self.untold > 0).then(|| Report::Losing(format!("{because}; {lines} so far")))
     }
 
     /// The report got through.
     pub(super) fn told(&mut self, report: &Report, now: Instant) {
-        self.untold = 0;
         match report {
-            Report::Losing(_) => self.last_report = Some(now),
+            Report::Losing(_) => {
+                (self.untold, self.told, self.last_report) = (0, true, Some(now));
+            }
             // The next trouble begins from nothing, but its first report keeps the distance: a log that works every
             // other second must not be told of every other second.
-            Report::Over(_) => *self = Losses { last_report: self.last_report, ..Losses::default() },
+            Report::Over(_) => {
+                let last_report = if self.told { self.last_report } else { Some(now) };
+                *self = Losses { last_report, ..Losses::default() };
+            }
         }
     }
 }
@@ -104,8 +110,7 @@ mod tests {
                 (0, losing(100)),
                 (10, losing(10_100)),
                 (20, losing(20_100)),
-                (30, losing(25_000)),
-                (30, Report::Over("the log is written again; 25000 log lines were dropped".into())),
+                (25, Report::Over("the log is written again; 25000 log lines were dropped".into())),
             ]
         );
         assert_eq!(losses.report(true, true, begin + REPORT_EVERY * 9), None);
