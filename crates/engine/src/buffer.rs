@@ -50,7 +50,8 @@ impl Buffer {
             self.bytes = store.buffer();
             self.start = 0;
             self.generation = self.generation.wrapping_add(1);
-        } else if self.is_empty() && self.start > 0 {
+        } else if self.is_empty() && self.start >= limits::REPLAY_BYTES {
+            // Until then what was used stays: a short body that came apart from its head can still be sent again.
             self.bytes.clear();
             self.start = 0;
             self.generation = self.generation.wrapping_add(1);
@@ -150,6 +151,11 @@ mod tests {
         assert!(buffer.rewind(mark));
         assert_eq!(buffer.unread(), b"body");
         buffer.consume(4);
+        buffer.room(&store).extend_from_slice(b" goes on");
+        assert!(buffer.rewind(mark));
+        assert_eq!(buffer.unread(), b"body goes on");
+        buffer.room(&store).resize(limits::REPLAY_BYTES, b'x');
+        buffer.consume(buffer.unread().len());
         buffer.room(&store).extend_from_slice(b"next");
         assert!(!buffer.rewind(mark));
         assert_eq!(buffer.unread(), b"next");

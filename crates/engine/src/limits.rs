@@ -7,6 +7,10 @@ use std::time::Duration;
 /// Bytes of a read buffer. One read takes a browser's head whole, and 16 KiB of body cost little more than 4.
 pub(crate) const BUFFER_BYTES: usize = 16 * 1024;
 
+/// Bytes of a request, head included, that stay in the read buffer after they were used, as long as nothing more has to be
+/// read: within them a body can be sent again. Half of a buffer, so that a long body is still read in large pieces.
+pub(crate) const REPLAY_BYTES: usize = BUFFER_BYTES / 2;
+
 /// Read buffers that a worker keeps for the next request; more are given back to the allocator.
 pub(crate) const BUFFERS_KEPT: usize = 256;
 
