@@ -1,4 +1,4 @@
-//! The project's own commands: `cargo xtask test`, `cargo xtask docs` and `cargo xtask bench`.
+//! The project's own commands: `cargo xtask test`, `fuzz`, `bench` and `docs`.
 //!
 //! Everything here runs on a developer's machine or in CI, never in production. A command does its own
 //! set-up, says what it does while it does it, and ends with an exit status that can be trusted.
@@ -7,6 +7,7 @@ mod bench;
 mod command;
 mod corpus;
 mod docs;
+mod fuzz;
 mod provision;
 mod tally;
 mod test;
@@ -22,8 +23,9 @@ Usage: cargo xtask <COMMAND> [OPTIONS]
 
 Commands:
   test    Install what the tests need, build pound and run every test
+  fuzz    Run every fuzz target, and random requests through a running pound
   bench   Measure pound beside other proxies
-  docs    Write the directive reference from the table of directives
+  docs    Write the parts of the manual that are made from tables
   help    Print this text
 
 `cargo xtask <COMMAND> --help` tells the options of a command.
@@ -63,6 +65,7 @@ fn run() -> Result<ExitCode, Failure> {
     let rest: Vec<OsString> = arguments.collect();
     match command.to_str() {
         Some("test") => test::run(rest),
+        Some("fuzz") => fuzz::run(rest),
         Some("bench") => bench::run(rest),
         Some("docs") => docs::run(rest),
         Some("help" | "--help" | "-h") => {
