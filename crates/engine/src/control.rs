@@ -80,7 +80,9 @@ struct File {
     content: Arc<dyn plan::Watched>,
     /// Where it is for this process, which may live in a jail.
     path: PathBuf,
-    look: Look,
+    /// `None` before the first look. The file may have changed between the reading of the configuration and now, so the
+    /// first look reads it again whatever it finds.
+    look: Option<Look>,
 }
 
 /// What tells that a file has changed.
@@ -112,20 +114,21 @@ impl Files {
                     }
                 },
             };
-            let look = look_at(&path);
-            files.push(File { content: content.clone(), path, look });
+            files.push(File { content: content.clone(), path, look: None });
         }
         Files { files }
     }
 
     fn look(&mut self, pen: &mut Pen) {
         for file in &mut self.files {
-            let now = look_at(&file.path);
-            if now == file.look {
-                continue;
+            let now = Some(look_at(&file.path));
+            match file.look {
+                before if before == now => continue,
+                // Nobody has to hear that it still says what it said.
+                None => file.read(None),
+                Some(_) => file.read(Some(pen)),
             }
             file.look = now;
-            file.read(pen);
         }
     }
 }
@@ -133,13 +136,18 @@ impl Files {
 impl File {
     /// Reads the file again. One that cannot be read, or holds nonsense, changes nothing; it is said once, and tried
     /// again when it changes again.
-    fn read(&self, pen: &mut Pen) {
+    fn read(&self, mut pen: Option<&mut Pen>) {
         let path = self.path.display();
+        let mut say = |severity, sentence: std::fmt::Arguments<'_>| {
+            if let Some(pen) = pen.as_deref_mut() {
+                pen.event(severity, sentence);
+            }
+        };
         let text = match std::fs::read_to_string(&self.path) {
             Ok(text) => Some(text),
             Err(error) if error.kind() == io::ErrorKind::NotFound => None,
             Err(error) => {
-                pen.event(
+                say(
                     Severity::Error,
                     format_args!("{path} cannot be read again: {error}; the old content stays"),
                 );
@@ -147,14 +155,11 @@ impl File {
             }
         };
         match self.content.replace(text.as_deref()) {
-            Ok(()) if text.is_some() => pen.event(Severity::Notice, format_args!("{path}: file reloaded")),
-            Ok(()) => pen.event(Severity::Notice, format_args!("{path}: content cleared")),
+            Ok(()) if text.is_some() => say(Severity::Notice, format_args!("{path}: file reloaded")),
+            Ok(()) => say(Severity::Notice, format_args!("{path}: content cleared")),
             Err(errors) => {
                 for (line, sentence) in errors {
-                    pen.event(
-                        Severity::Error,
-                        format_args!("{path}:{line}: {sentence}; the old content stays"),
-                    );
+                    say(Severity::Error, format_args!("{path}:{line}: {sentence}; the old content stays"));
                 }
             }
         }
