@@ -117,15 +117,17 @@ pub(super) fn write(workspace: &Workspace, results: &Results) -> Result<(), Fail
     results.write(&runs)?;
     chart::draw(workspace, &runs, &folder)?;
     let reading = fs::read_to_string(folder.join("reading.md")).unwrap_or_default();
-    let text = text(results, &reading);
+    let charts = |name: &str| folder.join(name).is_file();
+    let text = text(results, &reading, &charts);
     fs::write(&file, text).map_err(|error| Failure::new(format!("{}: {error}", file.display())))?;
     say(&format!("written: {}", file.display()));
     Ok(())
 }
 
-fn text(results: &Results, reading: &str) -> String {
+/// The whole report; `charts` tells which pictures there are.
+fn text(results: &Results, reading: &str, charts: &dyn Fn(&str) -> bool) -> String {
     let mut out = String::from(
-        "<!-- Written by `cargo xtask bench`; the part `What the figures say` comes from reading.md. -->\n\
+        "<!-- Written by `cargo xtask bench`; the part `How to read this` comes from reading.md. -->\n\
          # Benchmarks\n\n\
          Pound beside other proxies and beside *the limit*: relays that copy bytes between two sockets and do nothing \
          else, one on the same runtime (tokio), one on plain epoll. Every proxy ran in its turn, A B C A B C, pinned \
@@ -133,17 +135,25 @@ fn text(results: &Results, reading: &str) -> String {
          rounds, with the least and the most beside it. Smaller is better, but for requests per second.\n\n",
     );
     conditions(&mut out, results);
-    out.push_str("\n![CPU per small request](small-64.png)\n\n");
+    picture(&mut out, charts, "CPU per small request", "small-64.png");
+    out.push('\n');
     goals(&mut out, results);
     if !reading.is_empty() {
-        let _ = write!(out, "\n## What the figures say\n\n{}\n", reading.trim());
+        let _ = write!(out, "\n## How to read this\n\n{}\n", reading.trim());
     }
     out.push_str("\n## The scenarios\n");
+    picture(&mut out, charts, "Other scenarios", "scenarios.png");
+    picture(&mut out, charts, "Cost against the number of services", "services.png");
     for scenario in &SCENARIOS {
         table(&mut out, results, scenario);
     }
-    out.push_str("\n![Services](services.png)\n");
     out
+}
+
+fn picture(out: &mut String, charts: &dyn Fn(&str) -> bool, what: &str, file: &str) {
+    if charts(file) {
+        let _ = writeln!(out, "\n![{what}]({file})");
+    }
 }
 
 fn conditions(out: &mut String, results: &Results) {
@@ -402,7 +412,7 @@ mod tests {
         let runs = vec![run("pound", 30), run("limit-tokio", 20), run("nginx", 50), run("caddy", 90)];
         let results = Results { runs, ..Results::default() };
         assert_eq!(best_peer(&results, "small-64", request_us), Some(("nginx", 50.0)));
-        let text = text(&results, "");
+        let text = text(&results, "", &|_| false);
         assert!(text.contains("| 30.0 | ≤ 0.75 of the best peer (nginx, 50.0) | 0.60 | reached |"), "{text}");
         assert!(text.contains("| 30.0 | ≤ 1.15 of the limit (20.0) | 1.50 | **not reached** |"), "{text}");
     }
