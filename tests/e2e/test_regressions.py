@@ -30,7 +30,13 @@ def test_an_answer_that_nobody_asked_for_reaches_nobody_however_many_requests_ar
 
 
 def test_our_own_lack_of_descriptors_kills_no_backend(proxy, backend, client):
-    origin = backend()
+    go = threading.Event()
+
+    def reply(request, connection):
+        go.wait(20)
+        return answer("here")
+
+    origin = backend(reply)
     few = 64
 
     def limit():
@@ -39,8 +45,11 @@ def test_our_own_lack_of_descriptors_kills_no_backend(proxy, backend, client):
     server = proxy(origin, top=["Workers 1", "Alive 60", "Client 60"], preexec_fn=limit)
     flood = [client(server) for _ in range(few + 20)]
     wait.until(lambda: "open files" in server.output(), server.output, within=5)
+    # Each of these would need a descriptor of its own, since none is answered yet.
     for connection in flood[:20]:
         connection.send_request()
+    server.wait_for_log("E-RESOURCES")
+    go.set()
     assert 503 in {connection.read_answer().status for connection in flood[:20]}
     for connection in flood:
         connection.close()
