@@ -57,7 +57,7 @@ pub(super) fn wait(left: &mut Duration) -> Result<(), Failure> {
             *left = Duration::ZERO;
             return Ok(());
         }
-        if !told {
+        if !told && *left == PATIENCE {
             say("others are at work on this machine; waiting until it is quiet");
             told = true;
         }
