@@ -64,6 +64,9 @@ pub(crate) fn spawn(
     let door = Door::new(socket)?;
     let worker = worker.clone();
     Ok(spawn_local(async move {
+        if order.wait_for(|order| *order != Order::Hold).await.is_err() {
+            return;
+        }
         let mut in_a_row = 0;
         loop {
             let taken = tokio::select! {

@@ -50,7 +50,7 @@ pub fn start(prepared: Prepared) -> io::Result<Engine> {
     let (mut pens, drain) = log::channel(workers + 1, limits::LOG_BYTES);
     let cells = stats::Cells::for_workers(workers, running.plan.backends.len());
     let world = Arc::new(World::new(running, clock.clone(), cells.clone()));
-    let (order, orders) = watch::channel(Order::Run);
+    let (order, orders) = watch::channel(Order::Hold);
     let (ready, readiness) = mpsc::channel();
 
     let mut sockets: Vec<Vec<_>> = (0..workers).map(|_| Vec::new()).collect();
@@ -101,6 +101,7 @@ pub fn start(prepared: Prepared) -> io::Result<Engine> {
             Err(_) => return Err(engine.undo(io::Error::other("a thread ended before it was ready"))),
         }
     }
+    engine.order.send_replace(Order::Run);
     Ok(engine)
 }
 

@@ -51,7 +51,9 @@ pub(crate) struct Setup {
 /// What the workers are told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Order {
-    /// Go on.
+    /// Take no clients yet: another thread is not ready. A flood must not take the descriptors that it needs to start.
+    Hold,
+    /// Take clients.
     Run,
     /// Take no more clients; be gone at this time at the latest.
     Stop(Instant),
@@ -100,7 +102,7 @@ pub(crate) fn run(setup: Setup, ready: &std::sync::mpsc::Sender<io::Result<()>>)
         // An order that can no longer come is an order to stop at once.
         let end = match order.wait_for(|order| matches!(order, Order::Stop(_))).await.map(|order| *order) {
             Ok(Order::Stop(end)) => end,
-            Ok(Order::Run) | Err(_) => Instant::now(),
+            Ok(Order::Hold | Order::Run) | Err(_) => Instant::now(),
         };
         for door in doors {
             // One that panicked has closed its socket as well.
