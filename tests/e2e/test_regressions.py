@@ -217,3 +217,17 @@ def test_a_host_condition_matches_whatever_port_is_named(pound, backend):
     for host in ("www.example.org", f"www.example.org:{port}", "WWW.example.org.:81"):
         assert server.ask(host=host).status == 200, host
     assert server.ask(host="www.example.org.uk").status == 404
+
+
+@pytest.mark.parametrize(("method", "status"), [("GET", 200), ("POST", 502)])
+def test_a_server_that_dies_between_head_and_body_has_answered_nothing(proxy, backend, method, status):
+    """Seen when a Zope instance was killed under load: head and body leave it apart."""
+
+    def dies(origin):
+        origin.read_request()
+        origin.send("HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\n")
+
+    server = proxy(backend(serve=dies), backend(answer("good")), top=["Workers 1", "Balancer iwrr"])
+    answers = [server.ask(method=method) for _ in range(4)]
+    assert {answered.status for answered in answers} == {200, status}
+    assert {answered.text for answered in answers if answered.status == 200} == {"good"}

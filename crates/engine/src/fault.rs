@@ -187,7 +187,7 @@ rows! {
     CUT_OFF Us 0 "E-CUT-OFF" "Grace" "the request was cut off by the end of the process or of its task"
     CONNECT_TIMEOUT Backend 503 "E-BACKEND-CONNECT-TIMEOUT" "ConnTO" "the back-end took no connection within ConnTO"
     BACKEND_SILENT Backend 502 "E-BACKEND-SILENT" "RFC 9110 15.6.3"
-        "the back-end closed the connection without an answer"
+        "the back-end closed the connection before its answer, or before the body of it"
     BACKEND_BROKEN Backend 502 "E-BACKEND-BROKEN" "RFC 9112 8" "the connection to the back-end broke"
     BACKEND_TIMEOUT Backend 504 "E-BACKEND-TIMEOUT" "TimeOut" "the back-end did not answer within TimeOut"
     BAD_ANSWER Backend 502 "E-ANSWER" "RFC 9112 4" "the back-end's answer is malformed"

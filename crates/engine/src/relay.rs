@@ -67,8 +67,12 @@ pub(crate) async fn request(
         let framing = Framing { upgrade: x.upgrade.as_deref(), ..Framing::of(x.body) };
         x.sends += 1;
         conn.begin_write(x.body, |out| write::request_head(&x.request, &framing, out));
-        match until_answer(x, client, parts, live, &mut conn).await {
-            Ok(upload) => return begin_answer(x, live, conn, upload),
+        let answer = match until_answer(x, client, parts, live, &mut conn).await {
+            Ok(upload) => first_bytes(begin_answer(x, live, conn, upload)?, client, parts, live).await,
+            Err(fault) => Err(fault),
+        };
+        match answer {
+            Ok(upstream) => return Ok(upstream),
             Err(fault) if reused && may_send_again(x, client, &body, &fault) => {
                 pooled = false;
                 parts.stats.retried(backend);
@@ -289,6 +293,37 @@ fn begin_answer(x: &mut Exchange, live: &Live, mut conn: Conn, upload: Pump) -> 
         }));
     }
     Ok(Upstream { conn, upload, length, length_info, keep })
+}
+
+/// Waits for the first byte of a body of known length. A head alone is of no use to the client, and as long as it has not
+/// been passed on, a server that dies between head and body has answered nothing: many send the two apart. Answers whose
+/// head matters by itself (streams of events, long polls) have no length.
+async fn first_bytes(
+    mut upstream: Upstream,
+    client: &mut Client,
+    parts: &Parts,
+    live: &Live,
+) -> Result<Upstream, Fault> {
+    let has_body = matches!(upstream.length, BodyLength::Length(1..));
+    if !has_body || !upstream.upload.is_done() {
+        return Ok(upstream);
+    }
+    let Client { conn: client, watchdog, .. } = client;
+    watchdog.set(live.plan.timeout);
+    let conn = &mut upstream.conn;
+    let begun = poll_fn(|cx| {
+        match conn.poll_body(cx, &parts.store) {
+            Poll::Ready(Ok(_)) => return Poll::Ready(Ok(())),
+            Poll::Ready(Err(_)) => return Poll::Ready(Err(Cause::BackendSilent)),
+            Poll::Pending => {}
+        }
+        if let Err(error) = watch(client, cx, &parts.store) {
+            return Poll::Ready(Err(Cause::ClientBroken(error)));
+        }
+        watchdog.poll(cx).map(|()| Err(Cause::BackendTimeout))
+    })
+    .await;
+    begun.map(|()| upstream).map_err(|cause| Fault::new(Stage::Forward, cause))
 }
 
 /// RFC 9112 section 9.3: `close` wins over whatever else Connection says.
