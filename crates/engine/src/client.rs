@@ -8,12 +8,12 @@ use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
 use wire::h1::write::{self, Framing};
 use wire::h1::{framing, parse};
-use wire::{BodyLength, Kind, Known, Limits, ResponseHead, Version};
+use wire::{BodyLength, Kind, Limits, ResponseHead};
 
 use crate::buffer::Store;
 use crate::exchange::{ClientFacts, Exchange};
 use crate::fault::{Cause, Fault, Stage};
-use crate::h1::{Conn, Piece, ReadError};
+use crate::h1::{self, Conn, Piece, ReadError};
 use crate::limits;
 use crate::stream::Stream;
 use crate::watchdog::Watchdog;
@@ -128,11 +128,7 @@ impl Client {
         }
         x.body = framing::request(&x.request).map_err(|error| fault(Cause::BadFraming(error)))?;
         conn.begin_read(x.body);
-        let fields = x.request.fields();
-        // RFC 9112 section 9.3: `close` wins; without it HTTP/1.1 persists and HTTP/1.0 only if it asks to.
-        x.keep = !fields.contains_token(Known::Connection, b"close")
-            && (x.request.version() == Version::Http11
-                || fields.contains_token(Known::Connection, b"keep-alive"));
+        x.keep = h1::persists(x.request.version(), x.request.fields());
         Ok(())
     }
 

@@ -8,7 +8,10 @@ use std::borrow::Cow;
 use std::io::{self, IoSlice};
 use std::task::{Context, Poll, ready};
 
-use wire::{BodyError, BodyLength, Decoded, Decoder, Encoder, Fields, HeadScanner, Kind, Limits, ParseError};
+use wire::{
+    BodyError, BodyLength, Decoded, Decoder, Encoder, Fields, HeadScanner, Kind, Known, Limits, ParseError,
+    Version,
+};
 
 use crate::buffer::{Buffer, Mark, Store};
 use crate::limits;
@@ -74,6 +77,13 @@ pub(crate) enum Piece {
 pub(crate) struct BodyMark {
     input: Mark,
     decoder: Decoder,
+}
+
+/// Whether the sender of a head lets the connection carry another message: `close` wins; without it HTTP/1.1 persists,
+/// and HTTP/1.0 only if it says so (RFC 9112 section 9.3).
+pub(crate) fn persists(version: Version, fields: &Fields) -> bool {
+    !fields.contains_token(Known::Connection, b"close")
+        && (version == Version::Http11 || fields.contains_token(Known::Connection, b"keep-alive"))
 }
 
 impl Conn {

@@ -17,7 +17,7 @@ use crate::backend::connect::{ConnectError, connect};
 use crate::client::Client;
 use crate::exchange::Exchange;
 use crate::fault::{Cause, Fault, Retry, Stage};
-use crate::h1::{BodyMark, Conn, ReadError};
+use crate::h1::{self, BodyMark, Conn, ReadError};
 use crate::limits;
 use crate::parts::Parts;
 use crate::pump::{Pump, PumpError, Waiting};
@@ -190,8 +190,7 @@ async fn wait_for_head(
                 // A server that has had enough closes its side, but may have answered before: read on.
                 Poll::Ready(Err(PumpError::Sink(_))) => upload.stop(),
                 Poll::Ready(Err(error)) => return Poll::Ready(Event::Failed(request_cause(error))),
-                Poll::Ready(Ok(())) => watchdog.set(live.plan.timeout),
-                Poll::Pending => {}
+                Poll::Ready(Ok(())) | Poll::Pending => {}
             }
         }
         match conn.poll_head(cx, store) {
@@ -277,12 +276,7 @@ fn begin_answer(x: &mut Exchange, live: &Live, mut conn: Conn, upload: Pump) -> 
         if method == Method::Head || head.status() == 304 { framing::stated_length(head) } else { None };
     let http10 = head.version() == Version::Http10;
     live.saw_http10(http10);
-    let keep = length != BodyLength::UntilClose
-        && if http10 {
-            head.fields().contains_token(Known::Connection, b"keep-alive") && !closes(head.fields())
-        } else {
-            !closes(head.fields())
-        };
+    let keep = length != BodyLength::UntilClose && h1::persists(head.version(), head.fields());
     let nominated = hop::remove_hop_by_hop(head.fields_mut());
     conn.begin_read(length);
     if length == BodyLength::Chunked {
@@ -324,11 +318,6 @@ async fn first_bytes(
     })
     .await;
     begun.map(|()| upstream).map_err(|cause| Fault::new(Stage::Forward, cause))
-}
-
-/// RFC 9112 section 9.3: `close` wins over whatever else Connection says.
-fn closes(fields: &wire::Fields) -> bool {
-    fields.contains_token(Known::Connection, b"close")
 }
 
 impl Upstream {
