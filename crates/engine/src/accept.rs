@@ -2,6 +2,7 @@
 
 use std::future::{Future, poll_fn};
 use std::io;
+use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
 use std::pin::pin;
 use std::rc::Rc;
@@ -19,7 +20,11 @@ use crate::worker::{self, Order, Worker};
 
 /// A listening socket of one worker.
 enum Door {
-    Tcp(TcpListener),
+    Tcp {
+        socket: TcpListener,
+        /// Our end of every connection, where the listener is bound to one address: getsockname(2) would say no more.
+        local: Option<SocketAddr>,
+    },
     Unix(UnixListener),
 }
 
@@ -29,17 +34,25 @@ impl Door {
             Domain::UNIX => Door::Unix(UnixListener::from_std(std::os::unix::net::UnixListener::from(
                 OwnedFd::from(socket),
             ))?),
-            _ => Door::Tcp(TcpListener::from_std(std::net::TcpListener::from(OwnedFd::from(socket)))?),
+            _ => {
+                // What we write is whole messages; waiting for more to send would only delay them. Linux hands the option
+                // on to every connection that it takes here (tcp(7)), which spares a system call for each.
+                socket.set_tcp_nodelay(true)?;
+                let socket = TcpListener::from_std(std::net::TcpListener::from(OwnedFd::from(socket)))?;
+                let local = Some(socket.local_addr()?).filter(|local| !local.ip().is_unspecified());
+                Door::Tcp { socket, local }
+            }
         })
     }
 
     async fn accept(&self) -> io::Result<(Stream, Endpoint, Endpoint)> {
         match self {
-            Door::Tcp(listener) => {
-                let (stream, peer) = listener.accept().await?;
-                // What we write is whole messages; waiting for more to send would only delay them.
-                stream.set_nodelay(true)?;
-                let local = stream.local_addr()?;
+            Door::Tcp { socket, local } => {
+                let (stream, peer) = socket.accept().await?;
+                let local = match local {
+                    Some(local) => *local,
+                    None => stream.local_addr()?,
+                };
                 Ok((Stream::Tcp(stream), Endpoint::Inet(peer), Endpoint::Inet(local)))
             }
             Door::Unix(listener) => {

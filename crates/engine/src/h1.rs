@@ -354,6 +354,11 @@ impl Conn {
             && self.stream.is_quiet()
     }
 
+    /// Whether the message that the peer was sending is here to its end, and nothing has come after it.
+    pub(crate) fn is_read_out(&self) -> bool {
+        self.decoder.is_done() && self.input.is_empty() && self.stream.is_quiet()
+    }
+
     /// Uses `len` unread bytes of a tunnel, where nothing is framed any more.
     pub(crate) fn consume_raw(&mut self, len: usize) {
         self.input.consume(len);
