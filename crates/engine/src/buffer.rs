@@ -1,9 +1,11 @@
 //! Read buffers, and the store that a worker keeps them in.
 //!
 //! A connection holds a buffer only while bytes are in it or expected within a request: one that idles has none, so
-//! an idle client costs no buffer memory.
+//! an idle client costs no buffer memory. A body that fills its buffer goes on through a larger one, of which there are
+//! few: what a reader that stops reading can pin down has a bound.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
 
 use wire::Slots;
 
@@ -17,6 +19,8 @@ pub(crate) struct Buffer {
     /// Counts each time bytes that had been used were thrown away: what was used since a mark can be had again only if
     /// this is the same (see `Mark`).
     generation: u32,
+    /// Held while `bytes` is a large buffer.
+    large: Option<LargeTicket>,
 }
 
 /// A place in a [`Buffer`] to which it can go back.
@@ -43,29 +47,45 @@ impl Buffer {
         self.start = (self.start + count).min(self.bytes.len());
     }
 
-    /// The vector to read into, with room for at least one byte and for as many as one read should take. Unread bytes
-    /// stay at its front.
-    pub(crate) fn room(&mut self, store: &Store) -> &mut Vec<u8> {
+    /// The vector to read into, with room for at least one byte and for as many as one read should take: many if the
+    /// peer has much to send (`bulk`). Unread bytes stay at its front.
+    pub(crate) fn room(&mut self, store: &Store, bulk: bool) -> &mut Vec<u8> {
         if self.bytes.capacity() == 0 {
             self.bytes = store.buffer();
-            self.start = 0;
-            self.generation = self.generation.wrapping_add(1);
+            self.restart();
         } else if self.is_empty() && self.start >= limits::REPLAY_BYTES {
             // Until then what was used stays: a short body that came apart from its head can still be sent again.
+            match (bulk, &self.large) {
+                (true, None) => {
+                    if let Some((large, ticket)) = store.large() {
+                        store.keep_buffer(std::mem::replace(&mut self.bytes, large));
+                        self.large = Some(ticket);
+                    }
+                }
+                (false, Some(_)) => {
+                    store.keep_large(std::mem::replace(&mut self.bytes, store.buffer()));
+                    self.large = None;
+                }
+                _ => {}
+            }
             self.bytes.clear();
-            self.start = 0;
-            self.generation = self.generation.wrapping_add(1);
+            self.restart();
         } else if self.bytes.len() == self.bytes.capacity() {
             if self.start > 0 {
                 self.bytes.drain(..self.start);
-                self.start = 0;
-                self.generation = self.generation.wrapping_add(1);
+                self.restart();
             } else {
                 // Full of unread bytes: a head longer than a buffer. Its limit is the codec's, which refuses it in time.
                 self.bytes.reserve(limits::BUFFER_BYTES);
             }
         }
         &mut self.bytes
+    }
+
+    /// What was used is gone.
+    fn restart(&mut self) {
+        self.start = 0;
+        self.generation = self.generation.wrapping_add(1);
     }
 
     /// This place.
@@ -90,9 +110,12 @@ impl Buffer {
     /// Gives the memory back if nothing unread is in it.
     pub(crate) fn release(&mut self, store: &Store) {
         if self.is_empty() && self.bytes.capacity() > 0 {
-            self.start = 0;
-            self.generation = self.generation.wrapping_add(1);
-            store.keep_buffer(std::mem::take(&mut self.bytes));
+            self.restart();
+            let bytes = std::mem::take(&mut self.bytes);
+            match self.large.take() {
+                Some(_) => store.keep_large(bytes),
+                None => store.keep_buffer(bytes),
+            }
         }
     }
 }
@@ -100,10 +123,23 @@ impl Buffer {
 /// The memory of a head: its bytes and its field list.
 pub(crate) type HeadSpace = (Vec<u8>, Slots);
 
+/// The right to a large buffer, given back when dropped: a connection may end without a word to the store.
+#[derive(Debug)]
+struct LargeTicket(Rc<Cell<usize>>);
+
+impl Drop for LargeTicket {
+    fn drop(&mut self) {
+        self.0.set(self.0.get() - 1);
+    }
+}
+
 /// A worker's spare buffers and heads.
 #[derive(Default)]
 pub(crate) struct Store {
     buffers: RefCell<Vec<Vec<u8>>>,
+    large: RefCell<Vec<Vec<u8>>>,
+    /// How many large buffers are out.
+    large_out: Rc<Cell<usize>>,
     heads: RefCell<Vec<HeadSpace>>,
 }
 
@@ -117,6 +153,26 @@ impl Store {
         if buffers.len() < limits::BUFFERS_KEPT && buffer.capacity() == limits::BUFFER_BYTES {
             buffer.clear();
             buffers.push(buffer);
+        }
+    }
+
+    /// A large buffer, unless too many are out.
+    fn large(&self) -> Option<(Vec<u8>, LargeTicket)> {
+        let out = self.large_out.get();
+        if out >= limits::LARGE_BUFFERS {
+            return None;
+        }
+        self.large_out.set(out + 1);
+        let spare = self.large.borrow_mut().pop();
+        let buffer = spare.unwrap_or_else(|| Vec::with_capacity(limits::LARGE_BYTES));
+        Some((buffer, LargeTicket(self.large_out.clone())))
+    }
+
+    fn keep_large(&self, mut buffer: Vec<u8>) {
+        let mut spare = self.large.borrow_mut();
+        if spare.len() < limits::LARGE_BUFFERS_KEPT {
+            buffer.clear();
+            spare.push(buffer);
         }
     }
 
@@ -143,7 +199,7 @@ mod tests {
     fn goes_back_to_a_mark_until_used_bytes_are_thrown_away() {
         let store = Store::default();
         let mut buffer = Buffer::default();
-        buffer.room(&store).extend_from_slice(b"head body");
+        buffer.room(&store, false).extend_from_slice(b"head body");
         buffer.consume(5);
         let mark = buffer.mark();
         buffer.consume(4);
@@ -151,12 +207,12 @@ mod tests {
         assert!(buffer.rewind(mark));
         assert_eq!(buffer.unread(), b"body");
         buffer.consume(4);
-        buffer.room(&store).extend_from_slice(b" goes on");
+        buffer.room(&store, false).extend_from_slice(b" goes on");
         assert!(buffer.rewind(mark));
         assert_eq!(buffer.unread(), b"body goes on");
-        buffer.room(&store).resize(limits::REPLAY_BYTES, b'x');
+        buffer.room(&store, false).resize(limits::REPLAY_BYTES, b'x');
         buffer.consume(buffer.unread().len());
-        buffer.room(&store).extend_from_slice(b"next");
+        buffer.room(&store, false).extend_from_slice(b"next");
         assert!(!buffer.rewind(mark));
         assert_eq!(buffer.unread(), b"next");
     }
@@ -165,12 +221,45 @@ mod tests {
     fn an_empty_buffer_gives_its_memory_back() {
         let store = Store::default();
         let mut buffer = Buffer::default();
-        buffer.room(&store).extend_from_slice(b"x");
+        buffer.room(&store, false).extend_from_slice(b"x");
         buffer.release(&store);
         assert_eq!(buffer.unread(), b"x");
         buffer.consume(1);
         buffer.release(&store);
         assert_eq!(buffer.bytes.capacity(), 0);
         assert_eq!(store.buffers.borrow().len(), 1);
+    }
+
+    #[test]
+    fn a_body_that_comes_fast_gets_a_large_buffer_and_a_slow_one_a_usual_one() {
+        let store = Store::default();
+        let mut buffer = Buffer::default();
+        let fill = |buffer: &mut Buffer, bulk, bytes| {
+            buffer.room(&store, bulk).resize(bytes, b'x');
+            buffer.consume(bytes);
+            buffer.bytes.capacity()
+        };
+        assert_eq!(fill(&mut buffer, false, limits::BUFFER_BYTES), limits::BUFFER_BYTES);
+        assert_eq!(fill(&mut buffer, true, limits::LARGE_BYTES), limits::LARGE_BYTES);
+        assert_eq!(store.large_out.get(), 1);
+        assert_eq!(fill(&mut buffer, false, limits::BUFFER_BYTES), limits::BUFFER_BYTES);
+        assert_eq!((store.large_out.get(), store.large.borrow().len()), (0, 1));
+    }
+
+    #[test]
+    fn large_buffers_have_a_bound_and_come_back_however_a_connection_ends() {
+        let store = Store::default();
+        let full = || {
+            let mut buffer = Buffer::default();
+            buffer.room(&store, false).resize(limits::BUFFER_BYTES, b'x');
+            buffer.consume(limits::BUFFER_BYTES);
+            buffer.room(&store, true);
+            buffer
+        };
+        let held: Vec<Buffer> = (0..limits::LARGE_BUFFERS + 3).map(|_| full()).collect();
+        assert_eq!(held.iter().filter(|buffer| buffer.large.is_some()).count(), limits::LARGE_BUFFERS);
+        drop(held);
+        assert_eq!(store.large_out.get(), 0);
+        assert!(full().large.is_some());
     }
 }

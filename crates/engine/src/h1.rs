@@ -41,6 +41,8 @@ pub(crate) struct Conn {
     limits: Limits,
     /// The peer has ended its side.
     ended: bool,
+    /// The last read took as much as there was room for, or more than a usual buffer holds: more will be there.
+    bulk: bool,
     /// Something has been read since the last head was handed over.
     heard: bool,
 }
@@ -104,6 +106,7 @@ impl Conn {
             limits,
             ended: false,
             heard: false,
+            bulk: false,
         }
     }
 
@@ -124,7 +127,10 @@ impl Conn {
 
     /// Reads once; `Ok(0)` means that the peer has ended its side.
     pub(crate) fn poll_fill(&mut self, cx: &mut Context<'_>, store: &Store) -> Poll<io::Result<usize>> {
-        let read = ready!(self.stream.poll_read(cx, self.input.room(store)))?;
+        let room = self.input.room(store, self.bulk);
+        let space = room.capacity() - room.len();
+        let read = ready!(self.stream.poll_read(cx, room))?;
+        self.bulk = read == space || read > limits::BUFFER_BYTES;
         self.ended |= read == 0;
         self.heard |= read > 0;
         Poll::Ready(Ok(read))
@@ -254,6 +260,43 @@ impl Conn {
         }
     }
 
+    /// Announces the next `len` bytes of the body, unless earlier framing has announced them already.
+    fn begin_frame(&mut self, len: usize, chunk_left: Option<u64>) -> io::Result<()> {
+        if self.frame_left > 0 {
+            return Ok(());
+        }
+        let framed = self.encoder.frame(len, chunk_left);
+        self.output.extend_from_slice(framed.prefix.as_ref());
+        self.frame_left = framed.take;
+        self.frame_end = framed.suffix;
+        if self.frame_left == 0 {
+            // More body than was announced. The source's own framing rules it out; sending it anyway would put bytes
+            // where the peer expects the next head.
+            return Err(io::Error::new(io::ErrorKind::InvalidData, "a body is longer than announced"));
+        }
+        Ok(())
+    }
+
+    /// Puts some of the first piece of `data` to what waits to be sent; gives how many of its bytes were taken.
+    ///
+    /// # Errors
+    /// There is more of the body than was announced.
+    pub(crate) fn queue_body(&mut self, data: &[u8], chunk_left: Option<u64>) -> io::Result<usize> {
+        self.begin_frame(data.len(), chunk_left)?;
+        let taken = data.len().min(self.frame_left);
+        self.output.extend_from_slice(&data[..taken]);
+        self.frame_left -= taken;
+        if self.frame_left == 0 {
+            self.output.extend_from_slice(self.frame_end);
+        }
+        Ok(taken)
+    }
+
+    /// How many bytes wait to be sent.
+    pub(crate) fn waiting(&self) -> usize {
+        self.output.len() - self.sent
+    }
+
     /// Sends some of the first piece of `data`; gives how many of its bytes were sent. What waits goes first.
     pub(crate) fn poll_write_body(
         &mut self,
@@ -261,20 +304,7 @@ impl Conn {
         data: &[u8],
         chunk_left: Option<u64>,
     ) -> Poll<io::Result<usize>> {
-        if self.frame_left == 0 {
-            let framed = self.encoder.frame(data.len(), chunk_left);
-            self.output.extend_from_slice(framed.prefix.as_ref());
-            self.frame_left = framed.take;
-            self.frame_end = framed.suffix;
-            if self.frame_left == 0 {
-                // More body than was announced. The source's own framing rules it out; sending it anyway would put bytes
-                // where the peer expects the next head.
-                return Poll::Ready(Err(io::Error::new(
-                    io::ErrorKind::InvalidData,
-                    "a body is longer than announced",
-                )));
-            }
-        }
+        self.begin_frame(data.len(), chunk_left)?;
         let data = &data[..data.len().min(self.frame_left)];
         loop {
             let waiting = &self.output[self.sent..];

@@ -10,6 +10,7 @@ use wire::BodyError;
 
 use crate::buffer::Store;
 use crate::h1::{Conn, Piece, ReadError};
+use crate::limits;
 
 /// Whom a pump waits for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -93,6 +94,15 @@ impl Pump {
                 Poll::Ready(Ok(Piece::Data { len, chunk_left })) => {
                     if self.bytes.saturating_add(len as u64) > self.bytes_max {
                         return Poll::Ready(Err(PumpError::TooLarge));
+                    }
+                    // With more of the body behind it, a short piece waits for company.
+                    let alone = source.unread().len() == len || len > limits::PIECE_BYTES;
+                    if !alone && sink.waiting() + len <= limits::TOGETHER_BYTES {
+                        let taken =
+                            sink.queue_body(&source.unread()[..len], chunk_left).map_err(PumpError::Sink)?;
+                        source.consume_body(taken);
+                        self.bytes += taken as u64;
+                        continue;
                     }
                     let taken = match sink.poll_write_body(cx, &source.unread()[..len], chunk_left) {
                         Poll::Ready(taken) => taken.map_err(PumpError::Sink)?,

@@ -67,6 +67,23 @@ async fn chunk_boundaries_are_kept_and_extensions_are_not() {
 }
 
 #[tokio::test]
+async fn short_chunks_travel_together_and_arrive_as_they_were() {
+    // On both sides of each bound: pieces that wait for others, pieces that do not, more than goes together.
+    let piece = limits::PIECE_BYTES;
+    let lengths = [1, piece - 1, 2, piece, 3, piece + 1, 4, 2 * limits::BUFFER_BYTES, 5];
+    let mut body = Vec::new();
+    for (round, length) in lengths.iter().cycle().take(60).enumerate() {
+        body.extend_from_slice(format!("{length:x}\r\n").as_bytes());
+        body.resize(body.len() + length, b'a' + (round % 26) as u8);
+        body.extend_from_slice(b"\r\n");
+    }
+    body.extend_from_slice(b"0\r\n\r\n");
+    let (result, arrived) = moved(BodyLength::Chunked, BodyLength::Chunked, &body, None).await;
+    assert!(result.is_ok(), "{result:?}");
+    assert!(arrived == body, "{} bytes went in, {} came out", body.len(), arrived.len());
+}
+
+#[tokio::test]
 async fn a_body_beyond_its_greatest_size_is_refused_before_it_is_sent() {
     let (result, arrived) =
         moved(BodyLength::Chunked, BodyLength::Chunked, b"6\r\nsecret\r\n0\r\n\r\n", Some(5)).await;
@@ -110,7 +127,7 @@ async fn what_the_sink_does_not_take_is_not_read() {
     .await;
     assert!(stalled.is_err(), "a body without end came to one");
     assert_eq!(pump.waiting, Waiting::Sink);
-    assert!(source.unread().len() <= crate::limits::BUFFER_BYTES);
+    assert!(source.unread().len() <= crate::limits::LARGE_BYTES);
     assert!(written < 4 * 1024 * 1024, "{written} bytes went in, and none came out");
     drop(reader);
 }
