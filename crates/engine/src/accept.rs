@@ -13,6 +13,7 @@ use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::watch;
 use tokio::task::{JoinHandle, spawn_local, unconstrained, yield_now};
 
+use crate::clock::Turn;
 use crate::exchange::{ClientFacts, Endpoint};
 use crate::limits;
 use crate::stream::Stream;
@@ -123,7 +124,15 @@ fn serve(worker: &Rc<Worker>, listener: usize, (stream, peer, local): (Stream, E
     let facts = ClientFacts { peer, local, listener, secure: false };
     // Counted from here on, so that a stop in between waits for it.
     let ticket = worker.connections.enter();
-    spawn_local(worker::connection(worker.clone(), ticket, stream, facts));
+    let worker = worker.clone();
+    spawn_local(async move {
+        let mut connection = pin!(worker::connection(worker, ticket, stream, facts));
+        poll_fn(|cx| {
+            let _turn = Turn::begin();
+            connection.as_mut().poll(cx)
+        })
+        .await;
+    });
 }
 
 /// Errors of accept(2) that concern one connection and not the socket.

@@ -2,10 +2,42 @@
 //!
 //! Timers and durations use the monotonic clock; the wall clock is for log lines and dates alone, so a jump of it
 //! changes nothing else. A test holds the clock in its hand ([`Clock::manual`]).
+//!
+//! A task is polled for microseconds, and within one poll it is always the same time: the clock is read once for each
+//! ([`Turn`]), not for each deadline that is moved and each moment that is noted.
 
+use std::cell::Cell;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use tokio::time::Instant;
+
+thread_local! {
+    static TURN: Cell<Option<Instant>> = const { Cell::new(None) };
+}
+
+/// One poll of a task: as long as it lives, the clock of this thread stands still.
+pub(crate) struct Turn(());
+
+impl Turn {
+    /// Begins one.
+    pub(crate) fn begin() -> Turn {
+        TURN.set(Some(Instant::now()));
+        Turn(())
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        TURN.set(None);
+    }
+}
+
+/// Now, as a deadline of tokio's is told.
+pub(crate) fn instant() -> Instant {
+    TURN.get().unwrap_or_else(Instant::now)
+}
 
 /// A point on the monotonic clock: microseconds since the clock was made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
@@ -51,7 +83,7 @@ impl Clock {
     /// Now, on the monotonic clock.
     pub fn now(&self) -> Moment {
         Moment(match &self.0 {
-            Source::System(origin) => u64::try_from(origin.elapsed().as_micros()).unwrap_or(u64::MAX),
+            Source::System(origin) => u64::try_from(instant().saturating_duration_since(*origin).as_micros()).unwrap_or(u64::MAX),
             Source::Manual(micros) => micros.load(Ordering::Relaxed),
         })
     }

@@ -102,8 +102,6 @@ pub(crate) struct Exchange {
     pub upgrade: Option<Vec<u8>>,
     /// The first byte of the request was here.
     pub began: Moment,
-    /// The same moment on the wall clock, since the epoch.
-    pub began_wall: std::time::Duration,
     /// The head of a back-end's final answer was here.
     pub answered: Option<Moment>,
     /// What has been sent to the client so far.
@@ -133,7 +131,6 @@ impl Exchange {
             origin,
             upgrade: None,
             began: clock.now(),
-            began_wall: clock.wall(),
             answered: None,
             sent: Sent::default(),
         }
@@ -145,9 +142,9 @@ impl Exchange {
     }
 
     /// Gives the memory of the heads back.
-    pub(crate) fn close(self, store: &Store) {
-        store.keep_head(self.request.recycle());
-        store.keep_head(self.response.recycle());
+    pub(crate) fn close(&mut self, store: &Store) {
+        store.keep_head(std::mem::take(&mut self.request).recycle());
+        store.keep_head(std::mem::take(&mut self.response).recycle());
     }
 }
 

@@ -78,7 +78,8 @@ pub(crate) enum Piece {
 #[derive(Debug, Clone)]
 pub(crate) struct BodyMark {
     input: Mark,
-    decoder: Decoder,
+    /// `None` if there is no body: then nothing moves.
+    decoder: Option<Decoder>,
 }
 
 /// Whether the sender of a head lets the connection carry another message: `close` wins; without it HTTP/1.1 persists,
@@ -228,14 +229,15 @@ impl Conn {
 
     /// This place in the body that the peer sends.
     pub(crate) fn mark(&self) -> BodyMark {
-        BodyMark { input: self.input.mark(), decoder: self.decoder.clone() }
+        let decoder = (!self.decoder.is_done()).then(|| self.decoder.clone());
+        BodyMark { input: self.input.mark(), decoder }
     }
 
     /// Goes back to `mark`; false, and nothing is changed, if bytes since then are gone.
     pub(crate) fn rewind(&mut self, mark: &BodyMark) -> bool {
         let rewound = self.input.rewind(mark.input);
-        if rewound {
-            self.decoder = mark.decoder.clone();
+        if rewound && let Some(decoder) = &mark.decoder {
+            self.decoder = decoder.clone();
         }
         rewound
     }
@@ -375,13 +377,14 @@ impl Conn {
         }
     }
 
+    /// Whether nothing of the peer's is left over that has been read, and nothing of ours waits to be sent.
+    pub(crate) fn is_between_messages(&self) -> bool {
+        !self.ended && self.input.is_empty() && self.output.is_empty() && self.frame_left == 0
+    }
+
     /// Whether nothing of the peer's is left over and nothing has come since: the connection may carry another message.
     pub(crate) fn is_clean(&self) -> bool {
-        !self.ended
-            && self.input.is_empty()
-            && self.output.is_empty()
-            && self.frame_left == 0
-            && self.stream.is_quiet()
+        self.is_between_messages() && self.stream.is_quiet()
     }
 
     /// Whether the message that the peer was sending is here to its end, and nothing has come after it.

@@ -25,7 +25,7 @@ use crate::rewrite;
 
 /// A back-end that has begun its final answer.
 pub(crate) struct Upstream {
-    pub(crate) conn: Conn,
+    pub(crate) conn: Box<Conn>,
     upload: Pump,
     /// How the body of the answer is framed.
     length: BodyLength,
@@ -103,7 +103,7 @@ fn is_bodyless(body: BodyLength) -> bool {
 }
 
 /// An idle connection that is most likely still good.
-fn take_idle(x: &Exchange, parts: &Parts, live: &Live) -> Option<Conn> {
+fn take_idle(x: &Exchange, parts: &Parts, live: &Live) -> Option<Box<Conn>> {
     let mut pool = parts.pool.borrow_mut();
     // What can be sent again needs no more care than the reactor's word. What cannot is worth asking the kernel.
     let replayable = x.request.method_kind().is_idempotent() && is_bodyless(x.body);
@@ -115,10 +115,10 @@ fn take_idle(x: &Exchange, parts: &Parts, live: &Live) -> Option<Conn> {
     None
 }
 
-async fn open(client: &Client, parts: &Parts, live: &Live) -> Result<Conn, Fault> {
+async fn open(client: &Client, parts: &Parts, live: &Live) -> Result<Box<Conn>, Fault> {
     parts.stats.connecting(live.plan.id);
     match connect(&live.address, live.plan.connect_timeout).await {
-        Ok(stream) => Ok(Conn::new(stream, Kind::Response, *client.conn.limits())),
+        Ok(stream) => Ok(Box::new(Conn::new(stream, Kind::Response, *client.conn.limits()))),
         Err(ConnectError::Io(error)) => {
             Err(Fault::new(Stage::Connect, Cause::of_opening(error, Cause::ConnectFailed)))
         }
@@ -254,7 +254,7 @@ async fn pass_interim(
 }
 
 /// Checks the head of the final answer and says what follows it.
-fn begin_answer(x: &mut Exchange, live: &Live, mut conn: Conn, upload: Pump) -> Result<Upstream, Fault> {
+fn begin_answer(x: &mut Exchange, live: &Live, mut conn: Box<Conn>, upload: Pump) -> Result<Upstream, Fault> {
     let fault = |cause| Fault::new(Stage::Forward, cause);
     let head = &mut x.response;
     if head.status() == 101 {
@@ -365,7 +365,7 @@ pub(crate) async fn response(
     let Upstream { mut conn, upload, keep, .. } = upstream;
     if keep && upload.is_done() {
         conn.idle(&parts.store);
-        if conn.is_clean() {
+        if conn.is_between_messages() {
             parts.pool.borrow_mut().put(live, conn, parts.clock.now());
         }
     }
@@ -391,8 +391,6 @@ async fn move_bodies(
             if let Poll::Ready(Err(_)) = upload.poll(client, backend, cx, store) {
                 upload.stop();
             }
-        } else if let Err(error) = watch(client, cx, store) {
-            return Poll::Ready(Err(Cause::ClientBroken(error)));
         }
         match download.poll(backend, client, cx, store) {
             Poll::Ready(Ok(())) => return Poll::Ready(Ok(())),
@@ -408,6 +406,11 @@ async fn move_bodies(
                 return Poll::Ready(Err(Cause::AnswerUnexpected("more bytes than can be counted")));
             }
             Poll::Pending => {}
+        }
+        if !upload.is_running()
+            && let Err(error) = watch(client, cx, store)
+        {
+            return Poll::Ready(Err(Cause::ClientBroken(error)));
         }
         // Whose turn it is: the client's if it has to take the answer, or to send what the back-end waits for.
         let on_client =

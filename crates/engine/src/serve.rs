@@ -18,9 +18,12 @@ use wire::BodyLength;
 /// Serves one request, from the first byte of its head to its log line.
 pub(crate) async fn serve(client: &mut Client, worker: &Worker) -> Keep {
     // One configuration from start to end, whatever is reloaded meanwhile.
-    let x = Exchange::open(client.facts().clone(), worker.running(), &worker.parts.clock);
-    let mut open = Open { x: Some(x), worker };
-    let Some(x) = open.x.as_mut() else { return Keep::Drop };
+    let mut open = Open {
+        x: Exchange::open(client.facts().clone(), worker.running(), &worker.parts.clock),
+        closed: false,
+        worker,
+    };
+    let x = &mut open.x;
     let outcome = answer(x, client, worker).await;
     let keep = match &outcome {
         Ok(()) if x.keep => Keep::Open,
@@ -34,17 +37,20 @@ pub(crate) async fn serve(client: &mut Client, worker: &Worker) -> Keep {
 /// An exchange that is certain to be counted and logged: by its end, or because it was dropped before it, when a stop
 /// did not wait any longer.
 struct Open<'a> {
-    x: Option<Exchange>,
+    x: Exchange,
+    closed: bool,
     worker: &'a Worker,
 }
 
 impl Open<'_> {
     fn close(&mut self, fault: Option<&Fault>) {
-        let Some(x) = self.x.take() else { return };
+        if std::mem::replace(&mut self.closed, true) {
+            return;
+        }
         let parts = &self.worker.parts;
-        parts.stats.count(&x, fault, parts.clock.now());
-        self.worker.log(&x, fault);
-        x.close(&parts.store);
+        parts.stats.count(&self.x, fault, parts.clock.now());
+        self.worker.log(&self.x, fault);
+        self.x.close(&parts.store);
     }
 }
 

@@ -11,6 +11,8 @@ use std::time::Duration;
 
 use tokio::time::{Instant, Sleep, sleep_until};
 
+use crate::clock;
+
 /// Barks when its deadline has passed.
 pub(crate) struct Watchdog {
     deadline: Instant,
@@ -21,13 +23,13 @@ pub(crate) struct Watchdog {
 impl Watchdog {
     /// A watchdog that barks after `delay`.
     pub(crate) fn new(delay: Duration) -> Watchdog {
-        let deadline = Instant::now() + delay;
+        let deadline = clock::instant() + delay;
         Watchdog { deadline, armed: deadline, sleep: Box::pin(sleep_until(deadline)) }
     }
 
     /// Moves the deadline to `delay` from now.
     pub(crate) fn set(&mut self, delay: Duration) {
-        self.deadline = Instant::now() + delay;
+        self.deadline = clock::instant() + delay;
         if self.deadline < self.armed {
             self.arm();
         }
@@ -39,7 +41,7 @@ impl Watchdog {
             if self.sleep.as_mut().poll(cx).is_pending() {
                 return Poll::Pending;
             }
-            if Instant::now() >= self.deadline {
+            if clock::instant() >= self.deadline {
                 return Poll::Ready(());
             }
             self.arm();

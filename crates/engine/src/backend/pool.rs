@@ -16,13 +16,14 @@ pub(crate) struct Pool {
 }
 
 struct Idle {
-    conn: Conn,
+    /// Boxed: it goes from hand to hand for each request.
+    conn: Box<Conn>,
     since: Moment,
 }
 
 impl Pool {
     /// A connection to this back-end that nothing has happened on since it went idle.
-    pub(crate) fn take(&mut self, live: &Live) -> Option<Conn> {
+    pub(crate) fn take(&mut self, live: &Live) -> Option<Box<Conn>> {
         let idle = self.idle.get_mut(live.plan.id)?;
         while let Some(Idle { conn, .. }) = idle.pop_back() {
             // A back-end that closed, or sent what nobody asked for, must not answer the next request.
@@ -34,7 +35,7 @@ impl Pool {
     }
 
     /// Keeps a connection for the next request, unless there are enough.
-    pub(crate) fn put(&mut self, live: &Live, conn: Conn, now: Moment) {
+    pub(crate) fn put(&mut self, live: &Live, conn: Box<Conn>, now: Moment) {
         let id = live.plan.id;
         if self.idle.len() <= id {
             self.idle.resize_with(id + 1, VecDeque::new);

@@ -25,7 +25,7 @@ pub(crate) fn exchange(pen: &mut Pen, x: &Exchange, fault: Option<&Fault>, clock
         && !format.is_null()
     {
         let end = clock.now();
-        pen.write(Kind::Access, Severity::Info, |out| line(format, x, end, out));
+        pen.write(Kind::Access, Severity::Info, |out| line(format, x, end, clock, out));
     }
 }
 

@@ -12,19 +12,19 @@ use wire::target;
 use super::escape::{escape, escape_or_dash};
 use super::time;
 use crate::basic;
-use crate::clock::Moment;
+use crate::clock::{Clock, Moment};
 use crate::exchange::Exchange;
 use crate::received;
 use crate::text::Text;
 
-/// Appends the line of an exchange that ended at `end`. Every byte from the network is escaped.
-pub(crate) fn line(format: &LogFormat, x: &Exchange, end: Moment, out: &mut Vec<u8>) {
+/// Appends the line of an exchange that ended at `end`, which is now. Every byte from the network is escaped.
+pub(crate) fn line(format: &LogFormat, x: &Exchange, end: Moment, clock: &Clock, out: &mut Vec<u8>) {
     for part in &format.parts {
-        write(part, x, end.since(x.began), out);
+        write(part, x, end.since(x.began), clock, out);
     }
 }
 
-fn write(part: &LogPart, x: &Exchange, taken: Duration, out: &mut Vec<u8>) {
+fn write(part: &LogPart, x: &Exchange, taken: Duration, clock: &Clock, out: &mut Vec<u8>) {
     let request = &x.request;
     match part {
         LogPart::Literal(text) => escape_literal(text, out),
@@ -64,10 +64,10 @@ fn write(part: &LogPart, x: &Exchange, taken: Duration, out: &mut Vec<u8>) {
             status => decimal(u64::from(status), out),
         },
         LogPart::Time { moment, form } => {
-            // From the monotonic clock, so that the end never lies before the beginning.
+            // One from the other by the monotonic clock, so that the end never lies before the beginning.
             let wall = match moment {
-                Which::Begin => x.began_wall,
-                Which::End => x.began_wall + taken,
+                Which::Begin => clock.wall().saturating_sub(taken),
+                Which::End => clock.wall(),
             };
             time::write(form, wall, out);
         }
