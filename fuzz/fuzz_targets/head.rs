@@ -45,7 +45,9 @@ fuzz_target!(|bytes: &[u8]| {
     hop::remove_hop_by_hop(head.fields_mut());
     let mut once = Vec::new();
     write::request_head(&head, &write::Framing::of(length), &mut once);
-    let again = parse_whole(&once, &limits).expect("what we write is valid");
+    // A request without Host, which HTTP/1.0 allows, gets an empty one: at the bounds that is a line more than came.
+    let wider = Limits { fields_max: limits.fields_max + 1, head_max: limits.head_max + 64, ..limits };
+    let again = parse_whole(&once, &wider).expect("what we write is valid");
     assert_eq!((again.method(), again.target()), (head.method(), head.target()));
     assert_eq!(framing::request(&again), Ok(length));
     if head.host().is_some() {
