@@ -141,6 +141,7 @@ pub(crate) struct Store {
     /// How many large buffers are out.
     large_out: Rc<Cell<usize>>,
     heads: RefCell<Vec<HeadSpace>>,
+    outputs: RefCell<Vec<Vec<u8>>>,
 }
 
 impl Store {
@@ -173,6 +174,22 @@ impl Store {
         if spare.len() < limits::LARGE_BUFFERS_KEPT {
             buffer.clear();
             spare.push(buffer);
+        }
+    }
+
+    /// Room for what waits to be sent.
+    pub(crate) fn output(&self) -> Vec<u8> {
+        self.outputs.borrow_mut().pop().unwrap_or_default()
+    }
+
+    /// Keeps the memory of an output for a later one.
+    pub(crate) fn keep_output(&self, mut output: Vec<u8>) {
+        let mut outputs = self.outputs.borrow_mut();
+        if outputs.len() < limits::OUTPUTS_KEPT
+            && (1..=limits::OUTPUT_KEPT_BYTES).contains(&output.capacity())
+        {
+            output.clear();
+            outputs.push(output);
         }
     }
 

@@ -137,16 +137,16 @@ impl Client {
     }
 
     /// Hands an interim answer (1xx) to the connection.
-    pub(crate) fn write_interim(&mut self, head: &ResponseHead) {
+    pub(crate) fn write_interim(&mut self, head: &ResponseHead, store: &Store) {
         let framing = Framing::of(BodyLength::None);
-        self.conn.begin_write(BodyLength::None, |out| write::response_head(head, &framing, out));
+        self.conn.begin_write(BodyLength::None, store, |out| write::response_head(head, &framing, out));
     }
 
     /// Hands the head of the final answer to the connection; it is sent with the body, or by [`Client::flush`].
-    pub(crate) fn write_head(&mut self, x: &mut Exchange, framing: &Framing<'_>) {
+    pub(crate) fn write_head(&mut self, x: &mut Exchange, framing: &Framing<'_>, store: &Store) {
         x.sent.status = x.response.status();
         self.unfinished = true;
-        self.conn.begin_write(framing.body, |out| write::response_head(&x.response, framing, out));
+        self.conn.begin_write(framing.body, store, |out| write::response_head(&x.response, framing, out));
     }
 
     /// The answer has been sent to its end.

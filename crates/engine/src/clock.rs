@@ -83,7 +83,9 @@ impl Clock {
     /// Now, on the monotonic clock.
     pub fn now(&self) -> Moment {
         Moment(match &self.0 {
-            Source::System(origin) => u64::try_from(instant().saturating_duration_since(*origin).as_micros()).unwrap_or(u64::MAX),
+            Source::System(origin) => {
+                u64::try_from(instant().saturating_duration_since(*origin).as_micros()).unwrap_or(u64::MAX)
+            }
             Source::Manual(micros) => micros.load(Ordering::Relaxed),
         })
     }

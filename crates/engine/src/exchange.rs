@@ -63,6 +63,15 @@ pub(crate) struct Captured {
     pub groups: Vec<Option<Box<[u8]>>>,
 }
 
+/// What became of the claims that a request makes about its client.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Claims {
+    /// The listener believes the peer.
+    pub believed: bool,
+    /// There were claims, and they were left standing until the service is known.
+    pub kept: bool,
+}
+
 /// A request and its answer.
 pub(crate) struct Exchange {
     /// Facts of the connection.
@@ -98,6 +107,8 @@ pub(crate) struct Exchange {
     pub captures: Vec<Captured>,
     /// The client's address as trusted proxies report it; the peer's where none is trusted.
     pub origin: Option<IpAddr>,
+    /// What the peer claims about the client, as far as it may.
+    pub claims: Claims,
     /// The protocol that the client asked to switch to, when it may.
     pub upgrade: Option<Vec<u8>>,
     /// The first byte of the request was here.
@@ -129,6 +140,7 @@ impl Exchange {
             tried: SmallVec::new(),
             captures: Vec::new(),
             origin,
+            claims: Claims::default(),
             upgrade: None,
             began: clock.now(),
             answered: None,

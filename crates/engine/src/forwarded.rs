@@ -11,7 +11,7 @@ use plan::{Acl, Listener, Service};
 use smallvec::SmallVec;
 use wire::{Fields, Known, field, token};
 
-use crate::exchange::{ClientFacts, Endpoint, Exchange};
+use crate::exchange::{Claims, ClientFacts, Endpoint, Exchange};
 use crate::text::Text;
 
 /// Families of names by which proxies vouch for a client, in lower case.
@@ -34,22 +34,27 @@ const CLAIM_NAMES: &[&[u8]] = &[
 
 /// Removes what the peer has no right to claim and finds the client's address, as far as the listener knows.
 pub(crate) fn admit(x: &mut Exchange) {
-    let Exchange { running, request, client, origin, .. } = x;
+    let Exchange { running, request, client, origin, claims, .. } = x;
     let listener = &running.plan.listeners[client.listener];
     let fields = request.fields_mut();
     let believed = believes(client, &listener.trusted);
+    *claims = Claims { believed, kept: false };
     let custom = custom_name(&listener.forwarded_header);
     let claimed =
         fields.iter_known().any(|(known, name, _)| is_twin(known, name) || is_claim(known, name, custom));
     if claimed {
         // A service may trust peers that its listener does not. Then claims stay until the service is known, and go
         // in `apply` if it is another one.
-        let believed = believed || trusted_by_a_service(listener, client);
+        claims.kept = believed || trusted_by_a_service(listener, client);
         fields.retain_known(|known, name, _| {
-            !is_twin(known, name) && (believed || !is_claim(known, name, custom))
+            !is_twin(known, name) && (claims.kept || !is_claim(known, name, custom))
         });
     }
-    *origin = find(client, fields, &listener.forwarded_header, &listener.trusted);
+    *origin = if believed {
+        find(client, fields, &listener.forwarded_header, &listener.trusted)
+    } else {
+        client.peer.ip()
+    };
 }
 
 /// Removes every claim from trailers, where not even a trusted peer has reason to make one.
@@ -74,16 +79,16 @@ pub(crate) fn origin(
 
 /// Tells the back-end who the client is: X-Forwarded-For, -Proto and -Port, where `HeaderOption` wants them.
 pub(crate) fn apply(x: &mut Exchange) {
-    let Exchange { running, request, client, service, .. } = x;
+    let Exchange { running, request, client, service, claims, .. } = x;
     let plan = &running.plan;
     let listener = &plan.listeners[client.listener];
     let service = service.and_then(|service| plan.services.get(service));
     let own = service.and_then(|service| service.trusted.as_deref());
-    let believed = believes(client, own.unwrap_or(&listener.trusted));
+    let believed = own.map_or(claims.believed, |own| believes(client, own));
     let fields = request.fields_mut();
-    if !believed {
-        // What `admit` left because another service would have believed it.
-        let name = service.and_then(|service| service.forwarded_header.as_deref());
+    let name = service.and_then(|service| service.forwarded_header.as_deref());
+    if !believed && (claims.kept || name.is_some()) {
+        // What `admit` left because another service would have believed it, or because it did not know the name.
         let custom = custom_name(name.unwrap_or(&listener.forwarded_header));
         fields.retain_known(|known, name, _| !is_claim(known, name, custom));
     }
@@ -105,7 +110,7 @@ pub(crate) fn apply(x: &mut Exchange) {
         let _ = fields.append_known(Known::XForwardedProto, scheme);
     }
     if let Some(port) = client.local.port().filter(|_| fields.get(Known::XForwardedPort).is_none()) {
-        let _ = fields.append_known(Known::XForwardedPort, Text::of(port).bytes());
+        let _ = fields.append_known(Known::XForwardedPort, Text::number(port).bytes());
     }
 }
 
@@ -168,7 +173,9 @@ fn address(text: &[u8]) -> Option<IpAddr> {
 
 /// The name of `ForwardedHeader` where it is not the usual one.
 fn custom_name(name: &str) -> Option<&str> {
-    (!name.eq_ignore_ascii_case(Known::XForwardedFor.name())).then_some(name)
+    // Nearly all leave it as it is, and comparing exactly is several times faster.
+    let usual = Known::XForwardedFor.name();
+    (name != usual && !name.eq_ignore_ascii_case(usual)).then_some(name)
 }
 
 /// Whether CGI and its heirs, which turn `-` into `_`, would take the field for one that means something to us. Nobody

@@ -243,7 +243,15 @@ impl Conn {
     }
 
     /// Hands a head to the connection: `write` appends it to what waits to be sent. A body of this length follows.
-    pub(crate) fn begin_write(&mut self, length: BodyLength, write: impl FnOnce(&mut Vec<u8>)) {
+    pub(crate) fn begin_write(
+        &mut self,
+        length: BodyLength,
+        store: &Store,
+        write: impl FnOnce(&mut Vec<u8>),
+    ) {
+        if self.output.capacity() == 0 {
+            self.output = store.output();
+        }
         self.encoder = Encoder::new(length);
         self.unsent_head = Some(self.output.len());
         self.heard = false;
@@ -371,8 +379,8 @@ impl Conn {
     /// Gives memory back that an idle connection does not need.
     pub(crate) fn idle(&mut self, store: &Store) {
         self.input.release(store);
-        if self.sent == self.output.len() {
-            self.output = Vec::new();
+        if self.sent == self.output.len() && self.output.capacity() > 0 {
+            store.keep_output(std::mem::take(&mut self.output));
             self.sent = 0;
         }
     }

@@ -32,6 +32,12 @@ pub(crate) const HEADS_KEPT: usize = 256;
 /// A head buffer that has grown beyond this is not kept: one large head must not cost memory for ever.
 pub(crate) const HEAD_KEPT_BYTES: usize = 16 * 1024;
 
+/// Output buffers that a worker keeps for the next message.
+pub(crate) const OUTPUTS_KEPT: usize = 128;
+
+/// An output buffer that has grown beyond this is not kept: most heads are shorter.
+pub(crate) const OUTPUT_KEPT_BYTES: usize = 4 * 1024;
+
 /// Bytes of a body that are put together before they are sent, where it comes in pieces that stand one behind the other:
 /// small chunks. A write costs as much as copying some 30 KiB.
 pub(crate) const TOGETHER_BYTES: usize = 32 * 1024;

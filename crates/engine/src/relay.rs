@@ -66,7 +66,7 @@ pub(crate) async fn request(
         };
         let framing = Framing { upgrade: x.upgrade.as_deref(), ..Framing::of(x.body) };
         x.sends += 1;
-        conn.begin_write(x.body, |out| write::request_head(&x.request, &framing, out));
+        conn.begin_write(x.body, &parts.store, |out| write::request_head(&x.request, &framing, out));
         let answer = match until_answer(x, client, parts, live, &mut conn).await {
             Ok(upload) => first_bytes(begin_answer(x, live, conn, upload)?, client, parts, live).await,
             Err(fault) => Err(fault),
@@ -246,7 +246,7 @@ async fn pass_interim(
         x.response = head;
         rewrite::response(x)?;
         head = std::mem::take(&mut x.response);
-        client.write_interim(&head);
+        client.write_interim(&head, &parts.store);
         client.flush().await.map_err(|cause| Fault::new(Stage::Forward, cause))?;
     }
     parts.store.keep_head(head.recycle());
@@ -353,7 +353,7 @@ pub(crate) async fn response(
     let live = &running.backends[backend];
     let _there = parts.stats.in_flight(backend);
     let framing = upstream.framing(x, parts.stopping.get());
-    client.write_head(x, &framing);
+    client.write_head(x, &framing, &parts.store);
 
     let mut download = Pump::new(None);
     let result = move_bodies(client, parts, live, &mut upstream, &mut download).await;

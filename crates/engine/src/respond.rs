@@ -100,7 +100,7 @@ async fn send(x: &mut Exchange, client: &mut Client, parts: &Parts, body: Body) 
     } else {
         Framing { connection, ..Framing::of(BodyLength::Length(length)) }
     };
-    client.write_head(x, &framing);
+    client.write_head(x, &framing, &parts.store);
     if !headless {
         match body {
             Body::Bytes(bytes) => {

@@ -44,6 +44,18 @@ impl Text {
         text
     }
 
+    /// The text of a port.
+    pub(crate) fn number(number: u16) -> Text {
+        let mut text = Text { bytes: [0; BYTES], len: 0 };
+        for unit in [10_000, 1000, 100, 10] {
+            if number >= unit {
+                text.push(b'0' + (number / unit % 10) as u8);
+            }
+        }
+        text.push(b'0' + (number % 10) as u8);
+        text
+    }
+
     fn push(&mut self, byte: u8) {
         self.bytes[self.len] = byte;
         self.len += 1;
@@ -72,7 +84,9 @@ mod tests {
     fn the_longest_address_fits() {
         let longest = "1111:2222:3333:4444:5555:6666:7777:8888".parse::<Ipv6Addr>().unwrap();
         assert_eq!(Text::of(longest).bytes(), longest.to_string().as_bytes());
-        assert_eq!(Text::of(65_535u16).bytes(), b"65535");
+        for port in [0u16, 7, 10, 80, 443, 999, 1000, 8080, 10_000, 65_535] {
+            assert_eq!(Text::number(port).bytes(), port.to_string().as_bytes());
+        }
         assert_eq!(Text::of("x".repeat(100)).bytes(), [b'x'; BYTES]);
     }
 }

@@ -28,7 +28,7 @@ async fn moved(
     let (mut source, mut writer) = connection(Kind::Response);
     let (mut sink, mut reader) = connection(Kind::Request);
     source.begin_read(from);
-    sink.begin_write(to, |_| {});
+    sink.begin_write(to, &store, |_| {});
     let feeding = async {
         writer.write_all(body).await.unwrap();
         drop(writer);
@@ -108,7 +108,7 @@ async fn what_the_sink_does_not_take_is_not_read() {
     let (mut source, mut writer) = connection(Kind::Response);
     let (mut sink, reader) = connection(Kind::Request);
     source.begin_read(BodyLength::UntilClose);
-    sink.begin_write(BodyLength::UntilClose, |_| {});
+    sink.begin_write(BodyLength::UntilClose, &store, |_| {});
     let mut pump = Pump::new(None);
     let mut written = 0usize;
     // Nobody reads at the far end of the sink. Writing must come to a stop when the sockets and one buffer are full.

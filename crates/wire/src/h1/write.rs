@@ -63,16 +63,11 @@ pub fn response_head(head: &ResponseHead, framing: &Framing<'_>, out: &mut Vec<u
 /// Room for a head in one go: start line, framing fields and four bytes a line besides the bytes of the fields.
 fn reserve(fields: &Fields, start_line: usize, out: &mut Vec<u8>) {
     const REST: usize = 160;
-    let lines: usize = fields.iter().map(|(name, value)| name.len() + value.len() + 4).sum();
-    out.reserve(lines + start_line + REST);
+    out.reserve(fields.lines_len() + start_line + REST);
 }
 
 fn field_lines(fields: &Fields, out: &mut Vec<u8>) {
-    for (known, name, value) in fields.iter_known() {
-        if !known.is_some_and(is_ours) {
-            field_line(name, value, out);
-        }
-    }
+    fields.write_lines(|known| !known.is_some_and(is_ours), out);
 }
 
 /// Whether the field is the writer's and never the message's.

@@ -162,7 +162,10 @@ impl Fields {
     /// # Errors
     /// As [`append`](Self::append).
     pub fn append_known(&mut self, known: Known, value: &[u8]) -> Result<(), EditError> {
-        self.append(known.name().as_bytes(), value)
+        // Its name is a token, and it is its own row of the table.
+        let field = self.store_line(known.name().as_bytes(), value, Some(known))?;
+        self.list.push(field);
+        Ok(())
     }
 
     /// Replaces every line of that name by one, at the place of the first; adds it at the end if there was none.
@@ -235,12 +238,67 @@ impl Fields {
         if !token::is_token(name) {
             return Err(EditError::NameInvalid);
         }
+        self.store_line(name, value, field::lookup(name))
+    }
+
+    /// Puts a whole line at the end of the buffer, as it is written: lines that stand one behind the other leave in one
+    /// piece (see [`write_lines`](Self::write_lines)).
+    fn store_line(&mut self, name: &[u8], value: &[u8], known: Option<Known>) -> Result<Field, EditError> {
         if !token::is_value(value) {
             return Err(EditError::ValueInvalid);
         }
-        let name_span = self.store(name)?;
-        let value_span = self.store(token::trim(value))?;
-        Ok(Field::new(name_span, value_span, field::lookup(name)))
+        let value = token::trim(value);
+        let colon: &[u8] = if value.is_empty() { b":" } else { b": " };
+        let start = self.buf.len();
+        let value_start = start.saturating_add(name.len()).saturating_add(colon.len());
+        let end = value_start.saturating_add(value.len());
+        if end.saturating_add(2) > EDITED_HEAD_MAX {
+            return Err(EditError::HeadFull);
+        }
+        self.buf.reserve(end + 2 - start);
+        for piece in [name, colon, value, b"\r\n"] {
+            self.buf.extend_from_slice(piece);
+        }
+        Ok(Field::new(Span::new(start, start + name.len()), Span::new(value_start, end), known))
+    }
+
+    /// The lines of the fields that `wanted` agrees to, in order and in canonical form: `Name: value CRLF`, or `Name: CRLF`
+    /// without the blank where there is no value. Lines that came so and stand one behind the other are one piece.
+    pub(crate) fn write_lines(&self, wanted: impl Fn(Option<Known>) -> bool, out: &mut Vec<u8>) {
+        let mut run = 0..0;
+        for field in &self.list {
+            if !wanted(field.known) {
+                continue;
+            }
+            let line = field.name.start as usize..field.value.end as usize + 2;
+            if self.is_canonical(field) {
+                if line.start == run.end {
+                    run.end = line.end;
+                } else {
+                    out.extend_from_slice(self.buf.get(run).unwrap_or_default());
+                    run = line;
+                }
+            } else {
+                out.extend_from_slice(self.buf.get(std::mem::replace(&mut run, 0..0)).unwrap_or_default());
+                crate::h1::write::field_line(self.bytes(field.name), self.bytes(field.value), out);
+            }
+        }
+        out.extend_from_slice(self.buf.get(run).unwrap_or_default());
+    }
+
+    /// How many bytes [`write_lines`](Self::write_lines) writes at most.
+    pub(crate) fn lines_len(&self) -> usize {
+        let len = |span: Span| (span.end - span.start) as usize;
+        self.list.iter().map(|field| len(field.name) + len(field.value) + 4).sum()
+    }
+
+    /// Whether the bytes between and behind name and value are those that we would write.
+    fn is_canonical(&self, field: &Field) -> bool {
+        let (name_end, value) =
+            (field.name.end as usize, field.value.start as usize..field.value.end as usize);
+        let colon: &[u8] = if value.is_empty() { b":" } else { b": " };
+        self.buf.get(name_end..value.start) == Some(colon)
+            && self.buf.get(value.end..value.end.saturating_add(2)) == Some(b"\r\n")
     }
 
     fn replace(&mut self, name: &[u8], mut keep: impl FnMut(&mut Field) -> bool) {

@@ -103,6 +103,22 @@ fn field() -> impl Strategy<Value = (String, Vec<u8>)> {
     ("[!#$%&'*+.^_`|~0-9A-Za-z-]{1,12}", value.prop_map(|value| crate::token::trim(&value).to_vec()))
 }
 
+#[test]
+fn lines_leave_in_one_form_whether_they_came_in_it_or_not() {
+    let mut head = request(
+        "GET / HTTP/1.1\r\nHost: a\r\nA: 1\r\nB:2\r\nC:   3\t\r\nD:\r\nE: \r\nConnection: x\r\nF: 6\r\nG: 7\r\n\r\n",
+    );
+    head.fields_mut().set(b"A", b"one").expect("valid");
+    head.fields_mut().append(b"H", b" 8 ").expect("valid");
+    head.fields_mut().append(b"I", b"").expect("valid");
+    let mut out = Vec::new();
+    request_head(&head, &Framing::of(BodyLength::None), &mut out);
+    assert_eq!(
+        String::from_utf8_lossy(&out),
+        "GET / HTTP/1.1\r\nHost: a\r\nA: one\r\nB: 2\r\nC: 3\r\nD:\r\nE:\r\nF: 6\r\nG: 7\r\nH: 8\r\nI:\r\n\r\n"
+    );
+}
+
 proptest! {
     /// What we write is read again as the same message, by us and by an independent parser.
     #[test]
