@@ -107,6 +107,13 @@ impl Buffer {
         reaches
     }
 
+    /// Gives the memory back if there is nothing in it, be it used or unread.
+    pub(crate) fn release_unused(&mut self, store: &Store) {
+        if self.bytes.is_empty() {
+            self.release(store);
+        }
+    }
+
     /// Gives the memory back if nothing unread is in it.
     pub(crate) fn release(&mut self, store: &Store) {
         if self.is_empty() && self.bytes.capacity() > 0 {

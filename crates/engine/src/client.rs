@@ -73,13 +73,7 @@ impl Client {
         if is_begun(self.conn.unread()) {
             return Poll::Ready(Next::Request);
         }
-        // The buffer is only asked for once there is something to put in it.
-        let read = match self.conn.stream().poll_readable(cx) {
-            Poll::Ready(Ok(())) => self.conn.poll_fill(cx, store),
-            Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
-            Poll::Pending => Poll::Pending,
-        };
-        match read {
+        match self.conn.poll_fill(cx, store) {
             Poll::Ready(Ok(0) | Err(_)) => Poll::Ready(Next::Close),
             Poll::Ready(Ok(_)) if is_begun(self.conn.unread()) => Poll::Ready(Next::Request),
             Poll::Ready(Ok(_)) => {
@@ -131,6 +125,8 @@ impl Client {
         }
         x.body = framing::request(&x.request).map_err(|error| fault(Cause::BadFraming(error)))?;
         conn.begin_read(x.body);
+        // A request without a body needs no buffer while its answer is waited for.
+        conn.rest(store);
         x.keep = h1::persists(x.request.version(), x.request.fields());
         self.last = !x.keep;
         Ok(())

@@ -130,7 +130,12 @@ impl Conn {
     pub(crate) fn poll_fill(&mut self, cx: &mut Context<'_>, store: &Store) -> Poll<io::Result<usize>> {
         let room = self.input.room(store, self.bulk);
         let space = room.capacity() - room.len();
-        let read = ready!(self.stream.poll_read(cx, room))?;
+        let Poll::Ready(read) = self.stream.poll_read(cx, room) else {
+            // A thousand who wait for an answer need no thousand buffers.
+            self.input.release_unused(store);
+            return Poll::Pending;
+        };
+        let read = read?;
         self.bulk = read == space || read > limits::BUFFER_BYTES;
         self.ended |= read == 0;
         self.heard |= read > 0;
@@ -176,6 +181,13 @@ impl Conn {
     pub(crate) fn begin_read(&mut self, length: BodyLength) {
         self.decoder = Decoder::new(length);
         self.trailer_rule = None;
+    }
+
+    /// Gives the read buffer back where nothing more is expected for now: the message has come to its end.
+    pub(crate) fn rest(&mut self, store: &Store) {
+        if self.decoder.is_done() {
+            self.input.release(store);
+        }
     }
 
     /// From here on `rule` decides what of the trailers is passed on; it ends with the body.
