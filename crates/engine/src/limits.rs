@@ -42,6 +42,9 @@ pub(crate) const OUTPUT_KEPT_BYTES: usize = 4 * 1024;
 /// small chunks. A write costs as much as copying some 30 KiB.
 pub(crate) const TOGETHER_BYTES: usize = 32 * 1024;
 
+/// A piece of a body so short is copied to the head before it: one write of one buffer costs less than one of two.
+pub(crate) const COPIED_BYTES: usize = 1024;
+
 /// A piece longer than this is sent from where it stands.
 pub(crate) const PIECE_BYTES: usize = 8 * 1024;
 

@@ -95,9 +95,11 @@ impl Pump {
                     if self.bytes.saturating_add(len as u64) > self.bytes_max {
                         return Poll::Ready(Err(PumpError::TooLarge));
                     }
-                    // With more of the body behind it, a short piece waits for company.
-                    let alone = source.unread().len() == len || len > limits::PIECE_BYTES;
-                    if !alone && sink.waiting() + len <= limits::TOGETHER_BYTES {
+                    // With more of the body behind it, a short piece waits for company; a very short one is cheaper to copy
+                    // behind its head than to send from where it stands.
+                    let together = len <= limits::COPIED_BYTES
+                        || (source.unread().len() > len && len <= limits::PIECE_BYTES);
+                    if together && sink.waiting() + len <= limits::TOGETHER_BYTES {
                         let taken =
                             sink.queue_body(&source.unread()[..len], chunk_left).map_err(PumpError::Sink)?;
                         source.consume_body(taken);
