@@ -8,7 +8,7 @@ requests   `expect` is `accept` or `reject`. `status` lists the statuses a refus
            requests of the same bytes are served first (0). Accepted: `n` requests reach the back-end (1), and of the last
            one `target`, `body` (base64), `has` (name, value) and `absent` (names) must hold. `incomplete`: the client
            then closes its half, and nothing may reach the back-end as a whole request.
-answers    `expect` is `pass` (with `status`, `body`, `has`, `absent`), `502`, or `cut`: passed on in part, and visibly
+answers    `expect` is `pass` (with `status`, `body`, `has`, `absent`), `502`, or `cut`: passed on in part (or a 502 instead), and visibly
            not whole. `method` is the request's (GET). `after` is what the back-end then does: `keep` or `close`.
 
 Run it after a change; `test_corpus.py` fails when the files are old.
@@ -816,6 +816,8 @@ def answers():
 
     corpus.category = "cut"
     cut("cut-length", ok("Content-Length: 50\r\n", "hello"), "RFC 9112 8")
+    cut("cut-long-length", ok("Content-Length: 5000\r\n", 3000 * "x"), "RFC 9112 8")
+    cut("cut-long-chunk", ok(T, "bb8\r\n" + 2000 * "x"), "RFC 9112 8")
     cut("cut-chunk", ok(T, "50\r\nhello"), "RFC 9112 8")
     cut("cut-no-last-chunk", ok(T, "5\r\nhello\r\n"), "RFC 9112 8")
     cut("cut-half-last-chunk", ok(T, "5\r\nhello\r\n0\r\n"), "RFC 9112 8")

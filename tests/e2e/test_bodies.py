@@ -133,7 +133,8 @@ def test_does_not_complete_a_request_that_the_client_cut(proxy, backend, client)
 
     pound = proxy(backend(serve=serve))
     connection = client(pound)
-    connection.send("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n")
+    # Long enough to be passed on before the end is seen.
+    connection.send("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n2710\r\n" + 10000 * "x" + "\r\n")
     connection.close()
     wait.until(lambda: outcome, "the back-end was left waiting")
     assert outcome == ["cut"]
