@@ -10,7 +10,7 @@ use plan::log::Facility;
 use plan::process::PidFile;
 use plan::rewrite::{FieldEdit, RequestEdit, ResponseEdit, Step};
 use plan::service::LogSuppress;
-use plan::{BackendSet, Balancer, Group, Listener, Page, Plan, Service, SessionKey, Target};
+use plan::{BackendSet, Balancer, Bounds, Group, Listener, MinRate, Page, Plan, Service, SessionKey, Target};
 
 /// What a plan says, for a person to read and for tests to compare.
 pub fn dump(plan: &Plan) -> String {
@@ -30,6 +30,32 @@ pub fn dump(plan: &Plan) -> String {
         out.line(&line);
     }
     out.text
+}
+
+/// Those that are not the default.
+fn bounds(line: &mut String, bounds: &Bounds) {
+    let standard = Bounds::default();
+    let head = limits::HEAD_BYTES.max(2 * bounds.line_max);
+    for (name, given, default) in [
+        ("line", bounds.line_max, standard.line_max),
+        ("head", bounds.head_max, head),
+        ("fields", bounds.fields_max, standard.fields_max),
+        ("chunk-line", bounds.chunk_line_max, standard.chunk_line_max),
+        ("chunk-ext", bounds.chunk_extensions_max, standard.chunk_extensions_max),
+        ("trailer", bounds.trailer_max, standard.trailer_max),
+        ("trailer-fields", bounds.trailer_fields_max, standard.trailer_fields_max),
+        ("interim", bounds.interim_max, standard.interim_max),
+    ] {
+        value(line, name, (given != default).then_some(given));
+    }
+    value(line, "requests", (bounds.requests_max != standard.requests_max).then_some(bounds.requests_max));
+    match bounds.rate_min {
+        rate if rate == standard.rate_min => {}
+        MinRate { bytes: None, .. } => line.push_str(" rate=off"),
+        MinRate { bytes: Some(bytes), window } => {
+            let _ = write!(line, " rate={bytes}/{}s", window.as_secs_f64());
+        }
+    }
 }
 
 struct Out {
@@ -101,9 +127,7 @@ impl Out {
         time(&mut line, "client", listener.client_timeout, limits::CLIENT_TIMEOUT);
         value(&mut line, "body", listener.body_max);
         value(&mut line, "target", listener.target_max);
-        if listener.line_max != limits::LINE_BYTES {
-            value(&mut line, "line", Some(listener.line_max));
-        }
+        bounds(&mut line, &listener.bounds);
         match listener.rewrite_location {
             RewriteLocation::BackendOrListener => {}
             RewriteLocation::Keep => line.push_str(" location=keep"),

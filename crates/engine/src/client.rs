@@ -5,6 +5,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
+use plan::Bounds;
 use tokio::time::{Instant, timeout_at};
 use wire::h1::write::{self, Framing};
 use wire::h1::{framing, parse};
@@ -16,7 +17,7 @@ use crate::fault::{Cause, Fault, Stage};
 use crate::h1::{self, Conn, Piece, ReadError};
 use crate::limits;
 use crate::stream::Stream;
-use crate::watchdog::Watchdog;
+use crate::watchdog::{Bark, Watchdog};
 
 /// One client connection.
 pub(crate) struct Client {
@@ -24,6 +25,10 @@ pub(crate) struct Client {
     pub(crate) watchdog: Watchdog,
     facts: Rc<ClientFacts>,
     timeout: Duration,
+    /// How many more requests the connection may carry.
+    requests_left: u64,
+    /// Bytes of an answer of ours that were written, for its rate.
+    written: u64,
     /// An answer has been begun and not come to its end.
     unfinished: bool,
     /// The client has said that it sends no request after this one.
@@ -41,12 +46,14 @@ pub(crate) enum Next {
 
 impl Client {
     /// A new connection; `timeout` is the longest silence that we bear.
-    pub(crate) fn new(stream: Stream, facts: ClientFacts, limits: Limits, timeout: Duration) -> Client {
+    pub(crate) fn new(stream: Stream, facts: ClientFacts, bounds: &Bounds, timeout: Duration) -> Client {
         Client {
-            conn: Conn::new(stream, Kind::Request, limits),
-            watchdog: Watchdog::new(timeout),
+            conn: Conn::new(stream, Kind::Request, codec_limits(bounds)),
+            watchdog: Watchdog::new(timeout, bounds.rate_min),
             facts: Rc::new(facts),
             timeout,
+            requests_left: bounds.requests_max,
+            written: 0,
             unfinished: false,
             last: false,
         }
@@ -127,8 +134,12 @@ impl Client {
         conn.begin_read(x.body);
         // A request without a body needs no buffer while its answer is waited for.
         conn.rest(store);
-        x.keep = h1::persists(x.request.version(), x.request.fields());
-        self.last = !x.keep;
+        let persists = h1::persists(x.request.version(), x.request.fields());
+        self.last = !persists;
+        self.requests_left = self.requests_left.saturating_sub(1);
+        x.keep = persists && self.requests_left > 0;
+        self.written = 0;
+        self.watchdog.measure();
         Ok(())
     }
 
@@ -172,13 +183,16 @@ impl Client {
     pub(crate) async fn write_body(&mut self, body: &[u8]) -> Result<(), Cause> {
         let mut rest = body;
         while !rest.is_empty() {
-            self.watchdog.set(self.timeout);
-            let Client { conn, watchdog, .. } = self;
+            self.watchdog.turn(self.timeout, true);
+            let Client { conn, watchdog, written, .. } = self;
             let taken = poll_fn(|cx| match conn.poll_write_body(cx, rest, None) {
                 Poll::Ready(taken) => Poll::Ready(taken.map_err(Cause::ClientBroken)),
-                Poll::Pending => watchdog.poll(cx).map(|()| Err(Cause::ClientTimeout)),
+                Poll::Pending => watchdog
+                    .poll_moving(cx, || written.saturating_sub(conn.stream().queued()))
+                    .map(|bark| Err(late(bark))),
             })
             .await?;
+            *written += taken as u64;
             rest = &rest[taken..];
         }
         Ok(())
@@ -233,6 +247,30 @@ impl Client {
     }
 }
 
+/// What a client's lateness is called.
+pub(crate) fn late(bark: Bark) -> Cause {
+    match bark {
+        Bark::Silent => Cause::ClientTimeout,
+        Bark::Slow => Cause::ClientSlow,
+    }
+}
+
+/// The bounds of a listener as the codec takes them.
+fn codec_limits(bounds: &Bounds) -> Limits {
+    Limits {
+        line_max: bounds.line_max,
+        // A longer line is of no use if the target may not be long; `MaxURI` bounds that by itself.
+        target_max: Limits::default().target_max.max(bounds.line_max),
+        head_max: bounds.head_max,
+        fields_max: bounds.fields_max,
+        chunk_line_max: bounds.chunk_line_max,
+        chunk_ext_total_max: bounds.chunk_extensions_max,
+        trailer_max: bounds.trailer_max,
+        trailer_fields_max: bounds.trailer_fields_max,
+        interim_max: bounds.interim_max,
+    }
+}
+
 /// Whether a request has begun. One empty line before it is none of it: old clients send one after a body, and the
 /// codec skips it (RFC 9112 section 2.2).
 fn is_begun(unread: &[u8]) -> bool {
@@ -245,5 +283,16 @@ impl Drop for Client {
         if self.unfinished {
             self.conn.stream().reset_on_close();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_defaults_of_the_plan_are_those_of_the_codec() {
+        let line_max = plan::limits::LINE_BYTES;
+        assert_eq!(codec_limits(&Bounds::default()), Limits { line_max, ..Limits::default() });
     }
 }

@@ -83,6 +83,8 @@ pub enum Cause {
     ClientClosed,
     /// The client was silent for too long within a request.
     ClientTimeout,
+    /// The client sent its body, or took its answer, more slowly than `MinRate`.
+    ClientSlow,
     /// The connection to the client broke.
     ClientBroken(io::Error),
     /// No service has conditions that this request meets.
@@ -175,6 +177,7 @@ rows! {
     BODY_TOO_LARGE Client 413 "E-MAXREQUEST" "MaxRequest" "the request body is larger than MaxRequest"
     CLIENT_CLOSED Client 0 "E-CLIENT-CLOSED" "RFC 9112 8" "the client closed the connection within a request"
     CLIENT_TIMEOUT Client 408 "E-CLIENT-TIMEOUT" "Client" "the client was silent for longer than Client allows"
+    CLIENT_SLOW Client 408 "E-CLIENT-SLOW" "MinRate" "the client moved less than MinRate asks for"
     CLIENT_BROKEN Client 0 "E-CLIENT-BROKEN" "RFC 9112 8" "the connection to the client broke"
     NO_SERVICE Operator 503 "E-NO-SERVICE" "Service" "no service matches the request"
     NOTHING_TO_ANSWER Operator 503 "E-NO-TARGET" "Backend" "the service has no back-end"
@@ -215,6 +218,7 @@ impl Cause {
             Cause::BodyTooLarge => BODY_TOO_LARGE,
             Cause::ClientClosed => CLIENT_CLOSED,
             Cause::ClientTimeout => CLIENT_TIMEOUT,
+            Cause::ClientSlow => CLIENT_SLOW,
             Cause::ClientBroken(_) => CLIENT_BROKEN,
             Cause::NoService => NO_SERVICE,
             Cause::NothingToAnswer => NOTHING_TO_ANSWER,
@@ -284,6 +288,7 @@ impl Cause {
                 | Cause::BadBody(_)
                 | Cause::ClientClosed
                 | Cause::ClientTimeout
+                | Cause::ClientSlow
                 | Cause::ClientBroken(_)
         )
     }

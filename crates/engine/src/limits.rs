@@ -64,19 +64,12 @@ pub(crate) const IDLE_BACKEND: Duration = Duration::from_secs(30);
 /// How often idle connections to back-ends are looked at for a close or stray bytes.
 pub(crate) const IDLE_SWEEP: Duration = Duration::from_secs(1);
 
-/// Interim (1xx) answers to one request; RFC 9110 section 15.2 sets none, and a back-end that sends them for ever must
-/// not keep a client for ever.
-pub(crate) const INTERIM_ANSWERS: u32 = 16;
-
 /// Back-ends that one request may find taking no connection before it is given up.
 pub(crate) const ATTEMPTS: usize = 8;
 
 /// Times that one request is sent. A request that kills whoever reads it must not be led through the whole farm; one
 /// more than a back-end's restart needs (an idle connection that was closed, then a process that dies).
 pub(crate) const SENDS: u32 = 3;
-
-/// Requests on one client connection; a connection that lives for ever never follows a new configuration.
-pub(crate) const REQUESTS_PER_CONNECTION: u64 = 1_000_000;
 
 /// Client connections of one worker; beyond it new ones wait in the listen queue.
 pub(crate) const CONNECTIONS_PER_WORKER: usize = 250_000;

@@ -14,7 +14,7 @@ use wire::{BodyLength, Kind, Known, Method, ResponseHead, Version, hop};
 
 use crate::backend::Live;
 use crate::backend::connect::{ConnectError, connect};
-use crate::client::Client;
+use crate::client::{Client, late};
 use crate::exchange::Exchange;
 use crate::fault::{Cause, Fault, Retry, Stage};
 use crate::h1::{self, BodyMark, Conn, ReadError};
@@ -143,6 +143,7 @@ async fn until_answer(
     let fault = |cause| Fault::new(Stage::Forward, cause);
     let store = &parts.store;
     let mut upload = Pump::new(x.running.plan.listeners[x.client.listener].body_max);
+    client.watchdog.measure();
     let mut interim = 0;
     loop {
         let asked = interim == 0 && x.request.fields().get(Known::Expect).is_some();
@@ -163,7 +164,7 @@ async fn until_answer(
             return Ok(upload);
         }
         interim += 1;
-        if interim > limits::INTERIM_ANSWERS {
+        if interim > conn.limits().interim_max {
             return Err(fault(Cause::AnswerUnexpected("interim answers without end")));
         }
         pass_interim(x, client, parts, head).await?;
@@ -209,11 +210,11 @@ async fn wait_for_head(
         let now = Some((upload.bytes, upload.waiting, upload.is_running()));
         if now != before {
             before = now;
-            watchdog.set(if on_client { client_timeout } else { live.plan.timeout });
+            watchdog.turn(if on_client { client_timeout } else { live.plan.timeout }, on_client);
         }
         watchdog
-            .poll(cx)
-            .map(|()| Event::Failed(if on_client { Cause::ClientTimeout } else { Cause::BackendTimeout }))
+            .poll_moving(cx, || upload.bytes)
+            .map(|bark| Event::Failed(if on_client { late(bark) } else { Cause::BackendTimeout }))
     })
     .await
 }
@@ -418,9 +419,11 @@ async fn move_bodies(
         let now = Some((upload.bytes, download.bytes, on_client));
         if now != before {
             before = now;
-            watchdog.set(if on_client { client_timeout } else { live.plan.timeout });
+            watchdog.turn(if on_client { client_timeout } else { live.plan.timeout }, on_client);
         }
-        watchdog.poll(cx).map(|()| Err(if on_client { Cause::ClientTimeout } else { Cause::BackendTimeout }))
+        watchdog
+            .poll_moving(cx, || upload.bytes + download.bytes.saturating_sub(client.stream().queued()))
+            .map(|bark| Err(if on_client { late(bark) } else { Cause::BackendTimeout }))
     })
     .await
 }

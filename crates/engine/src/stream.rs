@@ -3,6 +3,7 @@
 use std::future::{Future, poll_fn};
 use std::io::{self, IoSlice};
 use std::mem::MaybeUninit;
+use std::os::fd::AsFd;
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
@@ -10,6 +11,8 @@ use std::time::Duration;
 use socket2::SockRef;
 use tokio::io::{AsyncReadExt, AsyncWrite};
 use tokio::net::{TcpStream, UnixStream};
+
+use crate::sys;
 
 /// A connected stream.
 #[derive(Debug)]
@@ -73,6 +76,14 @@ impl Stream {
             Stream::Unix(stream) => SockRef::from(stream).peek(&mut byte),
         };
         matches!(peeked, Err(error) if error.kind() == io::ErrorKind::WouldBlock)
+    }
+
+    /// Bytes that were written and that the peer's system has not taken yet; one system call.
+    pub(crate) fn queued(&self) -> u64 {
+        sys::queued(match self {
+            Stream::Tcp(stream) => stream.as_fd(),
+            Stream::Unix(stream) => stream.as_fd(),
+        })
     }
 
     /// Ends our side; the peer may go on sending.

@@ -13,8 +13,8 @@ use plan::process::PidFile;
 use plan::rewrite::Rewrites;
 use plan::service::LogSuppress;
 use plan::{
-    Acl, Backend, BackendAddress, BackendSet, Balancer, Condition, Group, ListenAddress, Listener, LogFormat,
-    Logging, Match, Member, Pattern, Plan, Process, Service, Session, Target, Template,
+    Acl, Backend, BackendAddress, BackendSet, Balancer, Bounds, Condition, Group, ListenAddress, Listener,
+    LogFormat, Logging, Match, Member, Pattern, Plan, Process, Service, Session, Target, Template,
 };
 use wire::h1::{framing, parse};
 use wire::{Limits, RequestHead, ResponseHead, Slots};
@@ -232,7 +232,7 @@ fn listener() -> Listener {
         check_url: None,
         body_max: None,
         target_max: None,
-        line_max: 4096,
+        bounds: Bounds::default(),
         error_pages: Default::default(),
         rewrite_location: RewriteLocation::BackendOrListener,
         rewrite_destination: false,

@@ -3,12 +3,16 @@
 //! A connection has one deadline at a time. Moving it ahead, as every byte of progress does, only stores a number: the
 //! timer itself is touched when it fires too early, or when the deadline comes nearer. So a busy connection costs
 //! the timer wheel one entry per timeout, not several per request.
+//!
+//! Where bodies are moved it also measures the client's rate (`MinRate`), window by window, over the time in which it was
+//! the client's turn. That is looked at when the timer fires, so it costs no clock read for a byte that moves.
 
 use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use plan::MinRate;
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use crate::clock;
@@ -18,52 +22,177 @@ pub(crate) struct Watchdog {
     deadline: Instant,
     armed: Instant,
     sleep: Pin<Box<Sleep>>,
+    /// How far ahead the deadline was set.
+    delay: Duration,
+    pace: Pace,
+    /// What had been moved at the last look in this wait.
+    seen: Option<u64>,
+}
+
+/// Why it barks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Bark {
+    /// Nothing moved until the deadline.
+    Silent,
+    /// The client moved less than it has to.
+    Slow,
+}
+
+/// How much a client moves in the time that is its own.
+struct Pace {
+    rate: MinRate,
+    /// It is the client's turn, since then.
+    turn: Option<Instant>,
+    /// Time that was the client's in this window, before this turn.
+    spent: Duration,
+    /// What had been moved when this window began.
+    base: u64,
 }
 
 impl Watchdog {
-    /// A watchdog that barks after `delay`.
-    pub(crate) fn new(delay: Duration) -> Watchdog {
+    /// A watchdog that barks after `delay`, and at clients that are slower than `rate`.
+    pub(crate) fn new(delay: Duration, rate: MinRate) -> Watchdog {
         let deadline = clock::instant() + delay;
-        Watchdog { deadline, armed: deadline, sleep: Box::pin(sleep_until(deadline)) }
+        Watchdog {
+            deadline,
+            armed: deadline,
+            sleep: Box::pin(sleep_until(deadline)),
+            delay,
+            pace: Pace { rate, turn: None, spent: Duration::ZERO, base: 0 },
+            seen: None,
+        }
     }
 
     /// Moves the deadline to `delay` from now.
     pub(crate) fn set(&mut self, delay: Duration) {
-        self.deadline = clock::instant() + delay;
-        if self.deadline < self.armed {
-            self.arm();
+        self.turn(delay, false);
+    }
+
+    /// From here on bodies are moved, and what is moved is counted from zero.
+    pub(crate) fn measure(&mut self) {
+        self.pace.turn = None;
+        self.pace.spent = Duration::ZERO;
+        self.pace.base = 0;
+    }
+
+    /// Moves the deadline to `delay` from now, and says whether it is the client who has to move until then.
+    pub(crate) fn turn(&mut self, delay: Duration, clients: bool) {
+        let now = clock::instant();
+        self.deadline = now + delay;
+        self.delay = delay;
+        self.seen = None;
+        self.pace.turn(now, clients);
+        let next = self.next(now);
+        if next < self.armed {
+            self.arm(next);
         }
     }
 
     /// Ready when the deadline has passed; else the task is woken when it has.
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        self.poll_moving(cx, || 0).map(drop)
+    }
+
+    /// The same while bodies are moved: also ready when the client is too slow. `moved` says how many bytes it has sent
+    /// and taken since [`Watchdog::measure`]; it is asked when the timer fires.
+    pub(crate) fn poll_moving(&mut self, cx: &mut Context<'_>, moved: impl Fn() -> u64) -> Poll<Bark> {
         loop {
             if self.sleep.as_mut().poll(cx).is_pending() {
                 return Poll::Pending;
             }
-            if clock::instant() >= self.deadline {
-                return Poll::Ready(());
+            let now = clock::instant();
+            let clients = self.pace.turn.is_some();
+            if now >= self.deadline {
+                // The system takes what we write in large pieces, so a client may have taken some without any sign.
+                match (self.seen, moved()) {
+                    (Some(seen), moved) if clients && moved > seen => self.deadline = now + self.delay,
+                    _ => return Poll::Ready(Bark::Silent),
+                }
             }
-            self.arm();
+            if clients {
+                let moved = moved();
+                self.seen = Some(moved);
+                if self.pace.is_slow(now, moved) {
+                    return Poll::Ready(Bark::Slow);
+                }
+            }
+            self.arm(self.next(now));
         }
     }
 
-    fn arm(&mut self) {
-        self.armed = self.deadline;
-        self.sleep.as_mut().reset(self.armed);
+    /// When to look next.
+    fn next(&self, now: Instant) -> Instant {
+        if self.pace.turn.is_none() {
+            return self.deadline;
+        }
+        // A look on the way, to know at the deadline whether anything has moved.
+        let look = if self.seen.is_none() { now + self.delay / 2 } else { self.deadline };
+        let judged = self.pace.judged(now);
+        look.min(self.deadline).min(judged.unwrap_or(look))
+    }
+
+    fn arm(&mut self, at: Instant) {
+        self.armed = at;
+        self.sleep.as_mut().reset(at);
+    }
+}
+
+impl Pace {
+    fn turn(&mut self, now: Instant, clients: bool) {
+        match (self.turn, clients) {
+            (None, true) => self.turn = Some(now),
+            (Some(since), false) => {
+                self.spent += now.saturating_duration_since(since);
+                self.turn = None;
+            }
+            (None, false) | (Some(_), true) => {}
+        }
+    }
+
+    /// When this window ends, if the turn goes on.
+    fn judged(&self, now: Instant) -> Option<Instant> {
+        self.rate.bytes?;
+        Some(self.turn.unwrap_or(now) + self.rate.window.saturating_sub(self.spent))
+    }
+
+    /// Whether a window is over and too little was moved in it. The next one begins then.
+    fn is_slow(&mut self, now: Instant, moved: u64) -> bool {
+        let (Some(rate), Some(since)) = (self.rate.bytes, self.turn) else { return false };
+        let spent = self.spent + now.saturating_duration_since(since);
+        if spent < self.rate.window {
+            return false;
+        }
+        let needed = u128::from(rate.get()) * spent.as_millis() / 1000;
+        let slow = u128::from(moved.saturating_sub(self.base)) < needed;
+        self.base = moved;
+        self.spent = Duration::ZERO;
+        self.turn = Some(now);
+        slow
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::cell::Cell;
     use std::future::poll_fn;
+    use std::num::NonZeroU64;
 
     use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    fn rate(bytes: u64, seconds: u64) -> MinRate {
+        MinRate { bytes: NonZeroU64::new(bytes), window: Duration::from_secs(seconds) }
+    }
+
+    fn dog(seconds: u64) -> Watchdog {
+        Watchdog::new(Duration::from_secs(seconds), rate(0, 30))
+    }
 
     #[tokio::test(start_paused = true)]
     async fn barks_when_the_last_deadline_has_passed_and_not_before() {
         let start = Instant::now();
-        let mut dog = Watchdog::new(Duration::from_secs(10));
+        let mut dog = dog(10);
         tokio::time::advance(Duration::from_secs(6)).await;
         dog.set(Duration::from_secs(10));
         poll_fn(|cx| dog.poll(cx)).await;
@@ -73,9 +202,89 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_nearer_deadline_is_kept() {
         let start = Instant::now();
-        let mut dog = Watchdog::new(Duration::from_secs(100));
+        let mut dog = dog(100);
         dog.set(Duration::from_secs(5));
         poll_fn(|cx| dog.poll(cx)).await;
         assert_eq!(start.elapsed().as_secs(), 5);
+    }
+
+    /// Moves `step` bytes a second for `seconds`, with 10 s of silence allowed; says when and why it barked.
+    async fn drip(rate: MinRate, step: u64, seconds: u64) -> Option<(Bark, u64)> {
+        let start = Instant::now();
+        let mut dog = Watchdog::new(10 * SECOND, rate);
+        dog.measure();
+        let moved = Cell::new(0);
+        for _ in 0..seconds {
+            moved.set(moved.get() + step);
+            dog.turn(10 * SECOND, true);
+            let bark = poll_fn(|cx| dog.poll_moving(cx, || moved.get()));
+            if let Ok(bark) = tokio::time::timeout(SECOND, bark).await {
+                return Some((bark, start.elapsed().as_secs()));
+            }
+        }
+        None
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_drip_ends_with_its_window_and_a_steady_client_goes_on() {
+        assert_eq!(drip(rate(240, 30), 1, 100).await, Some((Bark::Slow, 30)));
+        assert_eq!(drip(rate(240, 30), 239, 100).await, Some((Bark::Slow, 30)));
+        assert_eq!(drip(rate(240, 30), 250, 1000).await, None);
+        assert_eq!(drip(rate(0, 30), 1, 1000).await, None);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_long_timeout_does_not_put_the_look_at_the_rate_off() {
+        let start = Instant::now();
+        let mut dog = Watchdog::new(600 * SECOND, rate(240, 30));
+        dog.measure();
+        dog.turn(600 * SECOND, true);
+        assert_eq!(poll_fn(|cx| dog.poll_moving(cx, || 100)).await, Bark::Slow);
+        assert_eq!(start.elapsed().as_secs(), 30);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_burst_does_not_pay_for_a_drip_after_it() {
+        let start = Instant::now();
+        let mut dog = Watchdog::new(10 * SECOND, rate(240, 30));
+        dog.measure();
+        let mut moved = 1 << 30;
+        let bark = loop {
+            moved += 1;
+            dog.turn(10 * SECOND, true);
+            let bark = poll_fn(|cx| dog.poll_moving(cx, || moved));
+            if let Ok(bark) = tokio::time::timeout(SECOND, bark).await {
+                break bark;
+            }
+        };
+        assert_eq!((bark, start.elapsed().as_secs()), (Bark::Slow, 60));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn time_that_is_the_back_ends_is_not_the_clients() {
+        let mut dog = Watchdog::new(10 * SECOND, rate(240, 30));
+        dog.measure();
+        // Ten rounds of a slow back-end: two seconds of the client's and 300 bytes of his in each, of thirty seconds.
+        let mut moved = 0;
+        for _ in 0..100 {
+            moved += 600;
+            for (seconds, clients) in [(28, false), (2, true)] {
+                dog.turn(60 * SECOND, clients);
+                let bark = poll_fn(|cx| dog.poll_moving(cx, || moved));
+                assert!(tokio::time::timeout(seconds * SECOND, bark).await.is_err());
+            }
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_the_system_has_passed_on_is_progress() {
+        let start = Instant::now();
+        let mut dog = Watchdog::new(10 * SECOND, rate(100, 30));
+        dog.measure();
+        dog.turn(10 * SECOND, true);
+        // Nothing is written: the client takes a thousand bytes a second of what was, for a minute, and then no more.
+        let moved = || 1000 * start.elapsed().as_secs().min(60);
+        assert_eq!(poll_fn(|cx| dog.poll_moving(cx, moved)).await, Bark::Silent);
+        assert!((60..=75).contains(&start.elapsed().as_secs()), "{}", start.elapsed().as_secs());
     }
 }

@@ -120,10 +120,9 @@ pub(crate) fn run(setup: Setup, ready: &std::sync::mpsc::Sender<io::Result<()>>)
 pub(crate) async fn connection(worker: Rc<Worker>, ticket: Ticket, stream: Stream, facts: ClientFacts) {
     let running = worker.running();
     let listener = &running.plan.listeners[facts.listener];
-    let limits = codec_limits(listener);
-    let mut client = Client::new(stream, facts, limits, listener.client_timeout);
+    let mut client = Client::new(stream, facts, &listener.bounds, listener.client_timeout);
     let _open = Open::new(&worker.parts);
-    for _ in 0..limits::REQUESTS_PER_CONNECTION {
+    loop {
         client.watchdog.set(client.timeout());
         let since = worker.parts.clock.now();
         let mut told = false;
@@ -155,17 +154,6 @@ pub(crate) async fn connection(worker: Rc<Worker>, ticket: Ticket, stream: Strea
             }
             Keep::Drop => break,
         }
-    }
-}
-
-/// The codec's bounds with what the listener says: a longer line raises those that would make it useless.
-fn codec_limits(listener: &plan::Listener) -> wire::Limits {
-    let standard = wire::Limits::default();
-    wire::Limits {
-        line_max: listener.line_max,
-        target_max: standard.target_max.max(listener.line_max),
-        head_max: standard.head_max.max(listener.line_max.saturating_mul(2)),
-        ..standard
     }
 }
 

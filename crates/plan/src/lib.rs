@@ -10,6 +10,7 @@
 
 pub mod acl;
 pub mod backend;
+pub mod bounds;
 pub mod condition;
 pub mod limits;
 pub mod listener;
@@ -28,6 +29,7 @@ use std::time::Duration;
 
 pub use acl::Acl;
 pub use backend::{Backend, BackendAddress, BackendSet, Balancer, Group, Member};
+pub use bounds::{Bounds, MinRate};
 pub use condition::{Condition, Match};
 pub use listener::{ListenAddress, Listener};
 pub use log::{LogFormat, Logging};

@@ -24,6 +24,58 @@ pub const LINE_BYTES_MIN: usize = 4096;
 pub const LINE_BYTES: usize = 16 * 1024;
 /// `LineBufferSize`: the most; a head is held in memory as long as its request runs.
 pub const LINE_BYTES_MAX: usize = 256 * 1024;
+/// `MaxHead` where nothing is said: what large single-sign-on cookies and tokens need, and ten thousand heads that are
+/// never finished still fit into less than a gigabyte. A longer `LineBufferSize` raises it to twice a line.
+pub const HEAD_BYTES: usize = 64 * 1024;
+/// `MaxHead`: the most; a head is held in memory as long as its request runs.
+pub const HEAD_BYTES_MAX: usize = 1024 * 1024;
+/// `MaxFields` where nothing is said: requests have 10 to 30; many tiny fields cost more than their bytes.
+pub const FIELDS: usize = 128;
+/// `MaxFields`: the least; a browser's request has up to 20.
+pub const FIELDS_MIN: usize = 16;
+/// `MaxFields`: the most; each takes some bytes besides its own for as long as the request runs.
+pub const FIELDS_MAX: usize = 4096;
+/// `MaxChunkLine` where nothing is said: sizes have 16 digits, the longest extensions in use (signatures) less than 200
+/// bytes.
+pub const CHUNK_LINE_BYTES: usize = 4 * 1024;
+/// `MaxChunkLine`: the least; the longest size and its line end fit.
+pub const CHUNK_LINE_BYTES_MIN: usize = 32;
+/// `MaxChunkLine`: the most; nothing of it is kept, but it is work.
+pub const CHUNK_LINE_BYTES_MAX: usize = 64 * 1024;
+/// `MaxChunkExt` where nothing is said. They are dropped, so a body of them is work without a result. Each byte of the
+/// body pays for one of them; this is the credit before that.
+pub const CHUNK_EXTENSION_BYTES: usize = 16 * 1024;
+/// `MaxChunkExt`: the most.
+pub const CHUNK_EXTENSION_BYTES_MAX: usize = 1024 * 1024;
+/// `MaxTrailer` where nothing is said: a digest or a status; held until its end.
+pub const TRAILER_BYTES: usize = 8 * 1024;
+/// `MaxTrailer`: the least; the empty line that ends every section.
+pub const TRAILER_BYTES_MIN: usize = 2;
+/// `MaxTrailer`: the most.
+pub const TRAILER_BYTES_MAX: usize = 256 * 1024;
+/// `MaxTrailerFields` where nothing is said: gRPC, the largest user, sends three.
+pub const TRAILER_FIELDS: usize = 32;
+/// `MaxTrailerFields`: the most.
+pub const TRAILER_FIELDS_MAX: usize = 1024;
+/// `MaxInterim` where nothing is said: one 100 and a few 103; a back-end that sends more is not answering. RFC 9110
+/// section 15.2 sets no bound.
+pub const INTERIM_ANSWERS: usize = 16;
+/// `MaxInterim`: the most.
+pub const INTERIM_ANSWERS_MAX: usize = 1024;
+/// `MaxConnRequests` where nothing is said: a connection that lives for ever never follows a new configuration.
+pub const CONNECTION_REQUESTS: u64 = 1_000_000;
+/// `MaxConnRequests`: the most.
+pub const CONNECTION_REQUESTS_MAX: u64 = 1_000_000_000;
+/// `MinRate` where nothing is said. Web servers that have such a bound ask for 240 (Microsoft's) to 500 bytes (Apache's
+/// mod_reqtimeout); the worst line that still carries pages, GPRS at the edge of its cell, has 1000.
+pub const RATE_BYTES: u64 = 240;
+/// `MinRate`: the most. More is not a bound but a quarrel with every line that has a bad minute.
+pub const RATE_BYTES_MAX: u64 = 1024 * 1024;
+/// `MinRate`: over which time it is measured where nothing is said. A tunnel or a change of cells takes a phone some
+/// seconds, and what it sent before and after counts in full.
+pub const RATE_WINDOW: Duration = Duration::from_secs(30);
+/// `MinRate`: the shortest time over which a rate says something.
+pub const RATE_WINDOW_MIN: Duration = Duration::from_secs(1);
 /// Longest duration that a directive takes (a year): beyond it a unit was forgotten or doubled.
 pub const DURATION_MAX: Duration = Duration::from_secs(366 * 24 * 3600);
 /// Levels to which blocks and includes may nest; a file that includes itself ends here.

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::acl::Acl;
+use crate::bounds::Bounds;
 use crate::page::Pages;
 use crate::pattern::Pattern;
 use crate::rewrite::Rewrites;
@@ -55,8 +56,8 @@ pub struct Listener {
     pub body_max: Option<u64>,
     /// Longest request target in bytes (`MaxURI`); refused with 414.
     pub target_max: Option<usize>,
-    /// Longest line of a request head in bytes (`LineBufferSize`).
-    pub line_max: usize,
+    /// How much and how slowly a client may send.
+    pub bounds: Bounds,
     /// Pages for our own errors (`ErrorFile`), the defaults filled in by the engine.
     pub error_pages: Pages,
     /// What happens to Location and Content-Location of an answer (`RewriteLocation`).

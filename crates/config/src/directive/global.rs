@@ -355,20 +355,6 @@ pub(super) static ROWS: &[Row] = &[
         ..Row::ROW
     },
     Row {
-        name: "LineBufferSize",
-        scopes: GLOBAL,
-        syntax: "SIZE",
-        default: "16k",
-        since: "4.18",
-        doc: "The longest line of a request's head, 4k to 256k. For all listeners that give none of their own.",
-        lower: Lower::Global(Values, |cx, statement| {
-            if let Some(size) = cx.line_size(&statement.arguments[0]) {
-                cx.global.line_max = size;
-            }
-        }),
-        ..Row::ROW
-    },
-    Row {
         name: "CombineHeaders",
         scopes: GLOBAL,
         arguments: (0, 0),

@@ -112,16 +112,6 @@ pub(super) static ROWS: &[Row] = &[
         ..Row::ROW
     },
     Row {
-        name: "LineBufferSize",
-        scopes: LISTENER,
-        syntax: "SIZE",
-        default: "the global LineBufferSize, 16k",
-        since: "4.18",
-        doc: "The longest line of a request's head, 4k to 256k.",
-        lower: Lower::Listener(|cx, draft, statement| draft.line_max = cx.line_size(&statement.arguments[0])),
-        ..Row::ROW
-    },
-    Row {
         name: "ErrorFile",
         scopes: LISTENER,
         syntax: "CODE \"FILE\"",

@@ -8,6 +8,7 @@ mod backend;
 mod condition;
 mod edit;
 mod global;
+mod limits;
 mod listener;
 mod service;
 mod session;
@@ -19,7 +20,7 @@ use plan::condition::Condition;
 use plan::rewrite::{FieldEdit, RequestEdit};
 
 use crate::lex::Word;
-use crate::lower::{BackendDraft, Inner, ListenerDraft, Lowering, ServiceDraft, SessionDraft};
+use crate::lower::{BackendDraft, BoundsDraft, Inner, ListenerDraft, Lowering, ServiceDraft, SessionDraft};
 use crate::syntax::Statement;
 
 /// Where a directive may stand.
@@ -135,6 +136,8 @@ pub(crate) enum Lower {
     Global(Phase, fn(&mut Lowering<'_>, &Statement)),
     Listener(fn(&mut Lowering<'_>, &mut ListenerDraft, &Statement)),
     Service(fn(&mut Lowering<'_>, &mut ServiceDraft, &Statement)),
+    /// The same outside of all blocks, for all listeners, and in a listener.
+    Bounds(fn(&mut Lowering<'_>, &mut BoundsDraft, &Statement)),
     /// The same in a listener and in a service.
     Inner(fn(&mut Lowering<'_>, &mut Inner, &Statement)),
     Backend(fn(&mut Lowering<'_>, &mut BackendDraft, &Statement)),
@@ -233,6 +236,13 @@ pub(crate) static TABLE: &[Section] = &[
         intro: "Directives inside of `ListenHTTP`. What changes requests and answers (see Modifications) may stand \
                 here too and then holds for all services that this listener uses.",
         rows: listener::ROWS,
+    },
+    Section {
+        title: "Limits",
+        intro: "How much and how slowly a client may send. They stand in `ListenHTTP`, or outside of all blocks: there \
+                they hold for all listeners that give none of their own. What goes beyond one of them is refused with a \
+                code of its own, see the chapter on refusals.",
+        rows: limits::ROWS,
     },
     Section {
         title: "Services",

@@ -70,12 +70,20 @@ impl Lowering<'_> {
 
     /// A `LineBufferSize`.
     pub(crate) fn line_size(&mut self, word: &Word) -> Option<usize> {
-        let size = self.size(word)?;
-        match usize::try_from(size) {
-            Ok(size) if (LINE_BYTES_MIN..=LINE_BYTES_MAX).contains(&size) => Some(size),
-            _ => self
-                .refuse(word, format!("expected a size from {LINE_BYTES_MIN} to {}k", LINE_BYTES_MAX / 1024)),
+        self.size_between(word, LINE_BYTES_MIN, LINE_BYTES_MAX)
+    }
+
+    /// A size from `min` to `max`, which is a number of k.
+    pub(crate) fn size_between(&mut self, word: &Word, min: usize, max: usize) -> Option<usize> {
+        match usize::try_from(self.size(word)?) {
+            Ok(size) if (min..=max).contains(&size) => Some(size),
+            _ => self.refuse(word, format!("expected a size from {min} to {}k", max / 1024)),
         }
+    }
+
+    /// A number of things from `min` to `max`.
+    pub(crate) fn count(&mut self, word: &Word, min: usize, max: usize) -> Option<usize> {
+        self.number(word, min as u64, max as u64).map(|number| number as usize)
     }
 
     pub(crate) fn duration(&mut self, word: &Word) -> Option<Duration> {

@@ -9,7 +9,7 @@ use plan::page::{CODES, Page, Pages};
 use plan::rewrite::Rewrites;
 use plan::{Acl, ListenAddress, Listener, Pattern};
 
-use super::{Inner, Lowering, arguments, service};
+use super::{BoundsDraft, Inner, Lowering, arguments, service};
 use crate::diagnostic::Diagnostic;
 use crate::directive::Lower;
 use crate::lex::Word;
@@ -30,7 +30,7 @@ pub(crate) struct ListenerDraft {
     pub(crate) check_url: Option<Pattern>,
     pub(crate) body_max: Option<u64>,
     pub(crate) target_max: Option<usize>,
-    pub(crate) line_max: Option<usize>,
+    pub(crate) bounds: BoundsDraft,
     pages: Pages,
     rewrite_location: Option<RewriteLocation>,
     pub(crate) rewrite_destination: bool,
@@ -72,10 +72,13 @@ pub(crate) fn lower(cx: &mut Lowering<'_>, statement: &Statement) {
         }
         match inner.row.lower {
             Lower::Listener(lower) => lower(cx, &mut draft, inner),
+            Lower::Bounds(lower) => lower(cx, &mut draft.bounds, inner),
             Lower::Inner(lower) => lower(cx, &mut draft.inner, inner),
             _ => {}
         }
     }
+    let global = cx.global.bounds;
+    let bounds = draft.bounds.finish(&global, statement.keyword, cx);
     let address = listen_address(cx, &mut draft);
     let faulty = statement.faulty || cx.diagnostics.errors() > errors;
     // Without its address it would be taken for a second one at the default place.
@@ -93,7 +96,7 @@ pub(crate) fn lower(cx: &mut Lowering<'_>, statement: &Statement) {
         check_url: draft.check_url,
         body_max: draft.body_max,
         target_max: draft.target_max,
-        line_max: draft.line_max.unwrap_or(cx.global.line_max),
+        bounds,
         error_pages: draft.pages,
         rewrite_location: draft.rewrite_location.unwrap_or(RewriteLocation::BackendOrListener),
         rewrite_destination: draft.rewrite_destination,

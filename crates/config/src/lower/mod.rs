@@ -7,6 +7,7 @@
 pub(crate) mod acl;
 mod arguments;
 pub(crate) mod backend;
+pub(crate) mod bounds;
 pub(crate) mod condition;
 pub(crate) mod edit;
 pub(crate) mod listener;
@@ -33,6 +34,7 @@ use crate::source::{self, Span};
 use crate::syntax::{Parsed, Statement};
 
 pub(crate) use backend::BackendDraft;
+pub(crate) use bounds::BoundsDraft;
 pub(crate) use listener::ListenerDraft;
 pub(crate) use service::ServiceDraft;
 pub(crate) use session::SessionDraft;
@@ -63,7 +65,7 @@ pub(crate) struct Global {
     pub(crate) alive: Duration,
     pub(crate) watch_interval: Duration,
     pub(crate) balancer: Balancer,
-    pub(crate) line_max: usize,
+    pub(crate) bounds: BoundsDraft,
 }
 
 /// Format 1, `regular`.
@@ -95,7 +97,7 @@ impl Default for Global {
             alive: limits::ALIVE,
             watch_interval: limits::WATCH_INTERVAL,
             balancer: Balancer::Random,
-            line_max: limits::LINE_BYTES,
+            bounds: BoundsDraft::default(),
         }
     }
 }
@@ -159,6 +161,11 @@ pub(crate) fn lower(
         for statement in &parsed.statements {
             match statement.row.lower {
                 Lower::Global(own, lower) if own == phase && cx.enter(statement) => lower(&mut cx, statement),
+                Lower::Bounds(lower) if phase == Phase::Values && cx.enter(statement) => {
+                    let mut bounds = cx.global.bounds;
+                    lower(&mut cx, &mut bounds, statement);
+                    cx.global.bounds = bounds;
+                }
                 Lower::ServiceBlock if phase == Phase::Routes => service::lower_global(&mut cx, statement),
                 _ => {}
             }

@@ -2,3 +2,6 @@
 #![allow(unsafe_code)]
 
 pub mod process;
+mod socket;
+
+pub(crate) use socket::queued;
