@@ -88,6 +88,55 @@ def test_no_request_can_forge_a_line(pound, backend):
     assert all(" " <= letter <= "~" for letter in line), line
 
 
+GET = b"GET / HTTP/1.1\r\nHost: a\r\n"
+CHUNKED = b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    "sent, code, quoted",
+    [
+        (GET + b"Host: b\r\n\r\n", "E-HOST-TWICE", '"Host: a, Host: b"'),
+        (GET + b"Bad Name: x\r\n\r\n", "E-NAME", '"Bad Name: x"'),
+        (GET + b"X : y\r\n\r\n", "E-SPACE-COLON", '"X : y"'),
+        (GET + b"no colon here\r\n\r\n", "E-NO-COLON", '"no colon here"'),
+        (GET + b"X: a\x1b[31m\"\r\n\r\n", "E-CTL", r'"X: a\x1b[31m\""'),
+        (GET + b"X: a\nforged: line\r\n\r\n", "E-BARE-LF", r'"X: a\x0aforged: line"'),
+        (GET + b"X: a\r\n folded\r\n\r\n", "E-FOLD", '" folded"'),
+        (GET + b"X: \0\r\n\r\n", "E-NUL", r'"X: \x00"'),
+        (GET + b"Cookie : secret=1\r\n\r\n", "E-SPACE-COLON", '"Cookie: ..."'),
+        (GET + b"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n", "E-TE-CL", '"Transfer-Encoding: chunked, Content-Length: 5"'),
+        (GET + b"Content-Length: +5\r\n\r\n", "E-CL", '"Content-Length: +5"'),
+        (GET + b"Transfer-Encoding: xchunked\r\n\r\n", "E-TE-UNKNOWN", '"Transfer-Encoding: xchunked"'),
+        (GET + b"Expect: \xff\r\n\r\n", "E-EXPECT", r'"Expect: \xff"'),
+        (GET + b"X: " + b"y" * 20_000 + b"\r\n\r\n", "E-LINE-LONG", '"X: ' + "y" * 97 + '"'),
+        (CHUNKED + b"5x\r\nhello\r\n0\r\n\r\n", "E-CHUNK-SIZE", r'"5x\x0d"'),
+        (CHUNKED + b"0\r\nX y: z\r\n\r\n", "E-TRAILER", ""),
+    ],
+)
+def test_a_refusal_is_logged_with_the_field_to_blame(proxy, backend, sent, code, quoted):
+    started = proxy(backend())
+    with Client(started.port) as connection:
+        connection.send(sent)
+        assert connection.read_answer().status >= 400
+    line = started.wait_for_log(f"[{code}]")
+    assert quoted in line, line
+    assert all(" " <= letter <= "~" for letter in line), line
+    assert len(line) < 600
+    assert "secret" not in line
+
+
+def test_an_answer_that_is_refused_is_logged_with_the_field_to_blame(proxy, backend):
+    for sent, code, quoted in (
+        (b"HTTP/1.1 200 OK\r\nX y: \x80\r\n\r\n", "E-ANSWER", r'"X y: \x80"'),
+        (b"HTTP/1.1 200 OK\r\nSet-Cookie : id=7\r\n\r\n", "E-ANSWER", '"Set-Cookie: ..."'),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n", "E-ANSWER-FRAMING", '"Content-Length: 1, Content-Length: 2"'),
+    ):
+        started = proxy(backend(sent))
+        assert started.ask().status == 502
+        line = started.wait_for_log(f"[{code}]")
+        assert quoted in line, line
+
+
 def test_a_dead_backend_is_logged_with_what_happened(proxy, backend):
     origin = backend()
     started = proxy(origin)

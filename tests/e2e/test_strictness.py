@@ -87,6 +87,30 @@ def test_refuses_a_target_that_fails_check_url(proxy, backend, client):
     assert client(pound).ask("/Bad").status in (400, 501)
 
 
+def test_refuses_characters_that_a_part_of_a_target_may_not_have(proxy, backend, client):
+    """CheckURL of Pound 1.x: each part of the URL has its own set; empty parts are allowed."""
+    lines = ["CheckURL 1", 'CSsegment "a-z."', 'CSparameter "0-9"', 'CSqid "a-z"', 'CSqval "A-Z%0-9"']
+    origin = backend()
+    pound = proxy(origin, top=lines)
+    good = ["/", "/index.html", "//a//", "/a;1;2/b;", "/?", "/?a", "/?a=", "/?=B&", "/a?b=C&d=%20"]
+    for target in good:
+        assert client(pound).ask(target).status == 200, target
+    for target in ["/A", "/a;b", "/a%20", "/?A", "/?a=b", "/?a=B&c=d", "/?a=B=C"]:
+        refused = client(pound).ask(target)
+        assert (refused.status, "E-CHECKURL-CHAR" in refused.text) == (501, True), target
+    assert origin.hits == len(good)
+    line = pound.wait_for_log("[E-CHECKURL-CHAR]")
+    assert line.endswith('CSsegment: "A"'), line
+
+
+def test_a_listener_may_leave_the_characters_alone_or_add_a_pattern(proxy, backend, client):
+    pound = proxy(backend(), top=["CheckURL 1"], listener=["CheckURL 0"])
+    assert client(pound).ask("/a[b]").status == 200
+    pound = proxy(backend(), top=["CheckURL 1"], listener=['CheckURL "^/a"'])
+    for target, status in (("/a", 200), ("/b", 501), ("/a[", 501)):
+        assert client(pound).ask(target).status == status
+
+
 def test_refuses_a_head_that_is_too_large(proxy, backend, client):
     origin = backend()
     connection = client(proxy(origin))

@@ -151,6 +151,19 @@ impl Out {
             if let Some(pattern) = &listener.check_url {
                 out.line(&format!("check {pattern}"));
             }
+            if let Some(sets) = &listener.alphabets {
+                let standard = plan::Alphabets::default();
+                let mut line = "check parts".to_owned();
+                for (name, set, default) in [
+                    ("segment", sets.segment, standard.segment),
+                    ("parameter", sets.parameter, standard.parameter),
+                    ("qid", sets.query_id, standard.query_id),
+                    ("qval", sets.query_value, standard.query_value),
+                ] {
+                    value(&mut line, name, (set != default).then_some(set));
+                }
+                out.line(&line);
+            }
             for (code, page) in &listener.error_pages {
                 out.line(&format!("page {code} {}", page_line(page)));
             }

@@ -12,6 +12,7 @@ use wire::h1::{framing, parse};
 use wire::{BodyLength, Kind, Limits, ResponseHead};
 
 use crate::buffer::Store;
+use crate::excerpt;
 use crate::exchange::{ClientFacts, Exchange};
 use crate::fault::{Cause, Fault, Stage};
 use crate::h1::{self, Conn, Piece, ReadError};
@@ -112,6 +113,9 @@ impl Client {
             Ok(len) => len,
             Err(reason) => {
                 x.unparsed = conn.head_line().to_vec();
+                if let Some(ReadError::Head(_)) = reason {
+                    x.offending = excerpt::line(conn.head_field_line());
+                }
                 return Err(fault(match reason {
                     None => Cause::ClientTimeout,
                     Some(ReadError::Head(error)) => Cause::BadRequest(error),
@@ -127,10 +131,14 @@ impl Client {
             Ok(head) => x.request = head,
             Err(refused) => {
                 x.unparsed = refused.line().to_vec();
+                x.offending = excerpt::line(refused.field_line());
                 return Err(fault(Cause::BadRequest(refused.error)));
             }
         }
-        x.body = framing::request(&x.request).map_err(|error| fault(Cause::BadFraming(error)))?;
+        x.body = framing::request(&x.request).map_err(|error| {
+            x.offending = excerpt::fields(x.request.fields(), error.fields());
+            fault(Cause::BadFraming(error))
+        })?;
         conn.begin_read(x.body);
         // A request without a body needs no buffer while its answer is waited for.
         conn.rest(store);

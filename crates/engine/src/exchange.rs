@@ -85,6 +85,8 @@ pub(crate) struct Exchange {
     pub response: ResponseHead,
     /// The start line of a head that could not be parsed, as far as it is printable; for the log.
     pub unparsed: Vec<u8>,
+    /// The part of the request or answer that a fault is about; for the log.
+    pub offending: Vec<u8>,
     /// How the body of the request is framed.
     pub body: BodyLength,
     /// The client lets the connection carry another request.
@@ -129,6 +131,7 @@ impl Exchange {
             request: RequestHead::new(),
             response: ResponseHead::new(),
             unparsed: Vec::new(),
+            offending: Vec::new(),
             body: BodyLength::None,
             keep: false,
             nominated: Nominated::default(),

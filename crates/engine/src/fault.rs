@@ -6,6 +6,7 @@
 use std::fmt;
 use std::io;
 
+use plan::alphabet::Part;
 use wire::{BodyError, FramingError, ParseError};
 
 /// Whose fault it is.
@@ -71,6 +72,8 @@ pub enum Cause {
     MethodNotAllowed,
     /// The target does not match `CheckURL`.
     TargetRefused,
+    /// A part of the target has a character that its set does not list (`CheckURL 1`).
+    CharacterRefused(Part),
     /// The target is longer than `MaxURI`.
     TargetTooLong,
     /// A chunked body for a back-end that is known to speak HTTP/1.0 only.
@@ -169,6 +172,8 @@ rows! {
     METHOD_UNKNOWN Client 400 "E-METHOD-UNKNOWN" "RFC 9110 9.1" "unknown method"
     METHOD_NOT_ALLOWED Client 405 "E-XHTTP" "xHTTP" "the method is not allowed by xHTTP"
     TARGET_REFUSED Client 501 "E-CHECKURL" "CheckURL" "the request target does not match CheckURL"
+    CHARACTER_REFUSED Client 501 "E-CHECKURL-CHAR" "CheckURL"
+        "a part of the request target has a character that its set does not list"
     TARGET_TOO_LONG Client 414 "E-MAXURI" "MaxURI" "the request target is longer than MaxURI"
     LENGTH_REQUIRED Client 411 "E-LENGTH-REQUIRED" "RFC 9112 6.1"
         "a chunked body, and the back-end speaks HTTP/1.0, which has none"
@@ -212,6 +217,7 @@ impl Cause {
             Cause::MethodUnknown => METHOD_UNKNOWN,
             Cause::MethodNotAllowed => METHOD_NOT_ALLOWED,
             Cause::TargetRefused => TARGET_REFUSED,
+            Cause::CharacterRefused(_) => CHARACTER_REFUSED,
             Cause::TargetTooLong => TARGET_TOO_LONG,
             Cause::LengthRequired => LENGTH_REQUIRED,
             Cause::SchemeElsewhere => SCHEME_ELSEWHERE,
@@ -306,6 +312,7 @@ impl fmt::Display for Fault {
         let sentence = self.cause.row().sentence;
         match &self.cause {
             Cause::Evaluation(what) => f.write_str(what),
+            Cause::CharacterRefused(part) => write!(f, "{sentence}, {}", part.directive()),
             Cause::AnswerUnexpected(what) => write!(f, "the back-end sent {what}"),
             Cause::ClientBroken(error)
             | Cause::FileUnreadable(error)

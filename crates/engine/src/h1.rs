@@ -167,6 +167,11 @@ impl Conn {
         self.scanner.line(self.input.unread())
     }
 
+    /// The field line of the head that is being read, as far as it is here; for the log.
+    pub(crate) fn head_field_line(&self) -> &[u8] {
+        self.scanner.field_line(self.input.unread())
+    }
+
     /// Throws away what was read and not used.
     pub(crate) fn discard_unread(&mut self) {
         self.input.consume(self.input.unread().len());

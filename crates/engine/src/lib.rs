@@ -26,7 +26,7 @@
 //!   5  forwarded  condition  expand  scene  basic  received  looking at a message
 //!   6  parts  client  pump  backend                          speaking
 //!   7  h1  stats                                             one connection; counters
-//!   8  stream  buffer  watchdog  fault  clock  random  text  limits  sys
+//!   8  stream  buffer  watchdog  fault  excerpt  clock  random  text  limits  sys
 //! ```
 
 mod accept;
@@ -38,6 +38,7 @@ mod clock;
 mod control;
 mod drain;
 mod engine;
+mod excerpt;
 mod exchange;
 mod fault;
 mod h1;

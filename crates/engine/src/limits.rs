@@ -71,6 +71,9 @@ pub(crate) const ATTEMPTS: usize = 8;
 /// more than a back-end's restart needs (an idle connection that was closed, then a process that dies).
 pub(crate) const SENDS: u32 = 3;
 
+/// Bytes of a refused message that are quoted in the log: enough to see what is wrong, too few to fill a disk with.
+pub(crate) const EXCERPT_BYTES: usize = 100;
+
 /// Client connections of one worker; beyond it new ones wait in the listen queue.
 pub(crate) const CONNECTIONS_PER_WORKER: usize = 250_000;
 

@@ -15,6 +15,7 @@ use wire::{BodyLength, Kind, Known, Method, ResponseHead, Version, hop};
 use crate::backend::Live;
 use crate::backend::connect::{ConnectError, connect};
 use crate::client::{Client, late};
+use crate::excerpt;
 use crate::exchange::Exchange;
 use crate::fault::{Cause, Fault, Retry, Stage};
 use crate::h1::{self, BodyMark, Conn, ReadError};
@@ -151,13 +152,22 @@ async fn until_answer(
         x.received = upload.bytes;
         let len = match event {
             Event::Head(len) => len,
-            Event::Failed(cause) => return Err(fault(cause)),
+            Event::Failed(cause) => {
+                x.offending = match cause {
+                    Cause::BadBody(_) => excerpt::framing(client.conn.unread()),
+                    Cause::BadAnswer(_) => excerpt::line(conn.head_field_line()),
+                    _ => Vec::new(),
+                };
+                return Err(fault(cause));
+            }
         };
         let (mut bytes, slots) = store.head();
         bytes.extend_from_slice(&conn.unread()[..len]);
         conn.consume_head(len);
-        let head = parse::response(bytes, slots, conn.limits())
-            .map_err(|refused| fault(Cause::BadAnswer(refused.error)))?;
+        let head = parse::response(bytes, slots, conn.limits()).map_err(|refused| {
+            x.offending = excerpt::line(refused.field_line());
+            fault(Cause::BadAnswer(refused.error))
+        })?;
         if !head.is_interim() || head.status() == 101 {
             x.response = head;
             x.answered = Some(parts.clock.now());
@@ -272,7 +282,10 @@ fn begin_answer(x: &mut Exchange, live: &Live, mut conn: Box<Conn>, upload: Pump
         }
     }
     let method = x.request.method_kind();
-    let length = framing::response(head, method).map_err(|error| fault(Cause::BadAnswerFraming(error)))?;
+    let length = framing::response(head, method).map_err(|error| {
+        x.offending = excerpt::fields(head.fields(), error.fields());
+        fault(Cause::BadAnswerFraming(error))
+    })?;
     let length_info =
         if method == Method::Head || head.status() == 304 { framing::stated_length(head) } else { None };
     let http10 = head.version() == Version::Http10;

@@ -8,6 +8,7 @@ use wire::hop::{self, Nominated};
 use wire::target::Scheme;
 use wire::{BodyLength, Known, ParseError, check};
 
+use crate::excerpt;
 use crate::exchange::Exchange;
 use crate::fault::{Cause, Fault, Stage};
 use crate::forwarded;
@@ -24,7 +25,7 @@ pub(crate) fn request(x: &mut Exchange) -> Result<(), Fault> {
 }
 
 fn check_request(x: &mut Exchange) -> Result<(), Cause> {
-    let Exchange { running, request, client, body, .. } = x;
+    let Exchange { running, request, client, body, offending, .. } = x;
     let listener = &running.plan.listeners[client.listener];
     if listener.target_max.is_some_and(|max| request.target().len() > max) {
         return Err(Cause::TargetTooLong);
@@ -37,7 +38,10 @@ fn check_request(x: &mut Exchange) -> Result<(), Cause> {
         Err(ParseError::ConnectUnsupported) if group.is_some_and(|group| group > level) => {
             return Err(Cause::MethodNotAllowed);
         }
-        verdict => verdict.map_err(Cause::BadRequest)?,
+        verdict => verdict.map_err(|error| {
+            *offending = excerpt::fields(request.fields(), error.fields());
+            Cause::BadRequest(error)
+        })?,
     }
     match group {
         None => return Err(Cause::MethodUnknown),
@@ -59,9 +63,19 @@ fn check_request(x: &mut Exchange) -> Result<(), Cause> {
             Err(error) => return Err(Cause::Evaluation(format!("CheckURL: {error}"))),
         }
     }
+    if let Some(sets) = &listener.alphabets
+        && request.target().starts_with(b"/")
+        && let Some((part, text)) = sets.refuses(request.target())
+    {
+        *offending = excerpt::text(text);
+        return Err(Cause::CharacterRefused(part));
+    }
     // A chunked body is counted while it is relayed.
     match (*body, listener.body_max) {
-        (BodyLength::Length(length), Some(max)) if length > max => Err(Cause::BodyTooLarge),
+        (BodyLength::Length(length), Some(max)) if length > max => {
+            *offending = excerpt::fields(request.fields(), &[Known::ContentLength]);
+            Err(Cause::BodyTooLarge)
+        }
         _ => Ok(()),
     }
 }

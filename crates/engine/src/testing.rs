@@ -230,6 +230,7 @@ fn listener() -> Listener {
         methods: MethodLevel::Basic,
         client_timeout: Duration::from_secs(10),
         check_url: None,
+        alphabets: None,
         body_max: None,
         target_max: None,
         bounds: Bounds::default(),

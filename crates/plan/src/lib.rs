@@ -9,6 +9,7 @@
 #![forbid(unsafe_code)]
 
 pub mod acl;
+pub mod alphabet;
 pub mod backend;
 pub mod bounds;
 pub mod condition;
@@ -28,6 +29,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use acl::Acl;
+pub use alphabet::{Alphabets, CharSet};
 pub use backend::{Backend, BackendAddress, BackendSet, Balancer, Group, Member};
 pub use bounds::{Bounds, MinRate};
 pub use condition::{Condition, Match};

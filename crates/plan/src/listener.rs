@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::acl::Acl;
+use crate::alphabet::Alphabets;
 use crate::bounds::Bounds;
 use crate::page::Pages;
 use crate::pattern::Pattern;
@@ -52,6 +53,8 @@ pub struct Listener {
     pub client_timeout: Duration,
     /// What a request target must match (`CheckURL`); refused with 501 otherwise.
     pub check_url: Option<Pattern>,
+    /// The characters that each part of a target may have (`CheckURL 1`, `CSsegment` and so on); refused with 501 otherwise.
+    pub alphabets: Option<Arc<Alphabets>>,
     /// Largest request body in bytes (`MaxRequest`); refused with 413.
     pub body_max: Option<u64>,
     /// Longest request target in bytes (`MaxURI`); refused with 414.

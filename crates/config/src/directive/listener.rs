@@ -2,7 +2,7 @@
 
 use super::Directive as Row;
 use super::{Body, Lower, Scope, Standing, without_arguments};
-use crate::lower::listener;
+use crate::lower::{alphabet, listener};
 
 const LISTENER: &[Scope] = &[Scope::Listener];
 
@@ -82,12 +82,15 @@ pub(super) static ROWS: &[Row] = &[
     Row {
         name: "CheckURL",
         scopes: LISTENER,
-        syntax: "[OPTIONS] \"PATTERN\"",
+        syntax: "[OPTIONS] \"PATTERN\" | 0|1",
         options: true,
+        once: false,
         since: "2.0",
-        doc: "What the target of every request must match; others are answered by 501.",
+        doc: "What the target of every request must match; others are answered by 501. A bare 0 or 1 is the global \
+              CheckURL for this listener alone: the characters of each part are looked at. Each of the two may stand \
+              once, and both then hold.",
         example: "CheckURL \"^/[[:alnum:]/._-]*$\"",
-        lower: Lower::Listener(|cx, draft, statement| draft.check_url = cx.whole_pattern(statement)),
+        lower: Lower::Listener(alphabet::check_url),
         ..Row::ROW
     },
     Row {

@@ -4,6 +4,7 @@
 //! knows it, what it does in words, and the function that turns it into a part of the plan. The parser, the
 //! diagnostics, the reference manual and `pound -h` read this table and nothing else.
 
+mod alphabet;
 mod backend;
 mod condition;
 mod edit;
@@ -243,6 +244,12 @@ pub(crate) static TABLE: &[Section] = &[
                 they hold for all listeners that give none of their own. What goes beyond one of them is refused with a \
                 code of its own, see the chapter on refusals.",
         rows: limits::ROWS,
+    },
+    Section {
+        title: "Characters of URLs",
+        intro: "The check of Pound 1.x. Besides CheckURL they stand in `ListenHTTP`, or outside of all blocks for all \
+                listeners that give none of their own.",
+        rows: alphabet::ROWS,
     },
     Section {
         title: "Services",

@@ -6,6 +6,7 @@ use plan::bounds::{Bounds, MinRate};
 use plan::limits::{HEAD_BYTES, RATE_BYTES_MAX, RATE_WINDOW, RATE_WINDOW_MIN};
 
 use super::Lowering;
+use super::alphabet::AlphabetsDraft;
 use crate::diagnostic::Diagnostic;
 use crate::source::Span;
 use crate::syntax::Statement;
@@ -23,6 +24,8 @@ pub(crate) struct BoundsDraft {
     pub(crate) interim_max: Option<usize>,
     pub(crate) requests_max: Option<u64>,
     pub(crate) rate_min: Option<MinRate>,
+    /// Not a limit, but given in the same places.
+    pub(crate) alphabets: AlphabetsDraft,
 }
 
 impl BoundsDraft {

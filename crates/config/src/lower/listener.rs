@@ -94,6 +94,7 @@ pub(crate) fn lower(cx: &mut Lowering<'_>, statement: &Statement) {
         methods: draft.methods.unwrap_or(MethodLevel::Basic),
         client_timeout: draft.client.unwrap_or(cx.global.client),
         check_url: draft.check_url,
+        alphabets: draft.bounds.alphabets.finish(&global.alphabets),
         body_max: draft.body_max,
         target_max: draft.target_max,
         bounds,

@@ -5,6 +5,7 @@
 //! and left out; the plan is made all the same, so that the rest is looked at too, and thrown away in the end.
 
 pub(crate) mod acl;
+pub(crate) mod alphabet;
 mod arguments;
 pub(crate) mod backend;
 pub(crate) mod bounds;

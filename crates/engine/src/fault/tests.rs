@@ -11,9 +11,14 @@ const OPENING: &str = "\
 
 Made from the tables of the program by `cargo xtask docs`; do not edit.
 
-Whatever Pound does not serve has a code. It stands in the log behind the request, `e500 for 192.0.2.1 … [E-TE-CL]`,
-is counted, and is all that the client is told besides the status. A code never changes its meaning. A status of `-`
-says that there was nobody to answer.
+Whatever Pound does not serve has a code. It is counted, and is all that the client is told besides the status. It never
+changes its meaning. A status of `-` says that there was nobody to answer. In the log it stands with who sent what, and
+with the field that is to blame, if there is one:
+
+    [E-TE-CL] 192.0.2.1: \"POST / HTTP/1.1\": both Transfer-Encoding and Content-Length are present: \"Transfer-Encoding: chunked, Content-Length: 5\"
+
+Bytes that could end a line or a quotation are escaped, no more than some hundred are quoted, and of fields that may hold
+a secret, such as Cookie and Authorization, only the name.
 
 ";
 

@@ -49,7 +49,7 @@ fn severity(fault: &Fault) -> Option<Severity> {
     }
 }
 
-/// `(worker) [E-CODE] CLIENT [=> BACKEND]: "REQUEST": text`, where the worker is the thread's name.
+/// `(worker) [E-CODE] CLIENT [=> BACKEND]: "REQUEST": text[: "OFFENDING FIELD"]`, where the worker is the thread's name.
 fn fault_line(fault: &Fault, x: &Exchange, out: &mut Vec<u8>) {
     let thread = std::thread::current();
     out.push(b'(');
@@ -71,6 +71,11 @@ fn fault_line(fault: &Fault, x: &Exchange, out: &mut Vec<u8>) {
     let mut text = Vec::new();
     let _ = write!(text, "{fault}");
     escape_sentence(&text, out);
+    if !x.offending.is_empty() {
+        out.extend_from_slice(b": \"");
+        escape(&x.offending, out);
+        out.push(b'"');
+    }
 }
 
 #[cfg(test)]

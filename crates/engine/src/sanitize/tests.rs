@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use plan::listener::MethodLevel;
 
 use super::*;
@@ -59,6 +61,51 @@ fn bounds_of_the_listener_hold() {
     let check = |setup: &mut Setup| setup.listener.check_url = Some(regex("^/[a-z]*$").pattern);
     refuse(check, &get("/a?b", ""), 501, "E-CHECKURL");
     assert!(sanitized(check, &get("/ab", "")).is_ok());
+}
+
+#[test]
+fn each_part_of_a_target_keeps_to_its_characters() {
+    let check = |setup: &mut Setup| {
+        setup.listener.alphabets = Some(Arc::new(plan::Alphabets {
+            query_value: plan::CharSet::new("a-z").unwrap(),
+            ..Default::default()
+        }));
+    };
+    for good in ["/", "/a/b;c=d?e=f&g", "/?", "/?&=", "/a%20b", "/?%41=b"] {
+        assert!(sanitized(check, &get(good, "")).is_ok(), "{good}");
+    }
+    for bad in ["/a[b]", "/a;[b]", "/?a[]=b", "/?a=B", "/?a=%41"] {
+        refuse(check, &get(bad, ""), 501, "E-CHECKURL-CHAR");
+    }
+    // The target of no resource has no parts.
+    let options = "OPTIONS * HTTP/1.1\r\nHost: a.example\r\n\r\n";
+    let webdav = |setup: &mut Setup| {
+        check(setup);
+        setup.listener.methods = MethodLevel::WebDav;
+    };
+    assert!(sanitized(webdav, options).is_ok());
+    // What the RFC forbids is refused as that, whatever the sets say.
+    refuse(check, &get("/a%zz|", ""), 400, "E-PERCENT");
+}
+
+#[test]
+fn the_field_to_blame_is_noted() {
+    let offending = |change: fn(&mut Setup), head: &str| {
+        let mut x = Setup::with(change).run().exchange(head);
+        assert!(request(&mut x).is_err(), "{head:?}");
+        String::from_utf8(x.offending).unwrap()
+    };
+    let none = |_: &mut Setup| ();
+    assert_eq!(offending(none, &get("/", "host: b\r\n")), "Host: www.example.org, Host: b");
+    assert_eq!(offending(none, &get("/", "Expect: x\r\n")), "Expect: x");
+    assert_eq!(offending(none, &get("/", "Connection: close, Cookie, Content-Length\r\n")), "Connection: close, Cookie, Content-Length");
+    assert_eq!(offending(none, "GET / HTTP/1.1\r\nHost: a b\r\n\r\n"), "Host: a b");
+    let small = |setup: &mut Setup| setup.listener.body_max = Some(1);
+    assert_eq!(offending(small, &get("/", "Content-Length: 2\r\n")), "Content-Length: 2");
+    let sets = |setup: &mut Setup| setup.listener.alphabets = Some(Arc::default());
+    assert_eq!(offending(sets, &get("/good/ba[d/x", "")), "ba[d");
+    // Passwords are nobody's business.
+    assert_eq!(offending(none, "GET / HTTP/1.1\r\nHost: user:secret@a\r\n\r\n"), "");
 }
 
 #[test]

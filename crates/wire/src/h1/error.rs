@@ -6,6 +6,8 @@
 
 use std::fmt;
 
+use crate::field::Known;
+
 /// One row of the generated error reference.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Row {
@@ -155,6 +157,43 @@ errors! {
         StatusInvalid "E-EDIT-STATUS" 500 "RFC 9110 15" "a status to be set is not between 100 and 999"
         ReasonInvalid "E-EDIT-REASON" 500 "RFC 9112 4" "a reason to be set holds a control byte"
         HeadFull "E-EDIT-FULL" 500 "limit of edited heads" "a head grew past the bound for edits"
+    }
+}
+
+impl ParseError {
+    /// The fields of a well-formed head that this is about; their values say why. User information is told of without its
+    /// value: it is a password.
+    #[must_use]
+    pub fn fields(self) -> &'static [Known] {
+        match self {
+            ParseError::TwoHosts
+            | ParseError::HostMalformed
+            | ParseError::HostTooLong
+            | ParseError::PortMalformed
+            | ParseError::HostDisagrees => &[Known::Host],
+            ParseError::UnknownExpectation => &[Known::Expect],
+            ParseError::ConnectionNamesCritical => &[Known::Connection],
+            ParseError::TraceWithBody => &[Known::TransferEncoding, Known::ContentLength],
+            _ => &[],
+        }
+    }
+}
+
+impl FramingError {
+    /// The fields that this is about.
+    #[must_use]
+    pub fn fields(self) -> &'static [Known] {
+        match self {
+            FramingError::TransferEncodingWithLength => &[Known::TransferEncoding, Known::ContentLength],
+            FramingError::TransferEncodingTwice
+            | FramingError::TransferEncodingInHttp10
+            | FramingError::TransferEncodingMalformed
+            | FramingError::ChunkedNotFinal
+            | FramingError::TransferCodingUnknown => &[Known::TransferEncoding],
+            FramingError::LengthTwice | FramingError::LengthMalformed | FramingError::LengthTooLarge => {
+                &[Known::ContentLength]
+            }
+        }
     }
 }
 

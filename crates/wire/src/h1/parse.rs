@@ -63,6 +63,13 @@ impl HeadScanner {
         &rest[..scan::control(rest, 0)]
     }
 
+    /// What is here of the field line that is being read, with whatever follows it; for the log of a refused head. Empty
+    /// if that is the start line. `buf` is what was given to `scan`.
+    #[must_use]
+    pub fn field_line<'a>(&self, buf: &'a [u8]) -> &'a [u8] {
+        if self.lines == 0 { b"" } else { buf.get(self.line..).unwrap_or_default() }
+    }
+
     /// Looks at the bytes that are new since the last call.
     ///
     /// `buf` starts at the first byte of the head and must hold everything given before; bytes after the head (a body,
@@ -168,6 +175,24 @@ impl Refused {
         let start = if self.buf.starts_with(b"\r\n") { 2 } else { 0 };
         let rest = self.buf.get(start..).unwrap_or_default();
         &rest[..scan::control(rest, 0)]
+    }
+}
+
+impl Refused {
+    /// The first field line that is none, with what follows it; empty if it is the start line that is wrong.
+    #[must_use]
+    pub fn field_line(&self) -> &[u8] {
+        let start = if self.buf.starts_with(b"\r\n") { 2 } else { 0 };
+        let mut rest = self.buf.get(start..).unwrap_or_default();
+        let mut first = true;
+        while let Some(end) = memchr::memmem::find(rest, b"\r\n") {
+            if !first && end > 0 && field_line(&rest[..end], 0).is_err() {
+                return rest;
+            }
+            first = false;
+            rest = &rest[end + 2..];
+        }
+        b""
     }
 }
 

@@ -87,6 +87,17 @@ fn a_fault_cannot_forge_a_line() {
 }
 
 #[test]
+fn what_is_quoted_of_a_message_cannot_forge_a_line() {
+    let stage = stage(|_| ());
+    let mut x = served(&stage, 400);
+    x.offending = b"X\" y: \r\n\x1b[31m\x00\xff\\".to_vec();
+    let fault = Fault::new(Stage::Parse, Cause::BadRequest(wire::ParseError::NameMalformed));
+    let line = &lines(&stage, &x, Some(&fault))[0].2;
+    assert!(line.ends_with(r#": "X\" y: \x0d\x0a\x1b[31m\x00\xff\\""#), "{line}");
+    assert!(line.bytes().all(|byte| matches!(byte, b' '..=b'~')), "{line}");
+}
+
+#[test]
 fn what_is_no_mishap_is_no_event() {
     let stage = stage(|_| ());
     for fault in
