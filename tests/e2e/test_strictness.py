@@ -99,8 +99,8 @@ def test_refuses_characters_that_a_part_of_a_target_may_not_have(proxy, backend,
         refused = client(pound).ask(target)
         assert (refused.status, "E-CHECKURL-CHAR" in refused.text) == (501, True), target
     assert origin.hits == len(good)
-    line = pound.wait_for_log("[E-CHECKURL-CHAR]")
-    assert line.endswith('CSsegment: "A"'), line
+    line = pound.wait_for_log('CSsegment: "A"')
+    assert "[E-CHECKURL-CHAR]" in line, line
 
 
 def test_a_listener_may_leave_the_characters_alone_or_add_a_pattern(proxy, backend, client):

@@ -105,8 +105,10 @@ impl HeadScanner {
             }
             let line = &view[self.line..end];
             self.pos = end + 2;
+            // A line that is refused stays the one that is being read.
+            let is_end = self.end_line(line, limits)?;
             self.line = self.pos;
-            if self.end_line(line, limits)? {
+            if is_end {
                 return Ok(Some(self.pos));
             }
         }
