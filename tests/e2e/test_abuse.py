@@ -1,5 +1,6 @@
 """Clients that behave badly on purpose cannot hold pound up, nor make it grow."""
 
+import resource
 import socket
 import time
 
@@ -20,6 +21,42 @@ def test_slow_clients_do_not_hold_up_others(proxy, backend):
     assert time.monotonic() - start < 5
     for connection in slow:
         connection.close()
+
+
+def test_a_crowd_that_sends_a_byte_a_second_costs_little_memory(proxy, backend):
+    """Ten thousand at once, or as many as there are descriptors for: none of them holds a read buffer or the state of a
+    request before its head is whole, and all that they send is taken in time."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 20_000), hard))
+    try:
+        pound = proxy(backend(), listener=["Client 120"])
+        assert pound.ask().status == 200
+        size = min(10_000, min(hard, 20_000) - 500)
+        before, crowd = pound.memory(), []
+        for _ in range(size):
+            connection = socket.create_connection(("127.0.0.1", pound.port))
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            crowd.append(connection)
+        head = b"GET / HTTP/1.1\r\nHost: a\r\nX-Slow: and steady\r\n\r\n"
+        each = []
+        for second, byte in enumerate(head[:12]):
+            start = time.monotonic()
+            for connection in crowd:
+                connection.send(bytes([byte]))
+            each.append((pound.memory() - before) / size)
+            time.sleep(max(0, start + 1 - time.monotonic()))
+        print(f"{size} connections, bytes for each: {[round(bytes_) for bytes_ in each]}")
+        assert max(each) < 4096, each
+        # They were served all the while, and so is the rest of what they send.
+        for connection in crowd[::100]:
+            connection.send(head[12:])
+            assert connection.recv(100).startswith(b"HTTP/1.1 200 ")
+        for connection in crowd:
+            connection.close()
+        wait.until(lambda: not pound.clients(), "clients are left")
+        wait.until(pound.is_idle, "it is not idle afterwards")
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 def test_many_idle_connections_cost_little_memory(proxy, backend):

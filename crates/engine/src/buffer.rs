@@ -53,6 +53,12 @@ impl Buffer {
         if self.bytes.capacity() == 0 {
             self.bytes = store.buffer();
             self.restart();
+        } else if self.bytes.capacity() < limits::BUFFER_BYTES
+            && (self.is_empty() || self.bytes.len() == self.bytes.capacity())
+        {
+            // The rest of a head that came in pieces, or the body after it.
+            let small = std::mem::replace(&mut self.bytes, store.buffer());
+            self.bytes.extend_from_slice(&small);
         } else if self.is_empty() && self.start >= limits::REPLAY_BYTES {
             // Until then what was used stays: a short body that came apart from its head can still be sent again.
             match (bulk, &self.large) {
@@ -117,12 +123,29 @@ impl Buffer {
     /// Gives the memory back if nothing unread is in it.
     pub(crate) fn release(&mut self, store: &Store) {
         if self.is_empty() && self.bytes.capacity() > 0 {
-            self.restart();
-            let bytes = std::mem::take(&mut self.bytes);
-            match self.large.take() {
-                Some(_) => store.keep_large(bytes),
-                None => store.keep_buffer(bytes),
-            }
+            self.replace(Vec::new(), store);
+        }
+    }
+
+    /// Gives most of the memory back if little is unread, as of a head that drips in. What was used is gone.
+    pub(crate) fn shrink(&mut self, store: &Store) {
+        let unread = self.unread();
+        let is_little = (1..=limits::LITTLE_BYTES_MAX).contains(&unread.len());
+        if !is_little || self.bytes.capacity() < limits::BUFFER_BYTES {
+            return;
+        }
+        // Room for as much again, so that each byte is moved a few times at the most, however it comes.
+        let mut little = Vec::with_capacity((2 * unread.len()).next_power_of_two().max(limits::LITTLE_BYTES));
+        little.extend_from_slice(unread);
+        self.replace(little, store);
+    }
+
+    fn replace(&mut self, by: Vec<u8>, store: &Store) {
+        self.restart();
+        let bytes = std::mem::replace(&mut self.bytes, by);
+        match self.large.take() {
+            Some(_) => store.keep_large(bytes),
+            None => store.keep_buffer(bytes),
         }
     }
 }
@@ -239,6 +262,44 @@ mod tests {
         buffer.room(&store, false).extend_from_slice(b"next");
         assert!(!buffer.rewind(mark));
         assert_eq!(buffer.unread(), b"next");
+    }
+
+    #[test]
+    fn what_drips_in_is_kept_in_little_memory() {
+        let store = Store::default();
+        let mut buffer = Buffer::default();
+        let mut moved = 0;
+        for len in 1..=4 * limits::BUFFER_BYTES {
+            let before = buffer.bytes.as_ptr();
+            buffer.room(&store, false).push(b'x');
+            buffer.shrink(&store);
+            assert_eq!(buffer.unread().len(), len);
+            let little = (4 * len).max(limits::LITTLE_BYTES);
+            assert!(buffer.bytes.capacity() <= little || len > limits::LITTLE_BYTES_MAX, "{len}");
+            if buffer.bytes.as_ptr() != before {
+                moved += len;
+            }
+        }
+        // Work in proportion to the bytes, and no reader of small pieces for what comes after.
+        assert!(moved < 16 * limits::BUFFER_BYTES, "{moved}");
+        assert!(buffer.bytes.iter().all(|byte| *byte == b'x'));
+    }
+
+    #[test]
+    fn a_body_after_a_head_that_dripped_is_read_in_large_pieces() {
+        let store = Store::default();
+        let mut buffer = Buffer::default();
+        buffer.room(&store, false).extend_from_slice(b"head");
+        buffer.shrink(&store);
+        assert_eq!(buffer.bytes.capacity(), limits::LITTLE_BYTES);
+        buffer.consume(4);
+        let mark = buffer.mark();
+        let room = buffer.room(&store, false);
+        assert_eq!(room.capacity(), limits::BUFFER_BYTES);
+        room.extend_from_slice(b"body");
+        buffer.consume(4);
+        assert!(buffer.rewind(mark));
+        assert_eq!(buffer.unread(), b"body");
     }
 
     #[test]

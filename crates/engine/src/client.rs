@@ -45,6 +45,17 @@ pub(crate) enum Next {
     Close,
 }
 
+/// How the wait for the head of a request ended.
+#[derive(Debug)]
+pub(crate) enum Head {
+    /// It is here and has this length.
+    Whole(usize),
+    /// It did not come in time.
+    Late,
+    /// It cannot be read.
+    Failed(ReadError),
+}
+
 impl Client {
     /// A new connection; `timeout` is the longest silence that we bear.
     pub(crate) fn new(stream: Stream, facts: ClientFacts, bounds: &Bounds, timeout: Duration) -> Client {
@@ -89,7 +100,7 @@ impl Client {
                 Poll::Pending
             }
             Poll::Pending => {
-                self.conn.idle(store);
+                self.conn.idle_in_head(store);
                 if stopping(cx, &mut self.watchdog) || self.watchdog.poll(cx).is_ready() {
                     return Poll::Ready(Next::Close);
                 }
@@ -98,29 +109,35 @@ impl Client {
         }
     }
 
-    /// Reads the head of a request into the exchange and says how its body is framed.
-    pub(crate) async fn read_head(&mut self, x: &mut Exchange, store: &Store) -> Result<(), Fault> {
+    /// Waits until the whole head of a request is here, or never will be. What waits is kept in as little memory as it
+    /// takes.
+    pub(crate) fn poll_head(&mut self, cx: &mut Context<'_>, store: &Store) -> Poll<Head> {
+        match self.conn.poll_head(cx, store) {
+            Poll::Ready(Ok(len)) => Poll::Ready(Head::Whole(len)),
+            Poll::Ready(Err(error)) => Poll::Ready(Head::Failed(error)),
+            Poll::Pending => {
+                self.conn.idle_in_head(store);
+                self.watchdog.poll(cx).map(|()| Head::Late)
+            }
+        }
+    }
+
+    /// Takes the head of a request into the exchange and says how its body is framed.
+    pub(crate) fn take_head(&mut self, x: &mut Exchange, head: Head, store: &Store) -> Result<(), Fault> {
         let fault = |cause| Fault::new(Stage::Parse, cause);
-        // The whole head has this long, however it drips in.
-        self.watchdog.set(self.timeout);
-        let Client { conn, watchdog, .. } = self;
-        let head = poll_fn(|cx| match conn.poll_head(cx, store) {
-            Poll::Ready(head) => Poll::Ready(head.map_err(Some)),
-            Poll::Pending => watchdog.poll(cx).map(|()| Err(None)),
-        })
-        .await;
+        let conn = &mut self.conn;
         let len = match head {
-            Ok(len) => len,
-            Err(reason) => {
+            Head::Whole(len) => len,
+            Head::Late | Head::Failed(_) => {
                 x.unparsed = conn.head_line().to_vec();
-                if let Some(ReadError::Head(_)) = reason {
+                if let Head::Failed(ReadError::Head(_)) = head {
                     x.offending = excerpt::line(conn.head_field_line());
                 }
-                return Err(fault(match reason {
-                    None => Cause::ClientTimeout,
-                    Some(ReadError::Head(error)) => Cause::BadRequest(error),
-                    Some(ReadError::Io(error)) => Cause::ClientBroken(error),
-                    Some(ReadError::Ended | ReadError::Body(_)) => Cause::ClientClosed,
+                return Err(fault(match head {
+                    Head::Failed(ReadError::Head(error)) => Cause::BadRequest(error),
+                    Head::Failed(ReadError::Io(error)) => Cause::ClientBroken(error),
+                    Head::Failed(ReadError::Ended | ReadError::Body(_)) => Cause::ClientClosed,
+                    Head::Late | Head::Whole(_) => Cause::ClientTimeout,
                 }));
             }
         };

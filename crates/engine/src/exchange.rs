@@ -11,7 +11,7 @@ use wire::hop::Nominated;
 use wire::{BodyLength, RequestHead, ResponseHead};
 
 use crate::buffer::Store;
-use crate::clock::{Clock, Moment};
+use crate::clock::Moment;
 use crate::world::Current;
 
 /// One end of a connection.
@@ -122,8 +122,8 @@ pub(crate) struct Exchange {
 }
 
 impl Exchange {
-    /// Opens one: the first byte of a request is here.
-    pub(crate) fn open(client: Rc<ClientFacts>, running: Current, clock: &Clock) -> Exchange {
+    /// Opens one, whose first byte was here at `began`.
+    pub(crate) fn open(client: Rc<ClientFacts>, running: Current, began: Moment) -> Exchange {
         let origin = client.peer.ip();
         Exchange {
             client,
@@ -145,7 +145,7 @@ impl Exchange {
             origin,
             claims: Claims::default(),
             upgrade: None,
-            began: clock.now(),
+            began,
             answered: None,
             sent: Sent::default(),
         }

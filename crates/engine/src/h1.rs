@@ -402,6 +402,12 @@ impl Conn {
         }
     }
 
+    /// The same while a head is waited for of which something is here: that is kept in as little memory as it takes.
+    pub(crate) fn idle_in_head(&mut self, store: &Store) {
+        self.input.shrink(store);
+        self.idle(store);
+    }
+
     /// Whether nothing of the peer's is left over that has been read, and nothing of ours waits to be sent.
     pub(crate) fn is_between_messages(&self) -> bool {
         !self.ended && self.input.is_empty() && self.output.is_empty() && self.frame_left == 0

@@ -19,6 +19,12 @@ pub(crate) const LARGE_BUFFERS: usize = 64;
 /// Large buffers that a worker keeps for the next body.
 pub(crate) const LARGE_BUFFERS_KEPT: usize = 4;
 
+/// The least that is held of a head which has begun and not ended: most of those that drip are probes of some lines.
+pub(crate) const LITTLE_BYTES: usize = 256;
+
+/// Above this a head that has not ended keeps its read buffer: moving it would cost more than it gives back.
+pub(crate) const LITTLE_BYTES_MAX: usize = BUFFER_BYTES / 4;
+
 /// Bytes of a request, head included, that stay in the read buffer after they were used, as long as nothing more has to be
 /// read: within them a body can be sent again. Half of a buffer, so that a long body is still read in large pieces.
 pub(crate) const REPLAY_BYTES: usize = BUFFER_BYTES / 2;

@@ -1,8 +1,11 @@
 //! The route of a request, one line per stage.
 
+use std::rc::Rc;
+
 use crate::balance;
-use crate::client::Client;
-use crate::exchange::Exchange;
+use crate::client::{Client, Head};
+use crate::clock::Moment;
+use crate::exchange::{ClientFacts, Exchange};
 use crate::fault::{Cause, Fault, Stage};
 use crate::local;
 use crate::relay;
@@ -15,16 +18,42 @@ use crate::worker::Worker;
 use crate::{limits, location};
 use wire::BodyLength;
 
-/// Serves one request, from the first byte of its head to its log line.
-pub(crate) async fn serve(client: &mut Client, worker: &Worker) -> Keep {
-    // One configuration from start to end, whatever is reloaded meanwhile.
-    let mut open = Open {
-        x: Exchange::open(client.facts().clone(), worker.running(), &worker.parts.clock),
-        closed: false,
-        worker,
-    };
+/// A request that has begun and whose head is not here yet. It has no more than this, so that a client which sends its
+/// head drop by drop costs little; and yet it is certain to be counted and logged.
+pub(crate) struct Begun<'a> {
+    facts: Option<Rc<ClientFacts>>,
+    at: Moment,
+    worker: &'a Worker,
+}
+
+impl<'a> Begun<'a> {
+    /// The first byte is here.
+    pub(crate) fn new(client: &Client, worker: &'a Worker) -> Begun<'a> {
+        Begun { facts: Some(client.facts().clone()), at: worker.parts.clock.now(), worker }
+    }
+
+    fn open(&mut self) -> Option<Open<'a>> {
+        let (worker, facts) = (self.worker, self.facts.take()?);
+        // One configuration from start to end, whatever is reloaded meanwhile.
+        let x = Exchange::open(facts, worker.running(), self.at);
+        Some(Open { x, closed: false, worker })
+    }
+}
+
+impl Drop for Begun<'_> {
+    fn drop(&mut self) {
+        if let Some(mut open) = self.open() {
+            open.close(Some(&Fault::new(Stage::Parse, Cause::CutOff)));
+        }
+    }
+}
+
+/// Serves one request, whose head is here or will never be, up to its log line.
+pub(crate) async fn serve(client: &mut Client, mut begun: Begun<'_>, head: Head) -> Keep {
+    let worker = begun.worker;
+    let Some(mut open) = begun.open() else { return Keep::Drop };
     let x = &mut open.x;
-    let outcome = answer(x, client, worker).await;
+    let outcome = answer(x, client, worker, head).await;
     let keep = match &outcome {
         Ok(()) if x.keep => Keep::Open,
         Ok(()) => Keep::Close,
@@ -60,8 +89,8 @@ impl Drop for Open<'_> {
     }
 }
 
-async fn answer(x: &mut Exchange, client: &mut Client, worker: &Worker) -> Result<(), Fault> {
-    client.read_head(x, &worker.parts.store).await?;
+async fn answer(x: &mut Exchange, client: &mut Client, worker: &Worker, head: Head) -> Result<(), Fault> {
+    client.take_head(x, head, &worker.parts.store)?;
     sanitize::request(x)?;
     let service = route::find(x)?;
     if x.body == BodyLength::Chunked {

@@ -155,7 +155,7 @@ pub(crate) struct Stage {
 impl Stage {
     /// An exchange whose head was just parsed.
     pub(crate) fn exchange(&self, request: &str) -> Exchange {
-        let mut x = Exchange::open(Rc::clone(&self.client), self.running.clone(), &self.clock);
+        let mut x = Exchange::open(Rc::clone(&self.client), self.running.clone(), self.clock.now());
         x.request = head(request);
         x.body = framing::request(&x.request).unwrap();
         x

@@ -22,7 +22,7 @@ use crate::limits;
 use crate::log::{Pen, Severity};
 use crate::parts::Parts;
 use crate::respond::Keep;
-use crate::serve::serve;
+use crate::serve::{Begun, serve};
 use crate::stream::Stream;
 use crate::world::{Current, Running, World};
 
@@ -145,8 +145,12 @@ pub(crate) async fn connection(worker: Rc<Worker>, ticket: Ticket, stream: Strea
         if next == Next::Close {
             break;
         }
-        // The state of a request takes some kilobytes; boxed, it is there only while there is a request.
-        match Box::pin(serve(&mut client, &worker)).await {
+        // The whole head has this long, however it drips in.
+        client.watchdog.set(client.timeout());
+        let begun = Begun::new(&client, &worker);
+        let head = poll_fn(|cx| client.poll_head(cx, &worker.parts.store)).await;
+        // The state of a request takes some kilobytes; boxed, it is there only while there is a whole request.
+        match Box::pin(serve(&mut client, begun, head)).await {
             Keep::Open => {}
             Keep::Close => {
                 client.linger(&worker.parts.store).await;

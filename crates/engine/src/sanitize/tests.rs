@@ -98,7 +98,10 @@ fn the_field_to_blame_is_noted() {
     let none = |_: &mut Setup| ();
     assert_eq!(offending(none, &get("/", "host: b\r\n")), "Host: www.example.org, Host: b");
     assert_eq!(offending(none, &get("/", "Expect: x\r\n")), "Expect: x");
-    assert_eq!(offending(none, &get("/", "Connection: close, Cookie, Content-Length\r\n")), "Connection: close, Cookie, Content-Length");
+    assert_eq!(
+        offending(none, &get("/", "Connection: close, Cookie, Content-Length\r\n")),
+        "Connection: close, Cookie, Content-Length"
+    );
     assert_eq!(offending(none, "GET / HTTP/1.1\r\nHost: a b\r\n\r\n"), "Host: a b");
     let small = |setup: &mut Setup| setup.listener.body_max = Some(1);
     assert_eq!(offending(small, &get("/", "Content-Length: 2\r\n")), "Content-Length: 2");
