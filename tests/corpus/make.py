@@ -610,6 +610,145 @@ def requests():
         "RFC 9113 3.1: h2c is obsolete",
         absent=["Upgrade", "HTTP2-Settings"],
     )
+    for id, name in {
+        "x-forwarded-proto": "X-Forwarded-Proto",
+        "x-forwarded-host": "x-FORWARDED-host",
+        "x-forwarded-anything": "X-Forwarded-Anything",
+        "x-ssl": "X-SSL-Anything",
+        "ssl-client": "SSL-Client-Verify",
+        "x-client-cert": "X-Client-Cert-Serial",
+        "true-client-ip": "True-Client-IP",
+        "x-cluster-client-ip": "X-Cluster-Client-IP",
+        "twin-all": "X_FORWARDED_PROTO",
+        "twin-first": "X_Forwarded-Proto",
+        "twin-last": "X-Forwarded_Proto",
+        "twin-list": "X-Forwarded_For",
+        "twin-ssl": "X-SSL_Subject",
+        "twin-ssl-first": "X_SSL-Subject",
+        "twin-ssl-client": "SSL_CLIENT_S_DN",
+        "twin-real-ip": "X_Real_IP",
+        "twin-front-end": "Front_End_Https",
+        "twin-client-cert": "X_Client_Cert",
+        "twin-true-client-ip": "True_Client-IP",
+        "twin-content-length": "Content_Length",
+        "twin-authorization": "Proxy_Authorization",
+        "httpoxy": "Proxy",
+    }.items():
+        accept(
+            "claim-" + id,
+            get(f"{name}: 6.6.6.6\r\nX-Stay: 1\r\n"),
+            "docs/why/forwarded-headers.md: nobody is trusted",
+            without="6.6.6.6",
+            has=[["X-Stay", "1"]],
+        )
+    accept(
+        "claim-in-trailers",
+        post(
+            "Transfer-Encoding: chunked\r\n",
+            "1\r\nx\r\n0\r\nX-Forwarded-For: 6.6.6.6\r\nX-SSL-Subject: 6.6.6.6\r\nX_Real_IP: 6.6.6.6\r\nForwarded: for=6.6.6.6\r\n\r\n",
+        ),
+        "RFC 9110 6.5.1: trailers may not decide who somebody is",
+        body="x",
+        without="6.6.6.6",
+    )
+    accept(
+        "claims-replaced",
+        get("X-Forwarded-Proto: https\r\nX-Forwarded-Port: 443\r\n"),
+        "docs/why/forwarded-headers.md: what we see stands there",
+        has=[["X-Forwarded-Proto", "http"]],
+        without="443",
+    )
+
+    corpus.category = "connection"
+    accept(
+        "connection-names-forwarded-for",
+        get("Connection: close, X-Forwarded-For, X-Forwarded-Proto\r\n"),
+        "RFC 9110 7.6.1: what is for the final recipient cannot be named away",
+        has=[["X-Forwarded-For", "127.0.0.1"], ["X-Forwarded-Proto", "http"]],
+    )
+    accept("connection-names-host", get("Connection: Host\r\n"), "RFC 9110 7.6.1", has=[["Host", "t.example"]])
+    refuse("connection-cookie", get("Connection: Cookie\r\nCookie: a=b\r\n"), "RFC 9110 7.6.1")
+    refuse("connection-authorization-case", get("Connection: x, aUTHORIZATION\r\n"), "RFC 9110 7.6.1")
+    accept(
+        "connection-names-many",
+        get("Connection: a, b ,\tc\r\nConnection: D\r\nA: 1\r\nb: 1\r\nC: 1\r\nd: 1\r\nE: 2\r\n"),
+        "RFC 9110 7.6.1, 5.6.1: lists over several lines, in any case",
+        absent=["A", "B", "C", "D", "Connection"],
+        has=[["E", "2"]],
+    )
+    accept(
+        "connection-names-trailer",
+        post("Connection: X-End\r\nTransfer-Encoding: chunked\r\n", "1\r\nx\r\n0\r\nX-End: 6.6.6.6\r\n\r\n"),
+        "RFC 9110 7.6.1: trailers too",
+        body="x",
+        without="6.6.6.6",
+    )
+    accept("connection-empty", get("Connection: ,\r\n"), "RFC 9110 5.6.1", absent=["Connection"])
+    accept("te-removed", get("TE: trailers, deflate;q=0.5\r\n"), "RFC 9110 10.1.4: for one hop", absent=["TE"])
+    accept("upgrade-alone", get("Upgrade: websocket\r\n"), "RFC 9110 7.8: Connection must name it", absent=["Upgrade"])
+    accept(
+        "upgrade-old",
+        get("Connection: upgrade\r\nUpgrade: websocket\r\n", version="1.0"),
+        "RFC 9110 7.8: ignored in HTTP/1.0",
+        absent=["Upgrade"],
+    )
+    accept(
+        "upgrade-first-foreign",
+        get("Connection: Upgrade\r\nUpgrade: h2c, TLS/1.2, HTTP/2.0, websocket\r\n"),
+        "RFC 9110 7.8: the first that is no version of HTTP",
+        has=[["Upgrade", "websocket"]],
+        without="h2c",
+    )
+    accept(
+        "upgrade-only-http",
+        get("Connection: Upgrade\r\nUpgrade: HTTP/3.0, h2c, TLS/1.0\r\n"),
+        "RFC 9113 3.1, RFC 2817: none of them is a protocol that may pass",
+        absent=["Upgrade"],
+    )
+    refuse("connect-path", "CONNECT /p HTTP/1.1\r\n" + H + "\r\n", "RFC 9112 3.2.3", 400, 405, 501)
+    refuse("connect-old", "CONNECT t.example:80 HTTP/1.0\r\n\r\n", "RFC 9110 9.3.6", 400, 405, 501)
+    refuse(
+        "connect-with-request",
+        "CONNECT t.example:80 HTTP/1.1\r\nHost: t.example:80\r\n\r\n" + NEXT,
+        "RFC 9110 9.3.6: what follows would be the tunnel's",
+        400,
+        405,
+        501,
+    )
+    refuse("http-0-9", "GET /p\r\n", "RFC 9112 C.1: not spoken any more", incomplete=True)
+    refuse("http-0-9-whole", "GET /p\r\n\r\n", "RFC 9112 C.1: not spoken any more")
+    refuse("http-0-9-then-next", "GET /p\r\n" + NEXT, "RFC 9112 C.1: the next line is no field")
+
+    corpus.category = "expect"
+    accept(
+        "expect-continue",
+        post("Expect: 100-continue\r\nContent-Length: 5\r\n", "hello"),
+        "RFC 9110 10.1.1: a client need not wait",
+        body="hello",
+    )
+    accept("expect-case", post("expect: 100-CONTINUE\r\nContent-Length: 5\r\n", "hello"), "RFC 9110 10.1.1", body="hello")
+    for id, value in {
+        "two-words": "y 100-continue",
+        "prefix": "100-continue-please",
+        "parameter": "100-continue;a=b",
+        "quoted": '"100-continue"',
+        "8-bit": "100-continue\xa0",
+        "other-number": "101-continue",
+    }.items():
+        refuse(
+            "expect-" + id,
+            post(f"Expect: {value}\r\nContent-Length: 5\r\n", "hello"),
+            "RFC 9110 10.1.1: who waits for what, two servers would say differently",
+            417,
+            400,
+        )
+    refuse("expect-folded", post("Expect:\r\n 100-continue\r\nContent-Length: 5\r\n", "hello"), "RFC 9112 5.2")
+    refuse(
+        "expect-hides-length",
+        "POST /p HTTP/1.1\r\n" + H + "Expect: 100-continue\n Content-Length: 5\r\n\r\nhello",
+        "RFC 9112 2.2: a bare LF is no line end",
+    )
+    corpus.category = "trust"
     refuse("expect-unknown", get("Expect: magic\r\n"), "RFC 9110 10.1.1", 417, 400)
     refuse(
         "expect-list", post("Expect: 100-continue, x\r\nContent-Length: 5\r\n", "hello"), "RFC 9110 10.1.1", 417, 400

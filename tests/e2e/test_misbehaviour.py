@@ -13,6 +13,9 @@ from peers.http import Client
 # In each round. A leaked descriptor or connection is counted exactly, so a few would do; memory needs more.
 TIMES = 40
 
+# How often `act` is called for that; once if it does many things at once.
+ACTS = TIMES
+
 # At the least two, at the most these.
 ROUNDS = 6
 
@@ -47,7 +50,7 @@ def repeat(pound, origin, act):
 
 
 def _round(pound, origin, act):
-    for _ in range(TIMES):
+    for _ in range(ACTS):
         act()
     wait.until(lambda: not pound.clients(), lambda: f"clients are left: {pound.clients()}")
     origin.drop_connections()
@@ -101,6 +104,74 @@ def test_a_client_that_sends_byte_by_byte(proxy, backend):
     assert [seen.body for seen in origin.requests] == [b"hello"] * 3
 
 
+def test_clients_that_send_byte_by_byte_and_leave_nothing_behind(proxy, backend):
+    origin = backend()
+    pound = proxy(origin)
+    request = POST + b"Transfer-Encoding: chunked\r\n\r\n5;a=b\r\nhello\r\n0\r\nX-A: b\r\n\r\n"
+
+    def act():
+        with Client(pound.port) as connection:
+            for byte in request:
+                connection.send(bytes([byte]))
+            assert connection.read_answer().status == 200
+
+    repeat(pound, origin, act)
+
+
+def at_once(act):
+    """Does it in as many threads as it is done times in a row elsewhere: what takes its time is waited for once."""
+
+    def acts():
+        threads = [threading.Thread(target=act, daemon=True) for _ in range(TIMES)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(30)
+            assert not thread.is_alive(), "a client is still waited for"
+
+    return acts
+
+
+def test_clients_that_never_read_are_given_up(proxy, backend, monkeypatch):
+    monkeypatch.setitem(globals(), "ACTS", 1)
+    origin = backend(answer(b"x" * 8_000_000))
+    pound = proxy(origin, listener=["Client 1"])
+
+    def act():
+        with Client(pound.port) as connection:
+            connection.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            connection.send(GET)
+            # The time of its own, then a reset that only shows when somebody asks.
+            wait.until(lambda: connection.sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR), "it is served for ever", 20)
+
+    repeat(pound, origin, at_once(act))
+
+
+def test_backends_that_never_read_are_given_up(proxy, monkeypatch):
+    monkeypatch.setitem(globals(), "ACTS", 1)
+    stop = threading.Event()
+    origin = Rude(lambda connection: stop.wait(60))
+    try:
+        pound = proxy(origin, each=["TimeOut 1"])
+
+        def act():
+            with Client(pound.port) as connection:
+                head = b"POST /rude HTTP/1.1\r\nHost: a\r\nContent-Length: 30000000\r\n\r\n"
+                try:
+                    connection.send(head, b"x" * 30_000_000)
+                except ConnectionError:
+                    pass  # it was refused, and the rest of the body is no longer wanted
+                try:
+                    assert connection.read_answer().status == 504
+                except ConnectionError:
+                    pass
+
+        repeat(pound, origin, at_once(act))
+    finally:
+        stop.set()
+        origin.stop()
+
+
 def test_clients_that_never_read(proxy, backend):
     origin = backend(answer(b"x" * 3_000_000))
     pound = proxy(origin, listener=["Client 1"])
@@ -143,6 +214,8 @@ MANNERS = {
     "resets_in_a_chunk": lambda connection: (connection.send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n9\r\nhello"), connection.reset()),
     "answers_before_the_body": lambda connection: connection.send(answer("early")),
     "answers_twice": lambda connection: connection.send(answer("once") + answer("smuggled")),
+    "answers_byte_by_byte": lambda connection: [connection.send(bytes([byte])) for byte in answer("once")],
+    "answers_byte_by_byte_and_resets": lambda connection: ([connection.send(bytes([byte])) for byte in answer("once")[:-1]], connection.reset()),
     "answers_and_babbles": lambda connection: connection.send(answer("once") + b"\0" * 100_000),
 }
 

@@ -143,3 +143,6 @@ impl Drop for Engine {
         self.halt(Duration::ZERO);
     }
 }
+
+#[cfg(test)]
+mod tests;

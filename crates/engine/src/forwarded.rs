@@ -30,6 +30,8 @@ const CLAIM_NAMES: &[&[u8]] = &[
     b"x-cluster-client-ip",
     b"true-client-ip",
     b"client-ip",
+    // No field of HTTP, but CGI makes the variable HTTP_PROXY of it, and libraries believe that.
+    b"proxy",
 ];
 
 /// Removes what the peer has no right to claim and finds the client's address, as far as the listener knows.
@@ -210,7 +212,10 @@ fn is_claim(known: Option<Known>, name: &[u8], custom: Option<&str>) -> bool {
 
 fn in_claim_table(name: &[u8]) -> bool {
     // Nearly all names end here.
-    if !matches!(name.first(), Some(b'x' | b'X' | b's' | b'S' | b'f' | b'F' | b't' | b'T' | b'c' | b'C')) {
+    if !matches!(
+        name.first(),
+        Some(b'x' | b'X' | b's' | b'S' | b'f' | b'F' | b't' | b'T' | b'c' | b'C' | b'p' | b'P')
+    ) {
         return false;
     }
     let same = |&(&given, &claim): &(&u8, &u8)| {

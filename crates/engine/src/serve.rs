@@ -92,6 +92,8 @@ impl Drop for Open<'_> {
 async fn answer(x: &mut Exchange, client: &mut Client, worker: &Worker, head: Head) -> Result<(), Fault> {
     client.take_head(x, head, &worker.parts.store)?;
     sanitize::request(x)?;
+    #[cfg(test)]
+    crate::testing::panic_if_asked(&x.request);
     let service = route::find(x)?;
     if x.body == BodyLength::Chunked {
         client.conn.set_trailer_rule(rewrite::request_trailer_rule(x, service));

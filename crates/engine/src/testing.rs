@@ -100,11 +100,29 @@ impl Setup {
         Member { backend: Arc::new(backend(id, address)), priority }
     }
 
-    /// Joins it all.
-    pub(crate) fn run(mut self) -> Stage {
+    /// The plan alone.
+    pub(crate) fn plan(mut self) -> Plan {
         let services: Vec<Arc<Service>> = self.services.into_iter().map(Arc::new).collect();
-        let backends: Vec<Arc<Backend>> = self.backends.into_iter().map(Arc::new).collect();
-        let live: Vec<Arc<Live>> = backends
+        self.listener.services = services.clone();
+        Plan {
+            process: process(),
+            logging: Logging { facility: Facility::Standard, tag: "pound".into(), formats: self.formats },
+            listeners: vec![self.listener],
+            services,
+            backends: self.backends.into_iter().map(Arc::new).collect(),
+            alive: Duration::from_secs(30),
+            watch_interval: Duration::from_secs(1),
+            watched: Vec::new(),
+            captures: self.captures,
+        }
+    }
+
+    /// Joins it all.
+    pub(crate) fn run(self) -> Stage {
+        let (clock, peer, local, secure) = (self.clock.clone(), self.peer, self.local, self.secure);
+        let plan = self.plan();
+        let live: Vec<Arc<Live>> = plan
+            .backends
             .iter()
             .map(|backend| {
                 let address = match &backend.address {
@@ -117,30 +135,19 @@ impl Setup {
                 Arc::new(Live::new(Arc::clone(backend), address))
             })
             .collect();
-        let sets = services
+        let sets = plan
+            .services
             .iter()
             .map(|service| match &service.target {
-                Target::Backends(set) => Some(LiveSet::new(set, &live, self.clock.clone())),
+                Target::Backends(set) => Some(LiveSet::new(set, &live, clock.clone())),
                 _ => None,
             })
             .collect();
-        self.listener.services = services.clone();
-        let plan = Plan {
-            process: process(),
-            logging: Logging { facility: Facility::Standard, tag: "pound".into(), formats: self.formats },
-            listeners: vec![self.listener],
-            services,
-            backends,
-            alive: Duration::from_secs(30),
-            watch_interval: Duration::from_secs(1),
-            watched: Vec::new(),
-            captures: self.captures,
-        };
-        let client = ClientFacts { peer: self.peer, local: self.local, listener: 0, secure: self.secure };
+        let client = ClientFacts { peer, local, listener: 0, secure };
         Stage {
             running: Current::new(Arc::new(Running { roots: Vec::new(), plan, backends: live, sets })),
             client: Rc::new(client),
-            clock: self.clock,
+            clock,
         }
     }
 }
@@ -165,6 +172,15 @@ impl Stage {
     pub(crate) fn set(&self, service: usize) -> &LiveSet {
         self.running.sets[service].as_ref().unwrap()
     }
+}
+
+/// The target of a request that makes its task panic, in tests of this crate: peer bytes alone cannot, as far as we know,
+/// and what follows if they can is to be known as well.
+pub(crate) const PANIC: &[u8] = b"/panic";
+
+/// Panics if that is what is asked for.
+pub(crate) fn panic_if_asked(request: &RequestHead) {
+    assert!(request.target() != PANIC, "asked for");
 }
 
 /// A request by its head.
