@@ -8,6 +8,8 @@ use regex_syntax::hir::{Class, Hir, HirKind, Look};
 
 /// Most texts of which one must be there: beyond it the beginnings that they share must do.
 const BRANCHES_MAX: usize = 16;
+/// Most letters of a class that are told apart: `h[12]` is two hosts, `[0-9]` is any.
+const LETTERS_MAX: usize = 3;
 /// Longest text; what is longer is cut, which leaves it true.
 const TEXT_MAX: usize = 64;
 /// Most texts of one pattern that may stand anywhere: the longest.
@@ -143,6 +145,7 @@ impl Branches {
             HirKind::Empty | HirKind::Look(_) => {}
             HirKind::Literal(literal) => self.append(&literal.0),
             HirKind::Class(class) => match letters(class) {
+                Some(letters) if letters.len() == 1 => self.append(&letters),
                 Some(letters) => self.fork(&letters, |branches, letter| branches.append(&[*letter])),
                 None => self.close(),
             },
@@ -211,13 +214,14 @@ fn letters(class: &Class) -> Option<Vec<u8>> {
     };
     let mut letters = Vec::new();
     for byte in class.ranges().iter().flat_map(|range| range.start()..=range.end()) {
-        letters.push(byte.to_ascii_lowercase());
-        if letters.len() > BRANCHES_MAX {
+        let letter = byte.to_ascii_lowercase();
+        if !letters.contains(&letter) {
+            letters.push(letter);
+        }
+        if letters.len() > LETTERS_MAX {
             return None;
         }
     }
-    letters.sort_unstable();
-    letters.dedup();
     Some(letters)
 }
 
