@@ -23,6 +23,7 @@ use crate::backend::{Address, Live};
 use crate::balance::LiveSet;
 use crate::clock::{Clock, ManualClock};
 use crate::exchange::{ClientFacts, Endpoint, Exchange};
+use crate::route::Index;
 use crate::world::{Current, Running};
 
 /// A plan with one listener, before it is joined to a world.
@@ -125,6 +126,7 @@ impl Setup {
             })
             .collect();
         self.listener.services = services.clone();
+        let routes = vec![Index::new(&services)];
         let plan = Plan {
             process: process(),
             logging: Logging { facility: Facility::Standard, tag: "pound".into(), formats: self.formats },
@@ -138,7 +140,13 @@ impl Setup {
         };
         let client = ClientFacts { peer: self.peer, local: self.local, listener: 0, secure: self.secure };
         Stage {
-            running: Current::new(Arc::new(Running { roots: Vec::new(), plan, backends: live, sets })),
+            running: Current::new(Arc::new(Running {
+                roots: Vec::new(),
+                plan,
+                backends: live,
+                sets,
+                routes,
+            })),
             client: Rc::new(client),
             clock: self.clock,
         }

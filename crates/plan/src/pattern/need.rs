@@ -87,6 +87,8 @@ pub(super) fn of_expression(hir: &Hir) -> Vec<Vec<Need>> {
     if ends {
         needs.extend(Branches::read(hir, true).needs(starts));
     }
+    // Where a match is the whole subject, both directions tell the same.
+    needs.dedup();
     let (mut run, mut runs) = (Vec::new(), Vec::new());
     required(hir, &mut run, &mut runs);
     runs.push(run);

@@ -257,7 +257,6 @@ fn needs_are_as_sharp_as_they_can_be_told() {
         Kind::Posix,
         &[
             &[(Whole, "a.com"), (Whole, "a.org"), (Whole, "www.a.com"), (Whole, "www.a.org")],
-            &[(Whole, "a.com"), (Whole, "a.org"), (Whole, "www.a.com"), (Whole, "www.a.org")],
             &[(Anywhere, "a.")],
         ],
     );
