@@ -27,11 +27,6 @@ impl<'i> Found<'i> {
         }
     }
 
-    /// It is not known what else there is.
-    pub(super) fn overflow(&mut self) {
-        self.overflown = true;
-    }
-
     /// Whether there is more than what it yields.
     pub(super) fn is_overflown(&self) -> bool {
         self.overflown

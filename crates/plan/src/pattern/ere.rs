@@ -322,10 +322,10 @@ impl<'a> Translator<'a> {
 /// escape has one: they take most of the time to read.
 fn push_char(out: &mut String, character: char) {
     if character.is_ascii() {
-        if regex_syntax::is_meta_character(character) || character.is_ascii_control() {
-            push_byte(out, character as u8);
-        } else {
-            out.push(character);
+        match character {
+            character if character.is_ascii_control() => push_byte(out, character as u8),
+            character if regex_syntax::is_meta_character(character) => out.extend(['\\', character]),
+            character => out.push(character),
         }
         return;
     }
@@ -498,6 +498,13 @@ impl Bracket {
     }
 
     fn write(&self, out: &mut String) {
+        // `[.]` is only another way to write a character.
+        if !self.negated && self.others.is_empty() && self.set.iter().filter(|member| **member).count() == 1 {
+            (0..128)
+                .filter(|byte| self.set[usize::from(*byte)])
+                .for_each(|byte| push_char(out, char::from(byte)));
+            return;
+        }
         let alternatives = !self.others.is_empty();
         if alternatives {
             out.push_str("(?:");

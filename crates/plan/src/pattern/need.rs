@@ -84,11 +84,11 @@ pub(super) fn of_expression(hir: &Hir) -> Vec<Vec<Need>> {
     if starts {
         needs.extend(Branches::read(hir, false).needs(ends));
     }
-    if ends {
+    // Where a match is the whole subject, both directions tell the same.
+    let whole = |any: &Vec<Need>| any.iter().all(|need| need.place == Place::Whole);
+    if ends && !needs.first().is_some_and(whole) {
         needs.extend(Branches::read(hir, true).needs(starts));
     }
-    // Where a match is the whole subject, both directions tell the same.
-    needs.dedup();
     let (mut run, mut runs) = (Vec::new(), Vec::new());
     required(hir, &mut run, &mut runs);
     runs.push(run);
