@@ -11,10 +11,10 @@ use wire::target;
 use crate::exchange::Captured;
 use crate::expand;
 use crate::fault::Fault;
-use crate::scene::{Scene, parameters};
+use crate::scene::{Scene, hosts, parameters};
 
-/// Most bytes of a field line that are put together without the allocator: all but cookies.
-const LINE_INLINE: usize = 256;
+/// A field line, put together without the allocator where it is not very long: all but cookies.
+pub(crate) type Line = SmallVec<[u8; 256]>;
 
 /// Whether `condition` holds.
 ///
@@ -73,12 +73,9 @@ fn judge(condition: &Condition, scene: &mut Scene<'_>) -> Result<bool, Fault> {
             Ok(false)
         }
         Condition::HeaderLine(matches) => {
-            let mut line = SmallVec::<[u8; LINE_INLINE]>::new();
+            let mut line = Line::new();
             for (name, value) in scene.fields().iter() {
-                line.clear();
-                line.extend_from_slice(name);
-                line.extend_from_slice(b": ");
-                line.extend_from_slice(value);
+                write_line(&mut line, name, value);
                 if compare(matches, &line, scene)? {
                     return Ok(true);
                 }
@@ -96,11 +93,11 @@ fn judge(condition: &Condition, scene: &mut Scene<'_>) -> Result<bool, Fault> {
         Condition::Host(matches) => {
             // A browser names the port whenever it is not the scheme's own, and an operator hardly ever means one port
             // only. So the name alone is tried first, and the whole for those who do.
-            let Some(host) = scene.host() else { return Ok(false) };
-            if compare(matches, host, scene)? {
+            let Some(hosts) = hosts(request) else { return Ok(false) };
+            if compare(matches, hosts.bare, scene)? {
                 return Ok(true);
             }
-            match scene.host_and_port() {
+            match hosts.with_port {
                 Some(whole) => compare(matches, &whole, scene),
                 None => Ok(false),
             }
@@ -111,6 +108,14 @@ fn judge(condition: &Condition, scene: &mut Scene<'_>) -> Result<bool, Fault> {
             compare(matches, &text, scene)
         }
     }
+}
+
+/// Puts a field line together as conditions see it.
+pub(crate) fn write_line(line: &mut Line, name: &[u8], value: &[u8]) {
+    line.clear();
+    line.extend_from_slice(name);
+    line.extend_from_slice(b": ");
+    line.extend_from_slice(value);
 }
 
 fn compare_decoded(

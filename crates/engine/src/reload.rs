@@ -14,6 +14,7 @@ use crate::clock::Clock;
 use crate::limits;
 use crate::listen::{self, Bound};
 use crate::local;
+use crate::route::Index;
 use crate::world::Running;
 
 /// A plan whose names are resolved and whose sockets are bound: it can be started without anything to go wrong.
@@ -150,11 +151,12 @@ pub fn prepare(plan: Plan) -> Result<Prepared, PrepareError> {
             _ => None,
         });
     }
+    let routes = plan.listeners.iter().map(|listener| Index::new(&listener.services)).collect();
     let mut bound = Vec::with_capacity(plan.listeners.len());
     for listener in &plan.listeners {
         bound.push(listen::bind(listener, workers)?);
     }
-    Ok(Prepared { running: Running { plan, backends, sets, roots }, bound, workers, clock })
+    Ok(Prepared { running: Running { plan, backends, sets, roots, routes }, bound, workers, clock })
 }
 
 impl Prepared {

@@ -1,4 +1,16 @@
 //! Which service answers: the first one of the listener whose condition holds.
+//!
+//! Of many services only those are looked at that the index yields; the first in the order of the file is found as if
+//! all were.
+
+mod candidates;
+mod index;
+mod key;
+mod table;
+
+pub(crate) use index::Index;
+
+use candidates::Found;
 
 use crate::condition;
 use crate::exchange::Exchange;
@@ -11,11 +23,25 @@ use crate::scene::Scene;
 /// # Errors
 /// `NoService` if no condition holds; `Evaluation` if one cannot be evaluated.
 pub(crate) fn find(x: &mut Exchange) -> Result<usize, Fault> {
+    let running = x.running.clone();
+    let listener = x.client.listener;
+    if let Some(Some(index)) = running.routes.get(listener) {
+        let mut found = Found::default();
+        index.look(&x.request, &mut found);
+        if !found.is_overflown() {
+            return first(x, found.by_ref());
+        }
+    }
+    first(x, 0..running.plan.listeners[listener].services.len())
+}
+
+/// The first of the candidates whose condition holds.
+fn first(x: &mut Exchange, candidates: impl Iterator<Item = usize>) -> Result<usize, Fault> {
     let Exchange { running, request, client, captures, origin, service: found, .. } = x;
     let plan = &running.plan;
     let listener = &plan.listeners[client.listener];
     let by_listener = *origin;
-    for service in &listener.services {
+    for service in candidates.filter_map(|position| listener.services.get(position)) {
         if service.disabled {
             continue;
         }

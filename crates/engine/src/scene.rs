@@ -75,29 +75,12 @@ impl<'a> Scene<'a> {
 
     /// The host that was asked for, without its port and without the dot that may end a domain name.
     pub(crate) fn host(&self) -> Option<&'a [u8]> {
-        let host = target::authority(self.request.host()?).ok()?.host;
-        Some(host.strip_suffix(b".").unwrap_or(host))
+        Some(hosts(self.request)?.bare)
     }
 
     /// The port in what was asked for.
     pub(crate) fn port(&self) -> Option<u16> {
         target::authority(self.request.host()?).ok()?.port
-    }
-
-    /// The host that was asked for with the port that was named, if one was; without the name's final dot.
-    pub(crate) fn host_and_port(&self) -> Option<Cow<'a, [u8]>> {
-        let raw = self.request.host()?;
-        let authority = target::authority(raw).ok()?;
-        let port = authority.port?;
-        match authority.host.strip_suffix(b".") {
-            None => Some(Cow::Borrowed(raw)),
-            Some(host) => {
-                let mut text = host.to_vec();
-                text.push(b':');
-                text.extend_from_slice(port.to_string().as_bytes());
-                Some(Cow::Owned(text))
-            }
-        }
     }
 
     /// A group of an earlier match; `None` if there is no such match or group.
@@ -116,6 +99,31 @@ impl<'a> Scene<'a> {
     pub(crate) fn fault(&self, sentence: impl Into<String>) -> Fault {
         Fault::new(self.stage, Cause::Evaluation(sentence.into()))
     }
+}
+
+/// The host that was asked for, without the dot that may end a domain name.
+pub(crate) struct Hosts<'a> {
+    /// Without its port.
+    pub(crate) bare: &'a [u8],
+    /// With the port, if one was named.
+    pub(crate) with_port: Option<Cow<'a, [u8]>>,
+}
+
+/// The host that was asked for; `None` if there is none, or none that could be one.
+pub(crate) fn hosts(request: &RequestHead) -> Option<Hosts<'_>> {
+    let raw = request.host()?;
+    let authority = target::authority(raw).ok()?;
+    let without_dot = authority.host.strip_suffix(b".");
+    let with_port = authority.port.map(|port| match without_dot {
+        None => Cow::Borrowed(raw),
+        Some(host) => {
+            let mut text = host.to_vec();
+            text.push(b':');
+            text.extend_from_slice(port.to_string().as_bytes());
+            Cow::Owned(text)
+        }
+    });
+    Some(Hosts { bare: without_dot.unwrap_or(authority.host), with_port })
 }
 
 /// The values of a query parameter, in order; a parameter without `=` has an empty one.

@@ -23,6 +23,7 @@ use crate::backend::{Address, Live};
 use crate::balance::LiveSet;
 use crate::clock::{Clock, ManualClock};
 use crate::exchange::{ClientFacts, Endpoint, Exchange};
+use crate::route::Index;
 use crate::world::{Current, Running};
 
 /// A plan with one listener, before it is joined to a world.
@@ -143,9 +144,16 @@ impl Setup {
                 _ => None,
             })
             .collect();
+        let routes = vec![Index::new(&plan.listeners[0].services)];
         let client = ClientFacts { peer, local, listener: 0, secure };
         Stage {
-            running: Current::new(Arc::new(Running { roots: Vec::new(), plan, backends: live, sets })),
+            running: Current::new(Arc::new(Running {
+                roots: Vec::new(),
+                plan,
+                backends: live,
+                sets,
+                routes,
+            })),
             client: Rc::new(client),
             clock,
         }

@@ -11,6 +11,7 @@ use plan::Plan;
 use crate::backend;
 use crate::balance;
 use crate::clock::Clock;
+use crate::route;
 use crate::stats;
 
 /// One configuration at work. Immutable; a request sees one from start to end.
@@ -24,6 +25,8 @@ pub struct Running {
     pub sets: Vec<Option<balance::LiveSet>>,
     /// By `plan::Service::id`: the directory of a `SendFile`, held open where a root jail is going to hide it.
     pub roots: Vec<Option<OwnedFd>>,
+    /// By `plan::Listener::id`; `None` for a listener with few services.
+    pub(crate) routes: Vec<Option<route::Index>>,
 }
 
 /// The configuration that a request sees, counted within its worker: taking one touches no cache line that another

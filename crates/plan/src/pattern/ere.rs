@@ -318,13 +318,14 @@ impl<'a> Translator<'a> {
     }
 }
 
-/// Writes a character so that it stands for itself. One outside ASCII becomes a group of its bytes.
+/// Writes a character so that it stands for itself. One outside ASCII becomes a group of its bytes. Only what needs an
+/// escape has one: they take most of the time to read.
 fn push_char(out: &mut String, character: char) {
     if character.is_ascii() {
-        if (character.is_ascii_punctuation() && character != '_') || character.is_ascii_control() {
-            push_byte(out, character as u8);
-        } else {
-            out.push(character);
+        match character {
+            character if character.is_ascii_control() => push_byte(out, character as u8),
+            character if regex_syntax::is_meta_character(character) => out.extend(['\\', character]),
+            character => out.push(character),
         }
         return;
     }
@@ -340,6 +341,14 @@ fn push_byte(out: &mut String, byte: u8) {
     out.push_str("\\x");
     out.push(char::from(HEX[usize::from(byte >> 4)]));
     out.push(char::from(HEX[usize::from(byte & 15)]));
+}
+
+/// Writes a byte into a bracket expression.
+fn push_member(out: &mut String, byte: u8) {
+    match byte.is_ascii_alphanumeric() {
+        true => out.push(char::from(byte)),
+        false => push_byte(out, byte),
+    }
 }
 
 /// `[…]`: the ASCII characters in it, and those beyond one by one.
@@ -489,6 +498,13 @@ impl Bracket {
     }
 
     fn write(&self, out: &mut String) {
+        // `[.]` is only another way to write a character.
+        if !self.negated && self.others.is_empty() && self.set.iter().filter(|member| **member).count() == 1 {
+            (0..128)
+                .filter(|byte| self.set[usize::from(*byte)])
+                .for_each(|byte| push_char(out, char::from(byte)));
+            return;
+        }
         let alternatives = !self.others.is_empty();
         if alternatives {
             out.push_str("(?:");
@@ -509,10 +525,10 @@ impl Bracket {
                 while byte < 128 && self.set[byte] {
                     byte += 1;
                 }
-                push_byte(out, first as u8);
+                push_member(out, first as u8);
                 if byte - first > 1 {
                     out.push('-');
-                    push_byte(out, (byte - 1) as u8);
+                    push_member(out, (byte - 1) as u8);
                 }
             }
             out.push(']');

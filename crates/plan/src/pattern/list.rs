@@ -55,6 +55,14 @@ impl List {
         self.len() == 0
     }
 
+    /// Whether a pattern that is now in it, or may come into it, can be one that gives up.
+    pub(super) fn may_give_up(&self) -> bool {
+        match self.file {
+            Some(_) => matches!(self.kind, Kind::Posix | Kind::Perl),
+            None => self.content.load().others.iter().any(Pattern::may_give_up),
+        }
+    }
+
     pub(super) fn is_match(&self, subject: &[u8]) -> Result<bool, MatchError> {
         let content = self.content.load();
         if content.has_exact(subject) {

@@ -6,8 +6,11 @@
 //! Unicode, and letters are those of ASCII, as in the C locale in which Pound has always matched.
 
 mod ere;
+mod linear;
 mod list;
+mod need;
 mod perl;
+mod steps;
 #[cfg(test)]
 mod tests;
 mod text;
@@ -18,9 +21,10 @@ use std::ops::Range;
 use std::sync::Arc;
 
 pub use list::List;
+pub use need::{Need, Place};
 
-use regex_automata::meta;
-use regex_automata::util::syntax;
+use linear::Linear;
+use steps::Steps;
 use text::Text;
 use wild::{Token, Wild};
 
@@ -88,7 +92,8 @@ struct Compiled {
 enum Matcher {
     Text(Text),
     Wild(Wild),
-    Regex(meta::Regex),
+    Steps(Steps),
+    Regex(Linear),
     Backtracking(fancy_regex::Regex),
 }
 
@@ -107,13 +112,24 @@ pub struct PatternError {
     pub message: String,
 }
 
-/// The backtracking engine took [`BACKTRACK_MAX`] steps and knew no answer.
+/// Why it is not known whether a pattern matches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct MatchError;
+pub enum MatchError {
+    /// The backtracking engine took [`BACKTRACK_MAX`] steps and knew no answer.
+    GaveUp,
+    /// The pattern could not be compiled when it was first asked.
+    NotCompiled,
+}
 
 impl fmt::Display for MatchError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "a pattern with look-around or back-references gave no answer within {BACKTRACK_MAX} steps")
+        match self {
+            MatchError::GaveUp => write!(
+                f,
+                "a pattern with look-around or back-references gave no answer within {BACKTRACK_MAX} steps"
+            ),
+            MatchError::NotCompiled => f.write_str("a pattern could not be compiled"),
+        }
     }
 }
 
@@ -142,7 +158,7 @@ impl Pattern {
                     None if ere.back_references => Matcher::Backtracking(
                         backtracking(&ere.regex, ignore_case).map_err(|_| too_big(text))?,
                     ),
-                    None => Matcher::Regex(linear(&ere.regex, ignore_case).map_err(|_| too_big(text))?),
+                    None => linear::read(&ere.regex, ignore_case).map_err(|_| too_big(text))?,
                 }
             }
             Kind::Perl => perl::compile(text, ignore_case)?,
@@ -166,15 +182,16 @@ impl Pattern {
     /// Whether the pattern is found in `subject`.
     ///
     /// # Errors
-    /// Only for a pattern with look-around or back-references, see [`MatchError`].
+    /// See [`MatchError`].
     pub fn is_match(&self, subject: &[u8]) -> Result<bool, MatchError> {
         match &self.0 {
             Inner::List(list) => list.is_match(subject),
             Inner::One(compiled) => match &compiled.matcher {
                 Matcher::Text(text) => Ok(text.find(subject).is_some()),
                 Matcher::Wild(wild) => Ok(wild.is_match(subject)),
-                Matcher::Regex(regex) => Ok(regex.is_match(subject)),
-                Matcher::Backtracking(regex) => regex.is_match(subject).map_err(|_| MatchError),
+                Matcher::Steps(steps) => Ok(steps.is_match(subject)),
+                Matcher::Regex(linear) => Ok(linear.regex()?.is_match(subject)),
+                Matcher::Backtracking(regex) => regex.is_match(subject).map_err(|_| MatchError::GaveUp),
             },
         }
     }
@@ -192,11 +209,13 @@ impl Pattern {
         match &compiled.matcher {
             Matcher::Text(text) => Ok(groups.whole(text.find(subject))),
             Matcher::Wild(wild) => Ok(groups.whole(wild.find(subject))),
+            Matcher::Steps(steps) => Ok(steps.find(subject, groups)),
             // A search without groups is several times cheaper than one with them.
-            Matcher::Regex(regex) if regex.captures_len() == 1 => {
-                Ok(groups.whole(regex.find(subject).map(|found| found.range())))
+            Matcher::Regex(linear) if linear.groups == 1 => {
+                Ok(groups.whole(linear.regex()?.find(subject).map(|found| found.range())))
             }
-            Matcher::Regex(regex) => {
+            Matcher::Regex(linear) => {
+                let regex = linear.regex()?;
                 let mut captures = regex.create_captures();
                 regex.captures(subject, &mut captures);
                 if captures.is_match() {
@@ -205,7 +224,7 @@ impl Pattern {
                 }
                 Ok(captures.is_match())
             }
-            Matcher::Backtracking(regex) => match regex.captures(subject).map_err(|_| MatchError)? {
+            Matcher::Backtracking(regex) => match regex.captures(subject).map_err(|_| MatchError::GaveUp)? {
                 Some(captures) => {
                     groups.0.clear();
                     for index in 0..captures.len() {
@@ -224,9 +243,33 @@ impl Pattern {
             Inner::List(_) => None,
             Inner::One(compiled) => Some(match &compiled.matcher {
                 Matcher::Text(_) | Matcher::Wild(_) => 1,
-                Matcher::Regex(regex) => regex.captures_len(),
+                Matcher::Steps(steps) => steps.groups,
+                Matcher::Regex(linear) => linear.groups,
                 Matcher::Backtracking(regex) => regex.captures_len(),
             }),
+        }
+    }
+
+    /// What a subject must have in it to match: of each inner list at least one text. Empty where nothing is certain,
+    /// as for a list that may change while we run.
+    pub fn needs(&self) -> Vec<Vec<Need>> {
+        match &self.0 {
+            Inner::List(_) => Vec::new(),
+            Inner::One(compiled) => match &compiled.matcher {
+                Matcher::Text(text) => text.need().map(|need| vec![need]).into_iter().collect(),
+                Matcher::Wild(wild) => wild.needs(),
+                Matcher::Steps(steps) => steps.needs.clone(),
+                Matcher::Regex(linear) => linear.needs.clone(),
+                Matcher::Backtracking(_) => Vec::new(),
+            },
+        }
+    }
+
+    /// Whether it can happen that nobody knows whether the pattern matches, see [`MatchError::GaveUp`].
+    pub fn may_give_up(&self) -> bool {
+        match &self.0 {
+            Inner::List(list) => list.may_give_up(),
+            Inner::One(compiled) => matches!(compiled.matcher, Matcher::Backtracking(_)),
         }
     }
 
@@ -237,7 +280,7 @@ impl Pattern {
             Inner::One(compiled) => match &compiled.matcher {
                 Matcher::Text(text) => text.matches_all(),
                 Matcher::Wild(wild) => wild.matches_all(),
-                Matcher::Regex(_) => {
+                Matcher::Steps(_) | Matcher::Regex(_) => {
                     matches!(&*compiled.source, ".*" | "^.*" | "^.*$" | ".*$" | "^(.*)$" | "(.*)")
                 }
                 Matcher::Backtracking(_) => false,
@@ -277,26 +320,6 @@ fn plain(kind: Kind, ignore_case: bool, text: &[u8]) -> Matcher {
             Matcher::Wild(Wild::new(&tokens, false, false, ignore_case))
         }
     }
-}
-
-/// Compiles for the linear engine.
-///
-/// Without literal prefilters and the one-pass automaton: subjects are short lines, on which they gain nothing, and
-/// they take four fifths of the time to compile and half of the memory. 10 000 services have 10 000 expressions.
-/// (`^/app1/[0-9]+[.](html|php)$`: 19 us and 8 kB instead of 101 us and 19 kB; 62 ns to match instead of 122 ns.)
-fn linear(regex: &str, ignore_case: bool) -> Result<meta::Regex, Box<meta::BuildError>> {
-    let config = meta::Config::new()
-        .auto_prefilter(false)
-        .onepass(false)
-        .dfa(false)
-        .utf8_empty(false)
-        .nfa_size_limit(Some(COMPILED_BYTES_MAX));
-    let syntax = syntax::Config::new()
-        .unicode(false)
-        .utf8(false)
-        .case_insensitive(ignore_case)
-        .nest_limit(NESTING_MAX);
-    meta::Builder::new().configure(config).syntax(syntax).build(regex).map_err(Box::new)
 }
 
 fn backtracking(regex: &str, ignore_case: bool) -> Result<fancy_regex::Regex, fancy_regex::Error> {

@@ -1,16 +1,15 @@
 //! Perl-compatible patterns: by the linear engine where it can, else by the backtracking one.
 
-use super::{Matcher, PatternError, backtracking, linear, too_big};
+use super::linear::{self, Refused};
+use super::{Matcher, PatternError, backtracking, too_big};
 
 /// Compiles `text`.
 pub(super) fn compile(text: &str, ignore_case: bool) -> Result<Matcher, PatternError> {
     let adapted = adapt(text);
-    let syntax = match linear(&adapted, ignore_case) {
-        Ok(regex) => return Ok(Matcher::Regex(regex)),
-        Err(error) if error.syntax_error().is_some() => {
-            regex_syntax::ast::parse::Parser::new().parse(&adapted).err()
-        }
-        Err(_) => return Err(too_big(text)),
+    let syntax = match linear::read(&adapted, ignore_case) {
+        Ok(matcher) => return Ok(matcher),
+        Err(Refused::Syntax) => regex_syntax::ast::parse::Parser::new().parse(&adapted).err(),
+        Err(Refused::TooBig) => return Err(too_big(text)),
     };
     // Look-around, back-references, atomic groups and possessive repetition are what the linear engine cannot do.
     match backtracking(text, ignore_case) {

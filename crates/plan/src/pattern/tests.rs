@@ -113,7 +113,7 @@ fn expressions_without_operators_need_no_automaton_to_be_right() {
             for ignore_case in [false, true] {
                 let ere = ere::translate(&text).unwrap();
                 let direct = ere.without_regex(ignore_case).unwrap();
-                let automaton = linear(&ere.regex, ignore_case).unwrap();
+                let automaton = linear::builder(ignore_case).build(&ere.regex).unwrap();
                 for subject in &subjects {
                     let found = match &direct {
                         Matcher::Text(text) => text.find(subject.as_bytes()),
@@ -125,6 +125,163 @@ fn expressions_without_operators_need_no_automaton_to_be_right() {
                 }
             }
         }
+    }
+}
+
+/// All expressions of up to three of `pieces`, with and without anchors.
+fn expressions(pieces: &[&str]) -> Vec<String> {
+    let mut middles = vec![String::new()];
+    for _ in 0..3 {
+        let longer = middles.iter().flat_map(|text| pieces.iter().map(move |piece| format!("{text}{piece}")));
+        middles = [String::new()].into_iter().chain(longer).collect();
+        middles.sort();
+        middles.dedup();
+    }
+    let anchored =
+        |middle: &String| [middle.clone(), format!("^{middle}"), format!("{middle}$"), format!("^{middle}$")];
+    middles.iter().flat_map(anchored).collect()
+}
+
+/// All texts of up to four letters.
+fn subjects(letters: &[u8]) -> Vec<Vec<u8>> {
+    let mut all = vec![Vec::new()];
+    let mut last = all.clone();
+    for _ in 0..4 {
+        last = last
+            .iter()
+            .flat_map(|text| letters.iter().map(|letter| [text, &[*letter][..]].concat()))
+            .collect();
+        all.extend_from_slice(&last);
+    }
+    all
+}
+
+#[test]
+fn a_straight_walk_finds_what_the_automaton_finds() {
+    let pieces = ["a", "[ab]", "a+", "([ab]*)", "b{1,2}", "(bA)", "B{2}", "(a(b?))", "[^a]+"];
+    let subjects = subjects(b"abB");
+    let mut straight = 0;
+    for text in expressions(&pieces) {
+        for ignore_case in [false, true] {
+            let Matcher::Steps(steps) = linear::read(&text, ignore_case).unwrap() else { continue };
+            straight += 1;
+            let automaton = linear::builder(ignore_case).build(&text).unwrap();
+            let mut captures = automaton.create_captures();
+            for subject in &subjects {
+                automaton.captures(subject, &mut captures);
+                let expect = captures.is_match().then(|| {
+                    captures.iter().map(|group| group.map(|group| group.range())).collect::<Vec<_>>()
+                });
+                let mut groups = Groups::default();
+                let found = steps.find(subject, &mut groups).then_some(groups.0);
+                assert_eq!(found, expect, "{text} on {subject:?}, ignore_case: {ignore_case}");
+                assert_eq!(steps.is_match(subject), expect.is_some());
+            }
+        }
+    }
+    assert!(straight > 1000, "{straight}");
+}
+
+#[test]
+fn expressions_with_a_choice_need_an_automaton() {
+    let straight = |text: &str| matches!(linear::read(text, false).unwrap(), Matcher::Steps(_));
+    for text in ["^/r1/[a-z]+$", "^", "^[a-z]+/", "^a{3}a", "^([0-9]{2,})-x", "^(a$)", "^[a-c]*[d-f]*$"] {
+        assert!(straight(text), "{text}");
+    }
+    for text in ["a", "^a|b", "^a+ab", "^a*b*a", "^(a)*", "^(?:ab)+", "^a*?b", "a^b", "^a$b", "^a?[ab]"] {
+        assert!(!straight(text), "{text}");
+    }
+}
+
+/// Whether each of the needs is met by a subject.
+fn met(needs: &[Vec<Need>], subject: &[u8]) -> bool {
+    let subject = subject.to_ascii_lowercase();
+    let there = |need: &Need| match need.place {
+        Place::Whole => subject == *need.text,
+        Place::Start => subject.starts_with(&need.text),
+        Place::End => subject.ends_with(&need.text),
+        Place::Anywhere => memchr::memmem::find(&subject, &need.text).is_some(),
+    };
+    needs.iter().all(|any| any.iter().any(there))
+}
+
+#[test]
+fn what_matches_has_all_that_was_needed() {
+    let pieces = ["a", ".*", "(a|bb)", "[aB]", "(ab)+", "\\b", "(a|b$|)", "(^a|b)?"];
+    let subjects = subjects(b"abB");
+    let (mut told, mut matched) = (0, 0);
+    for text in expressions(&pieces) {
+        for ignore_case in [false, true] {
+            let pattern = Pattern::new(&text, Kind::Posix, ignore_case).unwrap();
+            let needs = pattern.needs();
+            told += needs.len();
+            if needs.is_empty() {
+                continue;
+            }
+            for subject in &subjects {
+                if pattern.is_match(subject).unwrap() {
+                    matched += 1;
+                    assert!(met(&needs, subject), "{text} on {subject:?}: {needs:?}");
+                }
+            }
+        }
+    }
+    assert!(told > 2000 && matched > 20_000, "{told} needs, {matched} matches");
+}
+
+#[test]
+fn needs_are_as_sharp_as_they_can_be_told() {
+    let check = |text: &str, kind, expect: &[&[(Place, &str)]]| {
+        let needs = Pattern::new(text, kind, false).unwrap().needs();
+        let expect: Vec<Vec<Need>> = expect
+            .iter()
+            .map(|any| any.iter().map(|(place, text)| Need::new(*place, text.as_bytes())).collect())
+            .collect();
+        assert_eq!(needs, expect, "{kind} {text:?}");
+    };
+    use Place::{Anywhere, End, Start, Whole};
+    check("/A", Kind::Exact, &[&[(Whole, "/a")]]);
+    check("/a", Kind::Prefix, &[&[(Start, "/a")]]);
+    check(".org", Kind::Suffix, &[&[(End, ".org")]]);
+    check("", Kind::Suffix, &[]);
+    check("www.a.org", Kind::Posix, &[&[(Anywhere, "www")], &[(Anywhere, "org")]]);
+    check(
+        "^/a.*/b$",
+        Kind::Posix,
+        &[&[(Start, "/a")], &[(End, "/b")], &[(Anywhere, "/a")], &[(Anywhere, "/b")]],
+    );
+    check("^/r1/[a-z]+$", Kind::Posix, &[&[(Start, "/r1/")], &[(Anywhere, "/r1/")]]);
+    check("^/(a|b)(/|$)", Kind::Posix, &[&[(Start, "/a"), (Start, "/a/"), (Start, "/b"), (Start, "/b/")]]);
+    check(
+        "^(www[.])?a[.](com|org)$",
+        Kind::Posix,
+        &[
+            &[(Whole, "a.com"), (Whole, "a.org"), (Whole, "www.a.com"), (Whole, "www.a.org")],
+            &[(Anywhere, "a.")],
+        ],
+    );
+    check("[.](css|js)$", Kind::Perl, &[&[(End, ".css"), (End, ".js")]]);
+    check("^[a-z]+", Kind::Posix, &[]);
+    check("^[a-z]?x", Kind::Posix, &[]);
+    // A third choice would make it 64, which the sixteen that end before it stand for.
+    let second = ["ee", "ff", "gg", "hh"];
+    let sixteen: Vec<String> =
+        ["aa", "bb", "cc", "dd"].iter().flat_map(|one| second.map(|two| format!("{one}{two}"))).collect();
+    let sixteen: Vec<(Place, &str)> = sixteen.iter().map(|text| (Start, text.as_str())).collect();
+    check("^(aa|bb|cc|dd)(ee|ff|gg|hh)(ii|jj|kk|ll)", Kind::Posix, &[&sixteen]);
+    check("(?=a)b", Kind::Perl, &[]);
+    assert!(Pattern::watched(Arc::new(List::new(Vec::new(), None, Kind::Exact, false))).needs().is_empty());
+}
+
+#[test]
+fn only_patterns_that_go_back_can_give_up() {
+    let list = |kind| Pattern::watched(Arc::new(List::new(Vec::new(), Some("x".into()), kind, false)));
+    let pattern = |text: &str| Pattern::new(text, Kind::Perl, false).unwrap();
+    for never in [pattern("a+"), list(Kind::Exact), Pattern::list(vec![pattern("a"), pattern("b|c")])] {
+        assert!(!never.may_give_up(), "{never}");
+    }
+    for may in [pattern("(a)\\1"), list(Kind::Posix), Pattern::list(vec![pattern("a"), pattern("(?=b)")])] {
+        assert!(may.may_give_up(), "{may}");
     }
 }
 
@@ -229,7 +386,7 @@ fn faults_of_perl_expressions_are_placed() {
 #[test]
 fn a_runaway_backtracking_pattern_gives_up() {
     let pattern = Pattern::new("^(?=(a|aa)+$)(a|aa)+\\1b$", Kind::Perl, false).unwrap();
-    assert_eq!(pattern.is_match("a".repeat(200).as_bytes()), Err(MatchError));
+    assert_eq!(pattern.is_match("a".repeat(200).as_bytes()), Err(MatchError::GaveUp));
 }
 
 #[test]

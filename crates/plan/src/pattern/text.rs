@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use memchr::memmem::Finder;
 
-use super::Kind;
+use super::{Kind, Need, Place};
 
 /// A text and where in the subject it must stand.
 #[derive(Debug)]
@@ -62,6 +62,17 @@ impl Text {
             Text::ExactIgnoreCase(text) => Some((text, true)),
             _ => None,
         }
+    }
+
+    /// `None` if every subject matches.
+    pub(super) fn need(&self) -> Option<Need> {
+        let need = match self {
+            Text::Exact(text) | Text::ExactIgnoreCase(text) => return Some(Need::new(Place::Whole, text)),
+            Text::Prefix(text) | Text::PrefixIgnoreCase(text) => Need::new(Place::Start, text),
+            Text::Suffix(text) | Text::SuffixIgnoreCase(text) => Need::new(Place::End, text),
+            Text::Contains(finder) => Need::new(Place::Anywhere, finder.needle()),
+        };
+        (!need.text.is_empty()).then_some(need)
     }
 
     pub(super) fn matches_all(&self) -> bool {

@@ -5,6 +5,8 @@
 
 use std::ops::Range;
 
+use super::need::{self, Need};
+
 /// One character of such an expression.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Token {
@@ -75,6 +77,10 @@ impl Wild {
 
     pub(super) fn is_match(&self, subject: &[u8]) -> bool {
         self.find(subject).is_some()
+    }
+
+    pub(super) fn needs(&self) -> Vec<Vec<Need>> {
+        need::of_pieces(&self.pieces, self.anchored_start, self.anchored_end)
     }
 
     pub(super) fn matches_all(&self) -> bool {
