@@ -16,14 +16,13 @@ use crate::backend::Live;
 use crate::balance;
 use crate::client::{Client, Next};
 use crate::drain::{Connections, Ticket};
-use crate::exchange::{ClientFacts, Exchange};
+use crate::exchange::Exchange;
 use crate::fault::Fault;
 use crate::limits;
 use crate::log::{Pen, Severity};
 use crate::parts::Parts;
 use crate::respond::Keep;
 use crate::serve::{Begun, serve};
-use crate::stream::Stream;
 use crate::world::{Current, Running, World};
 
 /// What a worker has at hand.
@@ -117,46 +116,47 @@ pub(crate) fn run(setup: Setup, ready: &std::sync::mpsc::Sender<io::Result<()>>)
 }
 
 /// Serves one client until either side has had enough.
-pub(crate) async fn connection(worker: Rc<Worker>, ticket: Ticket, stream: Stream, facts: ClientFacts) {
-    let running = worker.running();
-    let listener = &running.plan.listeners[facts.listener];
-    let mut client = Client::new(stream, facts, &listener.bounds, listener.client_timeout);
-    let _open = Open::new(&worker.parts);
-    loop {
-        client.watchdog.set(client.timeout());
-        let since = worker.parts.clock.now();
-        let mut told = false;
-        let next = poll_fn(|cx| {
-            client.poll_next(cx, &worker.parts.store, |cx, watchdog| {
-                if !ticket.stopping(cx) {
-                    return false;
-                }
-                // A client that has just come, or just got an answer that said nothing of an end, may have sent what has
-                // not arrived yet. It gets an answer that does say so.
-                let left = limits::NEXT_REQUEST.saturating_sub(worker.parts.clock.now().since(since));
-                if !told && !left.is_zero() {
-                    told = true;
-                    watchdog.set(left.min(listener.client_timeout));
-                }
-                left.is_zero()
-            })
-        })
-        .await;
-        if next == Next::Close {
-            break;
-        }
-        // The whole head has this long, however it drips in.
-        client.watchdog.set(client.timeout());
-        let begun = Begun::new(&client, &worker);
-        let head = poll_fn(|cx| client.poll_head(cx, &worker.parts.store)).await;
-        // The state of a request takes some kilobytes; boxed, it is there only while there is a whole request.
-        match Box::pin(serve(&mut client, begun, head)).await {
-            Keep::Open => {}
-            Keep::Close => {
-                client.linger(&worker.parts.store).await;
+///
+/// A block and no `async fn`, which would keep room for its arguments beside what becomes of them: ten thousand idle
+/// clients each pay for every byte of this.
+pub(crate) fn connection(worker: Rc<Worker>, ticket: Ticket, mut client: Client) -> impl Future<Output = ()> {
+    async move {
+        let _open = Open::new(&worker.parts);
+        loop {
+            client.watchdog.set(client.timeout());
+            let since = worker.parts.clock.now();
+            let mut told = false;
+            let next = poll_fn(|cx| {
+                client.poll_next(cx, &worker.parts.store, |cx, watchdog, timeout| {
+                    if !ticket.stopping(cx) {
+                        return false;
+                    }
+                    // A client that has just come, or just got an answer that said nothing of an end, may have sent what
+                    // has not arrived yet. It gets an answer that does say so.
+                    let left = limits::NEXT_REQUEST.saturating_sub(worker.parts.clock.now().since(since));
+                    if !told && !left.is_zero() {
+                        told = true;
+                        watchdog.set(left.min(timeout));
+                    }
+                    left.is_zero()
+                })
+            });
+            if next.await == Next::Close {
                 break;
             }
-            Keep::Drop => break,
+            // The whole head has this long, however it drips in.
+            client.watchdog.set(client.timeout());
+            let begun = Begun::new(&client, &worker);
+            let head = poll_fn(|cx| client.poll_head(cx, &worker.parts.store)).await;
+            // The state of a request takes some kilobytes; boxed, it is there only while there is a whole request.
+            match Box::pin(serve(&mut client, begun, head)).await {
+                Keep::Open => {}
+                Keep::Close => {
+                    Box::pin(client.linger(&worker.parts.store)).await;
+                    break;
+                }
+                Keep::Drop => break,
+            }
         }
     }
 }
