@@ -116,9 +116,10 @@ pub(crate) fn run(setup: Setup, ready: &std::sync::mpsc::Sender<io::Result<()>>)
 }
 
 /// Serves one client until either side has had enough.
-///
-/// A block and no `async fn`, which would keep room for its arguments beside what becomes of them: ten thousand idle
-/// clients each pay for every byte of this.
+#[expect(
+    clippy::manual_async_fn,
+    reason = "an async fn keeps room for its arguments beside what becomes of them, and every idle client pays for it"
+)]
 pub(crate) fn connection(worker: Rc<Worker>, ticket: Ticket, mut client: Client) -> impl Future<Output = ()> {
     async move {
         let _open = Open::new(&worker.parts);
