@@ -284,6 +284,11 @@ impl Conn {
         if short { Err(io::ErrorKind::InvalidData.into()) } else { Ok(()) }
     }
 
+    /// The line of the body's framing that could not be read; for the log.
+    pub(crate) fn body_line(&self) -> &[u8] {
+        self.decoder.offending(self.input.unread())
+    }
+
     /// Uses the first `len` bytes of the piece last given.
     pub(crate) fn consume_body(&mut self, len: usize) {
         self.input.consume(len);
