@@ -136,6 +136,15 @@ impl Out {
         if listener.rewrite_destination {
             line.push_str(" destination");
         }
+        if let Some(tls) = &listener.tls {
+            line.push_str(" tls");
+            if tls.strict_sni {
+                line.push_str(" strict-sni");
+            }
+            if !tls.check_host {
+                line.push_str(" any-host");
+            }
+        }
         if !listener.forwarded_headers {
             line.push_str(" no-forwarded");
         }
@@ -148,6 +157,11 @@ impl Out {
         value(&mut line, "log", plan.logging.formats.get(listener.log_format).map(|format| &format.name));
         self.line(&line);
         self.inside(|out| {
+            if let Some(tls) = &listener.tls {
+                tls.certificates
+                    .iter()
+                    .for_each(|file| out.line(&format!("certificates {}", file.path.display())));
+            }
             if let Some(pattern) = &listener.check_url {
                 out.line(&format!("check {pattern}"));
             }

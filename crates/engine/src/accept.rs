@@ -121,7 +121,7 @@ pub(crate) fn spawn(
 }
 
 fn serve(worker: &Rc<Worker>, listener: usize, (stream, peer, local): (Stream, Endpoint, Endpoint)) {
-    let facts = ClientFacts { peer, local, listener, secure: false };
+    let facts = ClientFacts { peer, local, listener, secure: false, misplaced: false, tls: None };
     // Counted from here on, so that a stop in between waits for it.
     let ticket = worker.connections.enter();
     let worker = worker.clone();

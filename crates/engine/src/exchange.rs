@@ -12,6 +12,7 @@ use wire::{BodyLength, RequestHead, ResponseHead};
 
 use crate::buffer::Store;
 use crate::clock::Moment;
+use crate::tls;
 use crate::world::Current;
 
 /// One end of a connection.
@@ -52,6 +53,10 @@ pub(crate) struct ClientFacts {
     pub listener: usize,
     /// The client came over TLS.
     pub secure: bool,
+    /// It came without TLS where TLS is spoken: it gets told so, and nothing else.
+    pub misplaced: bool,
+    /// What the TLS handshake has agreed on.
+    pub tls: Option<tls::Facts>,
 }
 
 /// The groups of one match, copied out of the subject.

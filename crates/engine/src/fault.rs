@@ -80,6 +80,10 @@ pub enum Cause {
     LengthRequired,
     /// The target names another scheme than the connection has.
     SchemeElsewhere,
+    /// The Host goes with another certificate than the one of the connection.
+    HostElsewhere,
+    /// HTTP without TLS where TLS is spoken.
+    PlainHttp,
     /// The body is larger than `MaxRequest`.
     BodyTooLarge,
     /// The client closed the connection before its request was complete.
@@ -179,6 +183,9 @@ rows! {
         "a chunked body, and the back-end speaks HTTP/1.0, which has none"
     SCHEME_ELSEWHERE Client 421 "E-SCHEME-ELSEWHERE" "RFC 9110 7.4"
         "the target names another scheme than the connection has"
+    HOST_ELSEWHERE Client 421 "E-HOST-ELSEWHERE" "CheckHost"
+        "the Host goes with another certificate than the one of this connection"
+    PLAIN_HTTP Client 400 "E-PLAIN-HTTP" "ListenHTTPS" "HTTP without TLS, and TLS is spoken here"
     BODY_TOO_LARGE Client 413 "E-MAXREQUEST" "MaxRequest" "the request body is larger than MaxRequest"
     CLIENT_CLOSED Client 0 "E-CLIENT-CLOSED" "RFC 9112 8" "the client closed the connection within a request"
     CLIENT_TIMEOUT Client 408 "E-CLIENT-TIMEOUT" "Client" "the client was silent for longer than Client allows"
@@ -221,6 +228,8 @@ impl Cause {
             Cause::TargetTooLong => TARGET_TOO_LONG,
             Cause::LengthRequired => LENGTH_REQUIRED,
             Cause::SchemeElsewhere => SCHEME_ELSEWHERE,
+            Cause::HostElsewhere => HOST_ELSEWHERE,
+            Cause::PlainHttp => PLAIN_HTTP,
             Cause::BodyTooLarge => BODY_TOO_LARGE,
             Cause::ClientClosed => CLIENT_CLOSED,
             Cause::ClientTimeout => CLIENT_TIMEOUT,
@@ -290,6 +299,7 @@ impl Cause {
         matches!(
             self,
             Cause::BadRequest(_)
+                | Cause::PlainHttp
                 | Cause::BadFraming(_)
                 | Cause::BadBody(_)
                 | Cause::ClientClosed

@@ -145,10 +145,11 @@ impl Setup {
             })
             .collect();
         let routes = vec![Index::new(&plan.listeners[0].services)];
-        let client = ClientFacts { peer, local, listener: 0, secure };
+        let client = ClientFacts { peer, local, listener: 0, secure, misplaced: false, tls: None };
         Stage {
             running: Current::new(Arc::new(Running {
                 roots: Vec::new(),
+                tls: Vec::new(),
                 plan,
                 backends: live,
                 sets,
@@ -251,6 +252,7 @@ fn listener() -> Listener {
         id: 0,
         name: None,
         address: ListenAddress::Inet(SocketAddr::from(([192, 0, 2, 80], 80))),
+        tls: None,
         methods: MethodLevel::Basic,
         client_timeout: Duration::from_secs(10),
         check_url: None,

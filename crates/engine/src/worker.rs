@@ -24,6 +24,7 @@ use crate::parts::Parts;
 use crate::respond::Keep;
 use crate::serve::{Begun, serve};
 use crate::stream::Stream;
+use crate::tls;
 use crate::world::{Current, Running, World};
 
 /// What a worker has at hand.
@@ -36,6 +37,8 @@ pub(crate) struct Worker {
     pen: RefCell<Pen>,
     /// The last failure of accept(2) that was reported, so that a full table is reported once and not ten times a second.
     accept_failed: Cell<Option<io::ErrorKind>>,
+    /// The second in which a handshake last failed, and how many did.
+    handshakes_failed: Cell<(u64, u32)>,
 }
 
 /// What a worker thread starts with.
@@ -85,6 +88,7 @@ pub(crate) fn run(setup: Setup, ready: &std::sync::mpsc::Sender<io::Result<()>>)
             running,
             pen: RefCell::new(pen),
             accept_failed: Cell::new(None),
+            handshakes_failed: Cell::new((0, 0)),
         });
         let mut doors = Vec::with_capacity(sockets.len());
         for (listener, socket) in sockets {
@@ -120,7 +124,14 @@ pub(crate) fn run(setup: Setup, ready: &std::sync::mpsc::Sender<io::Result<()>>)
 pub(crate) async fn connection(worker: Rc<Worker>, ticket: Ticket, stream: Stream, facts: ClientFacts) {
     let running = worker.running();
     let listener = &running.plan.listeners[facts.listener];
-    let mut client = Client::new(stream, facts, &listener.bounds, listener.client_timeout);
+    let mut client = match &running.tls[facts.listener] {
+        None => Client::new(stream, facts, &listener.bounds, listener.client_timeout),
+        // The state of a handshake takes some kilobytes; boxed, it is there only while there is one.
+        Some(server) => match Box::pin(secure(&worker, server, listener, stream, facts)).await {
+            Some(client) => client,
+            None => return,
+        },
+    };
     let _open = Open::new(&worker.parts);
     loop {
         client.watchdog.set(client.timeout());
@@ -159,6 +170,38 @@ pub(crate) async fn connection(worker: Rc<Worker>, ticket: Ticket, stream: Strea
             Keep::Drop => break,
         }
     }
+}
+
+/// Makes the TLS handshake with a client. One that speaks HTTP without TLS is let in to be told so.
+async fn secure(
+    worker: &Worker,
+    server: &tls::Server,
+    listener: &plan::Listener,
+    stream: Stream,
+    mut facts: ClientFacts,
+) -> Option<Client> {
+    let Parts { handshakes, scratch, store, .. } = &worker.parts;
+    let limit = limits::HANDSHAKE.min(listener.client_timeout);
+    let (stream, said) = match tls::accept(stream, server, handshakes, scratch, limit).await {
+        Ok(tls::Arrival::Secure(stream, agreed)) => {
+            facts.secure = true;
+            facts.tls = Some(agreed);
+            (stream, Vec::new())
+        }
+        Ok(tls::Arrival::Plain(stream, said)) => {
+            facts.misplaced = true;
+            (stream, said)
+        }
+        Err(failure) => {
+            worker.note_handshake(&facts, &failure);
+            return None;
+        }
+    };
+    let mut client = Client::new(stream, facts, &listener.bounds, listener.client_timeout);
+    if !said.is_empty() {
+        client.conn.preload(&said, store);
+    }
+    Some(client)
 }
 
 /// Counts a client connection for as long as it lives, however its task ends.
@@ -232,6 +275,22 @@ impl Worker {
                     running.plan.alive.as_secs()
                 ),
             );
+        }
+    }
+
+    /// Reports that a handshake failed; only so many in a second, for whoever wants to can make thousands.
+    fn note_handshake(&self, facts: &ClientFacts, failure: &tls::Failure) {
+        // A client that just goes away is no news, nor is one that never says a word.
+        if matches!(failure, tls::Failure::Gone | tls::Failure::Slow) {
+            return;
+        }
+        let second = self.parts.clock.wall().as_secs();
+        let (last, reported) = self.handshakes_failed.get();
+        let reported = if last == second { reported } else { 0 };
+        self.handshakes_failed.set((second, reported.saturating_add(1)));
+        if reported < limits::HANDSHAKE_REPORTS {
+            let peer = facts.peer.ip().map_or_else(|| "a local client".to_owned(), |ip| ip.to_string());
+            self.pen.borrow_mut().event(Severity::Info, format_args!("no TLS with {peer}: {failure}"));
         }
     }
 

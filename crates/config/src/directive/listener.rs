@@ -1,10 +1,13 @@
-//! Directives of `ListenHTTP`.
+//! Directives of `ListenHTTP` and `ListenHTTPS`.
 
 use super::Directive as Row;
 use super::{Body, Lower, Scope, Standing, without_arguments};
 use crate::lower::{alphabet, listener};
 
-const LISTENER: &[Scope] = &[Scope::Listener];
+const LISTENER: &[Scope] = &[Scope::Listener, Scope::TlsListener];
+const INNER: &[Scope] = &[Scope::Listener, Scope::TlsListener, Scope::Service];
+
+const TLS: &[Scope] = &[Scope::TlsListener];
 
 /// The page directives of Pound 2.x differ in nothing but the code.
 macro_rules! page {
@@ -39,7 +42,7 @@ pub(super) static ROWS: &[Row] = &[
         name: "Port",
         scopes: LISTENER,
         syntax: "NUMBER|NAME",
-        default: "80",
+        default: "80, in ListenHTTPS 443",
         since: "2.0",
         doc: "The port to listen on, a number or the name of a service such as `http`. With 0 the system chooses one.",
         lower: Lower::Listener(|cx, draft, statement| {
@@ -187,7 +190,7 @@ pub(super) static ROWS: &[Row] = &[
     },
     Row {
         name: "ForwardedHeader",
-        scopes: &[Scope::Listener, Scope::Service],
+        scopes: INNER,
         syntax: "NAME",
         default: "the one of the outer block, X-Forwarded-For",
         since: "4.9",
@@ -199,7 +202,7 @@ pub(super) static ROWS: &[Row] = &[
     },
     Row {
         name: "TrustedIP",
-        scopes: &[Scope::Listener, Scope::Service],
+        scopes: INNER,
         syntax: "\"ACL\" | -file \"FILE\" | -filewatch \"FILE\" | block of addresses",
         arguments: (0, 2),
         options: true,
@@ -212,7 +215,7 @@ pub(super) static ROWS: &[Row] = &[
     },
     Row {
         name: "RewriteErrors",
-        scopes: &[Scope::Listener, Scope::Service],
+        scopes: INNER,
         syntax: "BOOLEAN",
         since: "4.17",
         standing: Standing::Pending,
@@ -228,7 +231,52 @@ pub(super) static ROWS: &[Row] = &[
         doc: "Answer challenges of certificate authorities from this directory.",
         ..Row::ROW
     },
-    Row { name: "Cert", syntax: "\"FILE\"", once: false, since: "2.0", ..HTTPS },
+    Row {
+        name: "Cert",
+        scopes: TLS,
+        syntax: "\"FILE|DIRECTORY|PATTERN\"",
+        once: false,
+        since: "2.0",
+        doc: "The certificates that clients are shown. A file of PEM holds one certificate, those that it was signed \
+              with, and its private key; a key may also stand beside it in a file that ends in `.key`. Of a directory \
+              all files count, of a pattern such as `*.pem` those that match, in the order of their names. A client \
+              that asks for a name gets the first certificate that covers it, exact names before those with a `*`; \
+              where several do, an ECDSA one if it can use that. The first of all is shown to those who name no other.",
+        example: "Cert \"/etc/pound/certs/\"",
+        lower: Lower::Listener(|cx, draft, statement| {
+            let file = cx.file_name(statement, &statement.arguments[0]);
+            draft.certificates.push(file);
+        }),
+        ..Row::ROW
+    },
+    Row {
+        name: "StrictSNI",
+        scopes: TLS,
+        syntax: "BOOLEAN",
+        default: "no",
+        since: "new",
+        doc: "Turn clients away that ask for a name of which there is no certificate, in place of showing them the \
+              first one. Those that ask for no name are let in.",
+        lower: Lower::Listener(|cx, draft, statement| {
+            draft.strict_sni = cx.boolean(&statement.arguments[0]).unwrap_or(false);
+        }),
+        ..Row::ROW
+    },
+    Row {
+        name: "CheckHost",
+        scopes: TLS,
+        syntax: "BOOLEAN",
+        default: "yes",
+        since: "new",
+        doc: "Answer a request by 421 when its Host goes with another certificate than the one that the connection \
+              began with: it asks one site for what belongs to another. A Host that is the name which the client \
+              asked for in TLS always passes, and so does one that no certificate covers on a connection for which \
+              no name was asked.",
+        lower: Lower::Listener(|cx, draft, statement| {
+            draft.check_host = cx.boolean(&statement.arguments[0]);
+        }),
+        ..Row::ROW
+    },
     Row { name: "ClientCert", syntax: "0|1|2|3 DEPTH", arguments: (1, 2), since: "2.0", ..HTTPS },
     Row { name: "Disable", syntax: "PROTOCOL", once: false, since: "2.7", ..HTTPS },
     Row { name: "Ciphers", syntax: "\"LIST\"", arguments: (1, 16), options: true, since: "2.0", ..HTTPS },
@@ -241,4 +289,4 @@ pub(super) static ROWS: &[Row] = &[
 ];
 
 /// What only `ListenHTTPS` has.
-const HTTPS: Row = Row { scopes: LISTENER, standing: Standing::Pending, doc: "Concerns HTTPS.", ..Row::ROW };
+const HTTPS: Row = Row { scopes: TLS, standing: Standing::Pending, doc: "Concerns HTTPS.", ..Row::ROW };

@@ -31,6 +31,8 @@ pub(crate) enum Scope {
     Global,
     /// `ListenHTTP`
     Listener,
+    /// `ListenHTTPS`
+    TlsListener,
     /// `Service`
     Service,
     /// `Backend` in a service.
@@ -55,6 +57,7 @@ impl Scope {
     pub(crate) const ALL: &[Scope] = &[
         Scope::Global,
         Scope::Listener,
+        Scope::TlsListener,
         Scope::Service,
         Scope::Backend,
         Scope::NamedBackend,
@@ -71,6 +74,7 @@ impl Scope {
         match self {
             Scope::Global => "outside of all blocks",
             Scope::Listener => "in ListenHTTP",
+            Scope::TlsListener => "in ListenHTTPS",
             Scope::Service => "in Service",
             Scope::Backend => "in the Backend of a Service",
             Scope::NamedBackend => "in a named Backend",
@@ -234,7 +238,7 @@ pub(crate) static TABLE: &[Section] = &[
     },
     Section {
         title: "Listeners",
-        intro: "Directives inside of `ListenHTTP`. What changes requests and answers (see Modifications) may stand \
+        intro: "Directives inside of `ListenHTTP` and `ListenHTTPS`. What changes requests and answers (see Modifications) may stand \
                 here too and then holds for all services that this listener uses.",
         rows: listener::ROWS,
     },
@@ -267,7 +271,7 @@ pub(crate) static TABLE: &[Section] = &[
     },
     Section {
         title: "Modifications",
-        intro: "They stand in `ListenHTTP`, `Service` and `Rewrite`, and are made in the order of the file: to \
+        intro: "They stand in listeners, `Service` and `Rewrite`, and are made in the order of the file: to \
                 requests first those of the listener, then those of the service; to answers the other way round. \
                 The fields that Pound sets itself (X-Forwarded-For and so on) are there before. All texts are \
                 templates: `$1`, `%[host]` and the like are replaced for each request.",

@@ -1,4 +1,4 @@
-//! `ListenHTTP`.
+//! `ListenHTTP` and `ListenHTTPS`.
 
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
@@ -7,6 +7,7 @@ use std::time::Duration;
 use plan::listener::{MethodLevel, RewriteLocation};
 use plan::page::{CODES, Page, Pages};
 use plan::rewrite::Rewrites;
+use plan::tls::FileName;
 use plan::{Acl, ListenAddress, Listener, Pattern};
 
 use super::{BoundsDraft, Inner, Lowering, arguments, service};
@@ -19,6 +20,7 @@ use crate::value::{self, Host};
 
 /// Where nothing else is said.
 const PORT: u16 = 80;
+const TLS_PORT: u16 = 443;
 
 #[derive(Default)]
 pub(crate) struct ListenerDraft {
@@ -36,6 +38,9 @@ pub(crate) struct ListenerDraft {
     pub(crate) rewrite_destination: bool,
     pub(crate) forwarded_headers: Option<bool>,
     pub(crate) log_format: Option<usize>,
+    pub(crate) certificates: Vec<FileName>,
+    pub(crate) strict_sni: bool,
+    pub(crate) check_host: Option<bool>,
     inner: Inner,
     rewrites: Rewrites,
     services: Vec<(std::sync::Arc<plan::Service>, Span)>,
@@ -51,7 +56,17 @@ pub(crate) struct Finished {
     pub(crate) services: Vec<Span>,
 }
 
+/// `ListenHTTP`
 pub(crate) fn lower(cx: &mut Lowering<'_>, statement: &Statement) {
+    block(cx, statement, PORT);
+}
+
+/// `ListenHTTPS`
+pub(crate) fn lower_tls(cx: &mut Lowering<'_>, statement: &Statement) {
+    block(cx, statement, TLS_PORT);
+}
+
+fn block(cx: &mut Lowering<'_>, statement: &Statement, port: u16) {
     // The one-line form of Pound 1.x, which has been refused.
     if matches!(statement.body, Tree::None) {
         return;
@@ -79,7 +94,8 @@ pub(crate) fn lower(cx: &mut Lowering<'_>, statement: &Statement) {
     }
     let global = cx.global.bounds;
     let bounds = draft.bounds.finish(&global, statement.keyword, cx);
-    let address = listen_address(cx, &mut draft);
+    let address = listen_address(cx, &mut draft, port);
+    let tls = if port == TLS_PORT { cx.server_tls(&mut draft, statement) } else { None };
     let faulty = statement.faulty || cx.diagnostics.errors() > errors;
     // Without its address it would be taken for a second one at the default place.
     let address = match address {
@@ -91,6 +107,7 @@ pub(crate) fn lower(cx: &mut Lowering<'_>, statement: &Statement) {
         id: cx.listeners.len(),
         name: name.map(|name| name.text.to_string()),
         address,
+        tls,
         methods: draft.methods.unwrap_or(MethodLevel::Basic),
         client_timeout: draft.client.unwrap_or(cx.global.client),
         check_url: draft.check_url,
@@ -116,7 +133,7 @@ pub(crate) fn lower(cx: &mut Lowering<'_>, statement: &Statement) {
     });
 }
 
-fn listen_address(cx: &mut Lowering<'_>, draft: &mut ListenerDraft) -> Option<ListenAddress> {
+fn listen_address(cx: &mut Lowering<'_>, draft: &mut ListenerDraft, port: u16) -> Option<ListenAddress> {
     if let Some((path, from)) = &draft.socket_from {
         let (path, from) = (path.clone(), *from);
         let given = draft.address.as_ref().map(|(_, span)| *span).or(draft.port.map(|(_, span)| span));
@@ -127,7 +144,7 @@ fn listen_address(cx: &mut Lowering<'_>, draft: &mut ListenerDraft) -> Option<Li
         }
         return Some(ListenAddress::Received(path));
     }
-    let port = draft.port.map_or(PORT, |(port, _)| port);
+    let port = draft.port.map_or(port, |(port, _)| port);
     Some(match (&draft.address, draft.port) {
         (Some((Host::Unix(_), _)), Some((_, span))) => {
             cx.push(Diagnostic::error(span, "a Unix socket has no port").help("leave this line out"));

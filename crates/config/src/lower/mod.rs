@@ -16,6 +16,7 @@ pub(crate) mod logging;
 mod matching;
 pub(crate) mod service;
 pub(crate) mod session;
+mod tls;
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -221,7 +222,7 @@ impl Lowering<'_> {
         let end = self.diagnostics.sources.text(source).trim_end().len() as u32;
         let span = Span { source, start: end, end };
         self.push(
-            Diagnostic::error(span, "nothing listens: there is no ListenHTTP")
+            Diagnostic::error(span, "nothing listens: there is no ListenHTTP and no ListenHTTPS")
                 .help("add a block such as\nListenHTTP\n    Address 0.0.0.0\n    Port 8080\nEnd"),
         );
     }

@@ -1,0 +1,289 @@
+//! What a listener shows: its certificates, by name, and the terms on which it talks.
+//!
+//! Each certificate has a rustls configuration of its own, made when it is read, so that a handshake only picks one.
+//! All of a listener share its session cache and the keys of its tickets, and no other listener does: a session never
+//! passes from one set of terms to another.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use plan::ServerTls;
+use plan::tls::FileName;
+use rustls::crypto::CryptoProvider;
+use rustls::crypto::aws_lc_rs::{self, cipher_suite as suite};
+use rustls::server::{ClientHello, ProducesTickets};
+use rustls::sign::SingleCertAndKey;
+use rustls::{CipherSuite, ServerConfig, SignatureAlgorithm, SupportedCipherSuite};
+use smallvec::SmallVec;
+
+use super::files::{self, Identity, Refusal};
+use super::sessions::Sessions;
+
+/// Why TLS cannot be had as the plan wants it.
+#[derive(Debug)]
+pub struct TlsError {
+    name: FileName,
+    reason: String,
+}
+
+impl fmt::Display for TlsError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {} {}", self.name.place, self.name.directive, self.reason)
+    }
+}
+
+impl TlsError {
+    fn new(name: &FileName, refusal: &Refusal) -> TlsError {
+        TlsError { name: name.clone(), reason: refusal.to_string() }
+    }
+}
+
+/// TLS of one listener, shared by all workers.
+pub(crate) struct Server {
+    plan: ServerTls,
+    sites: ArcSwap<Sites>,
+    #[expect(dead_code, reason = "needed when certificates are read again, which comes next")]
+    terms: Terms,
+}
+
+impl fmt::Debug for Server {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Server").field("plan", &self.plan).finish_non_exhaustive()
+    }
+}
+
+/// What all certificates of a listener have in common.
+struct Terms {
+    provider: Arc<CryptoProvider>,
+    sessions: Arc<Sessions>,
+    tickets: Arc<dyn ProducesTickets>,
+}
+
+/// Cipher suites as we like them best. AES with 128 bits comes first, as browsers have it: nobody breaks either, and
+/// SHA-256 beside it is computed by the processor, which SHA-384 is not (a tenth of a handshake).
+static SUITES: &[SupportedCipherSuite] = &[
+    suite::TLS13_AES_128_GCM_SHA256,
+    suite::TLS13_AES_256_GCM_SHA384,
+    suite::TLS13_CHACHA20_POLY1305_SHA256,
+    suite::TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256,
+    suite::TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256,
+    suite::TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384,
+    suite::TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384,
+    suite::TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256,
+    suite::TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256,
+];
+
+/// One certificate and the terms on which it is shown.
+pub(crate) struct Site {
+    identity: Identity,
+    /// For nearly everybody: the suite is the one that we like best.
+    ours: Arc<ServerConfig>,
+    /// The suite is the one that the client likes best.
+    theirs: Arc<ServerConfig>,
+}
+
+/// The certificates of a listener, to be found by name.
+struct Sites {
+    /// In the order of the configuration; never empty.
+    all: Vec<Arc<Site>>,
+    /// By name; under the name without `*.` for one that has it.
+    exact: HashMap<Box<str>, Candidates>,
+    wild: HashMap<Box<str>, Candidates>,
+    addresses: HashMap<IpAddr, Candidates>,
+}
+
+/// Indices into `Sites::all`, in order.
+type Candidates = SmallVec<[usize; 2]>;
+
+impl Server {
+    /// Reads what the plan names.
+    ///
+    /// # Errors
+    /// The first file that cannot be used.
+    pub(crate) fn new(plan: &ServerTls) -> Result<Server, TlsError> {
+        let provider =
+            Arc::new(CryptoProvider { cipher_suites: SUITES.to_vec(), ..aws_lc_rs::default_provider() });
+        let tickets = aws_lc_rs::Ticketer::new().map_err(|error| TlsError {
+            name: plan.certificates[0].clone(),
+            reason: format!("cannot have keys for session tickets: {error}"),
+        })?;
+        let terms = Terms { provider, sessions: Arc::new(Sessions::new()), tickets };
+        let sites = ArcSwap::from_pointee(Sites::read(plan, &terms)?);
+        Ok(Server { plan: plan.clone(), sites, terms })
+    }
+
+    /// The certificate for a client; `None` if it is to be turned away.
+    pub(super) fn choose(&self, hello: &ClientHello<'_>) -> Option<Arc<Site>> {
+        let sites = self.sites.load();
+        let named = hello.server_name().and_then(|name| sites.find(&name.to_ascii_lowercase()));
+        let candidates = match named {
+            Some(candidates) => candidates,
+            None if hello.server_name().is_some() && self.plan.strict_sni => return None,
+            None => sites.default(),
+        };
+        // ECDSA signatures cost a tenth of RSA's, so they are taken where the client can read them.
+        let usable = |ecdsa: bool| {
+            let site = |&index: &usize| &sites.all[index];
+            candidates.iter().map(site).find(|site| site.is_ecdsa() == ecdsa && site.suits(hello))
+        };
+        let site = usable(true).or_else(|| usable(false)).unwrap_or(&sites.all[candidates[0]]);
+        Some(site.clone())
+    }
+
+    /// Whether a request for `host` may come by a connection with these facts (RFC 9110 section 15.5.20).
+    pub(crate) fn admits(&self, facts: &Facts, host: &str) -> bool {
+        if !self.plan.check_host
+            || facts.server_name.as_deref().is_some_and(|name| name.eq_ignore_ascii_case(host))
+        {
+            return true;
+        }
+        let host = host.strip_suffix('.').unwrap_or(host).to_ascii_lowercase();
+        if facts.site.identity.covers(&host) || facts.server_name.as_deref() == Some(&*host) {
+            return true;
+        }
+        // Nobody has a better connection for it, and the client has named nothing else: an address, an old client.
+        facts.server_name.is_none() && self.sites.load().find(&host).is_none()
+    }
+}
+
+impl Sites {
+    fn read(plan: &ServerTls, terms: &Terms) -> Result<Sites, TlsError> {
+        let mut sites =
+            Sites { all: Vec::new(), exact: HashMap::new(), wild: HashMap::new(), addresses: HashMap::new() };
+        for name in &plan.certificates {
+            let refused = |refusal: Refusal| TlsError::new(name, &refusal);
+            for path in files::expand(name).map_err(refused)? {
+                let identity = files::identity(&path, &terms.provider).map_err(refused)?;
+                let site = Site::new(identity, terms).map_err(|error| {
+                    refused(Refusal { path: path.clone(), reason: format!("it cannot be used: {error}") })
+                })?;
+                sites.add(site);
+            }
+        }
+        Ok(sites)
+    }
+
+    fn add(&mut self, site: Site) {
+        let index = self.all.len();
+        for name in &site.identity.names {
+            let (map, name) = match name.strip_prefix("*.") {
+                Some(rest) => (&mut self.wild, rest),
+                None => (&mut self.exact, &**name),
+            };
+            map.entry(name.into()).or_default().push(index);
+        }
+        for &address in &site.identity.addresses {
+            self.addresses.entry(address).or_default().push(index);
+        }
+        self.all.push(Arc::new(site));
+    }
+
+    /// The certificates that cover a name, or an address as Host has it; in lower case.
+    fn find(&self, name: &str) -> Option<&[usize]> {
+        if let Some(address) = address(name) {
+            return self.addresses.get(&address).map(SmallVec::as_slice);
+        }
+        // A `*` stands for one label (RFC 9525 section 6.3).
+        let wild = || self.wild.get(name.split_once('.')?.1);
+        self.exact.get(name).or_else(wild).map(SmallVec::as_slice)
+    }
+
+    /// The first certificate, and others for its first name.
+    fn default(&self) -> &[usize] {
+        let name = self.all[0].identity.names.first();
+        name.and_then(|name| self.exact.get(name))
+            .filter(|sites| sites[0] == 0)
+            .map_or(&[0], SmallVec::as_slice)
+    }
+}
+
+impl Site {
+    fn new(identity: Identity, terms: &Terms) -> Result<Site, rustls::Error> {
+        let mut config = ServerConfig::builder_with_provider(terms.provider.clone())
+            .with_safe_default_protocol_versions()?
+            .with_no_client_auth()
+            .with_cert_resolver(Arc::new(SingleCertAndKey::from(identity.key.clone())));
+        config.session_storage = terms.sessions.clone();
+        config.ticketer = terms.tickets.clone();
+        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        let theirs = Arc::new(config.clone());
+        config.ignore_client_order = true;
+        Ok(Site { identity, ours: Arc::new(config), theirs })
+    }
+
+    /// The terms for a client. One that likes ChaCha20 best has no AES in its processor, and is believed.
+    pub(super) fn config(&self, hello: &ClientHello<'_>) -> Arc<ServerConfig> {
+        let supported = &self.ours.crypto_provider().cipher_suites;
+        let first =
+            hello.cipher_suites().iter().find(|&&suite| supported.iter().any(|own| own.suite() == suite));
+        match first {
+            Some(
+                CipherSuite::TLS13_CHACHA20_POLY1305_SHA256
+                | CipherSuite::TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256
+                | CipherSuite::TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256,
+            ) => self.theirs.clone(),
+            _ => self.ours.clone(),
+        }
+    }
+
+    fn is_ecdsa(&self) -> bool {
+        self.identity.key.key.algorithm() == SignatureAlgorithm::ECDSA
+    }
+
+    /// Whether the client can do with the signatures of this certificate.
+    fn suits(&self, hello: &ClientHello<'_>) -> bool {
+        let key = &self.identity.key.key;
+        key.choose_scheme(hello.signature_schemes()).is_some()
+            && hello.cipher_suites().iter().any(|&suite| {
+                // TLS 1.2 ties the suite to the kind of key (RFC 5246 section 7.4.2), TLS 1.3 does not.
+                let supported = self.ours.crypto_provider().cipher_suites.iter();
+                supported
+                    .filter(|supported| supported.suite() == suite)
+                    .any(|supported| supported.usable_for_signature_algorithm(key.algorithm()))
+            })
+    }
+}
+
+impl Identity {
+    /// Whether the certificate is for this name or address; in lower case.
+    fn covers(&self, name: &str) -> bool {
+        if let Some(address) = address(name) {
+            return self.addresses.contains(&address);
+        }
+        let parent = name.split_once('.').map(|(_, parent)| parent);
+        self.names.iter().any(|own| match own.strip_prefix("*.") {
+            Some(rest) => Some(rest) == parent,
+            None => **own == *name,
+        })
+    }
+}
+
+/// `192.0.2.1` or `[2001:db8::1]`
+fn address(host: &str) -> Option<IpAddr> {
+    match host.strip_prefix('[') {
+        Some(rest) => rest.strip_suffix(']')?.parse().ok().map(IpAddr::V6),
+        None => host.parse().ok(),
+    }
+}
+
+/// What a handshake has agreed on.
+pub(crate) struct Facts {
+    /// The certificate that was shown.
+    pub(super) site: Arc<Site>,
+    /// The name that the client asked for, in lower case.
+    pub(crate) server_name: Option<Box<str>>,
+    /// The protocol.
+    pub(crate) version: rustls::ProtocolVersion,
+    /// The cipher suite.
+    pub(crate) suite: CipherSuite,
+}
+
+impl fmt::Debug for Facts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Facts { server_name, version, suite, .. } = self;
+        write!(f, "Facts({server_name:?}, {version:?}, {suite:?})")
+    }
+}

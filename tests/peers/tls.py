@@ -1,0 +1,104 @@
+"""Certificates of the tests' own making, and clients that speak TLS: OpenSSL's, by its program and by Python's `ssl`."""
+
+import socket
+import ssl
+import subprocess
+
+from .http import TIMEOUT_SECONDS, Client, Wire
+
+
+def openssl(*arguments, cwd, data=b"", within=TIMEOUT_SECONDS):
+    """Runs `openssl` to its end; what it printed."""
+    done = subprocess.run(
+        ["openssl", *map(str, arguments)], cwd=cwd, input=data, capture_output=True, timeout=within
+    )
+    return (done.stdout + done.stderr).decode("utf-8", "replace")
+
+
+class Authority:
+    """Signs certificates. All files are in `home`."""
+
+    def __init__(self, home, name="Test Authority"):
+        self.home = home
+        self.count = 0
+        self.name = name
+        home.mkdir(parents=True, exist_ok=True)
+        self.certificate = home / "authority.crt"
+        self.key = home / "authority.key"
+        self._run(
+            *("req", "-x509", "-nodes", "-days", "30", "-subj", f"/CN={name}", *_kind("ec")),
+            *("-keyout", self.key, "-out", self.certificate),
+            *("-addext", "keyUsage=critical,keyCertSign,cRLSign"),
+        )
+
+    def issue(self, *names, kind="ec", file=None, days=30, subject=None, key_apart=False, usage="serverAuth"):
+        """A PEM file with a certificate for `names`, its chain and its key."""
+        self.count += 1
+        base = self.home / f"leaf{self.count}"
+        request, key, leaf, extensions = (base.with_suffix(end) for end in (".csr", ".tmp", ".crt", ".ext"))
+        subject = subject or f"/CN={names[0]}"
+        self._run("req", "-new", "-nodes", "-subj", subject, *_kind(kind), "-keyout", key, "-out", request)
+        lines = [f"extendedKeyUsage={usage}", "basicConstraints=critical,CA:false"]
+        if names:
+            lines.append("subjectAltName=" + ",".join(_alternative(name) for name in names))
+        extensions.write_text("\n".join(lines) + "\n")
+        self._run(
+            *("x509", "-req", "-in", request, "-CA", self.certificate, "-CAkey", self.key, "-out", leaf),
+            *("-set_serial", 1000 + self.count, "-days", days, "-extfile", extensions),
+        )
+        file = file or base.with_suffix(".pem")
+        file.parent.mkdir(parents=True, exist_ok=True)
+        if key_apart:
+            file.write_bytes(leaf.read_bytes())
+            file.with_suffix(".key").write_bytes(key.read_bytes())
+        else:
+            file.write_bytes(leaf.read_bytes() + key.read_bytes())
+        return file
+
+    def _run(self, *arguments):
+        done = subprocess.run(["openssl", *map(str, arguments)], cwd=self.home, capture_output=True)
+        assert done.returncode == 0, done.stderr.decode()
+
+
+def _kind(kind):
+    if kind == "ec":
+        return ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1")
+    return ("-newkey", kind)
+
+
+def _alternative(name):
+    return f"IP:{name}" if name.replace(".", "").isdigit() else f"DNS:{name}"
+
+
+def context(authority=None, version=None, certificate=None):
+    """What a client wants: verified against `authority` if there is one."""
+    wanted = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    if authority:
+        wanted.load_verify_locations(authority.certificate)
+    else:
+        wanted.check_hostname = False
+        wanted.verify_mode = ssl.CERT_NONE
+    if version:
+        wanted.minimum_version = wanted.maximum_version = version
+    if certificate:
+        wanted.load_cert_chain(certificate)
+    return wanted
+
+
+class TlsClient(Client):
+    """As `Client`, within TLS."""
+
+    def __init__(self, port, name="localhost", wanted=None, session=None):
+        plain = socket.create_connection(("127.0.0.1", port), timeout=TIMEOUT_SECONDS)
+        plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        try:
+            wrapped = (wanted or context()).wrap_socket(plain, server_hostname=name, session=session)
+        except BaseException:
+            plain.close()
+            raise
+        Wire.__init__(self, wrapped)
+
+    def shown(self):
+        """The subject's names of the certificate that the server has shown."""
+        certificate = self.sock.getpeercert()
+        return [value for _, value in certificate.get("subjectAltName", ())]
