@@ -3,6 +3,7 @@
 import socket
 import ssl
 import subprocess
+import time
 
 from .http import TIMEOUT_SECONDS, Client, Wire
 
@@ -31,8 +32,10 @@ class Authority:
             *("-addext", "keyUsage=critical,keyCertSign,cRLSign"),
         )
 
-    def issue(self, *names, kind="ec", file=None, days=30, subject=None, key_apart=False, usage="serverAuth"):
-        """A PEM file with a certificate for `names`, its chain and its key."""
+    def issue(
+        self, *names, kind="ec", file=None, days=30, subject=None, key_apart=False, usage="serverAuth", chain=False
+    ):
+        """A PEM file with a certificate for `names` and its key; with `chain`, ours stands behind it."""
         self.count += 1
         base = self.home / f"leaf{self.count}"
         request, key, leaf, extensions = (base.with_suffix(end) for end in (".csr", ".tmp", ".crt", ".ext"))
@@ -48,12 +51,48 @@ class Authority:
         )
         file = file or base.with_suffix(".pem")
         file.parent.mkdir(parents=True, exist_ok=True)
+        shown = leaf.read_bytes() + (self.certificate.read_bytes() if chain else b"")
         if key_apart:
-            file.write_bytes(leaf.read_bytes())
+            file.write_bytes(shown)
             file.with_suffix(".key").write_bytes(key.read_bytes())
         else:
-            file.write_bytes(leaf.read_bytes() + key.read_bytes())
+            file.write_bytes(shown + key.read_bytes())
         return file
+
+    def delegate(self, home, name):
+        """Another authority, whose certificate is signed by this one."""
+        other = Authority(home, name)
+        request, extensions = home / "authority.csr", home / "authority.ext"
+        self._run("req", "-new", "-key", other.key, "-subj", f"/CN={name}", "-out", request)
+        extensions.write_text("basicConstraints=critical,CA:true\nkeyUsage=critical,keyCertSign,cRLSign\n")
+        self._run(
+            *("x509", "-req", "-in", request, "-CA", self.certificate, "-CAkey", self.key, "-out", other.certificate),
+            *("-set_serial", 77, "-days", 30, "-extfile", extensions),
+        )
+        return other
+
+    def revoke(self, file):
+        """From now on the certificate in this file is in the list of `revoked`."""
+        self._ca("-revoke", file)
+
+    def revoked(self, home, days="30"):
+        """A file with the list of revoked certificates; it holds for so many days."""
+        end = time.strftime("%y%m%d%H%M%SZ", time.gmtime(time.time() + int(days) * 86400))
+        list_ = home / "revoked.pem"
+        self._ca("-gencrl", "-crl_lastupdate", "200101000000Z", "-crl_nextupdate", end, "-out", list_)
+        return list_
+
+    def _ca(self, *arguments):
+        settings, index = self.home / "ca.cnf", self.home / "index.txt"
+        number = self.home / "crlnumber"
+        index.touch()
+        if not number.exists():
+            number.write_text("01\n")
+        settings.write_text(
+            f"[ca]\ndefault_ca=own\n[own]\ndatabase={index}\ndefault_md=sha256\n"
+            f"crlnumber={number}\ncrl_extensions=extensions\n[extensions]\nauthorityKeyIdentifier=keyid\n"
+        )
+        self._run("ca", "-config", settings, "-cert", self.certificate, "-keyfile", self.key, *arguments)
 
     def _run(self, *arguments):
         done = subprocess.run(["openssl", *map(str, arguments)], cwd=self.home, capture_output=True)

@@ -10,6 +10,7 @@ use plan::log::Facility;
 use plan::process::PidFile;
 use plan::rewrite::{FieldEdit, RequestEdit, ResponseEdit, Step};
 use plan::service::LogSuppress;
+use plan::tls::Demand;
 use plan::{BackendSet, Balancer, Bounds, Group, Listener, MinRate, Page, Plan, Service, SessionKey, Target};
 
 /// What a plan says, for a person to read and for tests to compare.
@@ -144,6 +145,15 @@ impl Out {
             if !tls.check_host {
                 line.push_str(" any-host");
             }
+            match tls.client.demand {
+                Demand::None => {}
+                Demand::Ask => value(&mut line, "asks", Some(tls.client.depth)),
+                Demand::Require => value(&mut line, "requires", Some(tls.client.depth)),
+                Demand::Unverified => line.push_str(" asks-any"),
+            }
+            if !listener.tls_headers {
+                line.push_str(" no-ssl");
+            }
         }
         if !listener.forwarded_headers {
             line.push_str(" no-forwarded");
@@ -161,6 +171,16 @@ impl Out {
                 tls.certificates
                     .iter()
                     .for_each(|file| out.line(&format!("certificates {}", file.path.display())));
+                let client = &tls.client;
+                for (what, file) in [
+                    ("believes", &client.authorities),
+                    ("announces", &client.announced),
+                    ("revoked", &client.revoked),
+                ] {
+                    if let Some(file) = file {
+                        out.line(&format!("{what} {}", file.path.display()));
+                    }
+                }
             }
             if let Some(pattern) = &listener.check_url {
                 out.line(&format!("check {pattern}"));
@@ -241,6 +261,7 @@ impl Out {
             Condition::HeaderLine(matches) => format!("field line {}", Shown(matches)),
             Condition::HeaderField { name, matches } => format!("field {name} {}", Shown(matches)),
             Condition::Host(matches) => format!("host {}", Shown(matches)),
+            Condition::ClientCertificate(der) => format!("certificate ({} bytes)", der.len()),
             Condition::StringMatch { subject, matches } => {
                 format!("string {:?} {}", subject.to_string(), Shown(matches))
             }

@@ -264,6 +264,7 @@ fn listener() -> Listener {
         rewrite_location: RewriteLocation::BackendOrListener,
         rewrite_destination: false,
         forwarded_headers: true,
+        tls_headers: true,
         forwarded_header: "X-Forwarded-For".into(),
         trusted: Acl::empty(),
         log_format: 1,

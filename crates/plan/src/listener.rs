@@ -72,6 +72,8 @@ pub struct Listener {
     pub rewrite_destination: bool,
     /// Whether X-Forwarded-For, -Proto and -Port are set (`HeaderOption forwarded`).
     pub forwarded_headers: bool,
+    /// Whether X-SSL-cipher and, of a client with a certificate, X-SSL-Subject and so on are set (`HeaderOption ssl`).
+    pub tls_headers: bool,
     /// The field that names the client to the back-end, X-Forwarded-For if nothing else was said (`ForwardedHeader`).
     pub forwarded_header: String,
     /// Peers whose forwarded field is believed (`TrustedIP`).

@@ -349,8 +349,8 @@ pub(super) static ROWS: &[Row] = &[
         doc: "Which fields are added to requests: `forwarded` are X-Forwarded-For, -Proto and -Port; `ssl` are those \
               that begin with X-SSL and concern only HTTPS. For all listeners that say nothing else.",
         lower: Lower::Global(Values, |cx, statement| {
-            if let Some(forwarded) = cx.header_options(statement) {
-                cx.global.forwarded_headers = forwarded;
+            if let Some(options) = cx.header_options(statement) {
+                cx.global.headers = options;
             }
         }),
         ..Row::ROW

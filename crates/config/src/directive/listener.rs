@@ -2,7 +2,7 @@
 
 use super::Directive as Row;
 use super::{Body, Lower, Scope, Standing, without_arguments};
-use crate::lower::{alphabet, listener};
+use crate::lower::{alphabet, listener, tls};
 
 const LISTENER: &[Scope] = &[Scope::Listener, Scope::TlsListener];
 const INNER: &[Scope] = &[Scope::Listener, Scope::TlsListener, Scope::Service];
@@ -173,7 +173,7 @@ pub(super) static ROWS: &[Row] = &[
         default: "the global HeaderOption, forwarded ssl",
         since: "4.4",
         doc: "Which fields are added to requests, see the global directive.",
-        lower: Lower::Listener(|cx, draft, statement| draft.forwarded_headers = cx.header_options(statement)),
+        lower: Lower::Listener(|cx, draft, statement| draft.headers = cx.header_options(statement)),
         ..Row::ROW
     },
     Row {
@@ -277,14 +277,61 @@ pub(super) static ROWS: &[Row] = &[
         }),
         ..Row::ROW
     },
-    Row { name: "ClientCert", syntax: "0|1|2|3 DEPTH", arguments: (1, 2), since: "2.0", ..HTTPS },
+    Row {
+        name: "ClientCert",
+        scopes: TLS,
+        syntax: "0|1|2|3 [DEPTH]",
+        arguments: (1, 2),
+        default: "0",
+        since: "2.0",
+        doc: "Whether clients are asked for a certificate: 0 no; 1 yes, and what they show is verified, but they need not \
+              show one; 2 they must; 3 they are asked, and what they show is passed on, whoever has signed it. DEPTH is \
+              how many authorities may stand between the certificate and one in VerifyList, 9 unless it is given.",
+        example: "ClientCert 2 1\nVerifyList \"/etc/pound/clients-ca.pem\"",
+        lower: Lower::Listener(tls::client_certificates),
+        ..Row::ROW
+    },
     Row { name: "Disable", syntax: "PROTOCOL", once: false, since: "2.7", ..HTTPS },
     Row { name: "Ciphers", syntax: "\"LIST\"", arguments: (1, 16), options: true, since: "2.0", ..HTTPS },
     Row { name: "SSLHonorCipherOrder", syntax: "BOOLEAN", since: "2.7", ..HTTPS },
     Row { name: "SSLAllowClientRenegotiation", syntax: "0|1|2", since: "2.7", ..HTTPS },
-    Row { name: "CAlist", syntax: "\"FILE\"", since: "2.0", ..HTTPS },
-    Row { name: "VerifyList", syntax: "\"FILE\"", since: "2.0", ..HTTPS },
-    Row { name: "CRLlist", syntax: "\"FILE\"", since: "2.2", ..HTTPS },
+    Row {
+        name: "CAlist",
+        scopes: TLS,
+        syntax: "\"FILE\"",
+        default: "the certificates of VerifyList",
+        since: "2.0",
+        doc: "Authorities whose names are told to clients, so that they can choose among their certificates. Without \
+              VerifyList they are also those whose signature counts.",
+        lower: Lower::Listener(|cx, draft, statement| {
+            draft.announced = Some(cx.file_name(statement, &statement.arguments[0]));
+        }),
+        ..Row::ROW
+    },
+    Row {
+        name: "VerifyList",
+        scopes: TLS,
+        syntax: "\"FILE\"",
+        default: "the certificates of CAlist",
+        since: "2.0",
+        doc: "Authorities whose signature on the certificate of a client counts.",
+        lower: Lower::Listener(|cx, draft, statement| {
+            draft.authorities = Some(cx.file_name(statement, &statement.arguments[0]));
+        }),
+        ..Row::ROW
+    },
+    Row {
+        name: "CRLlist",
+        scopes: TLS,
+        syntax: "\"FILE\"",
+        since: "2.2",
+        doc: "Lists of revoked certificates, in PEM, one of each authority in a chain. A client whose certificate is in \
+              one is turned away, and so is one of whose authority there is no list, or one that has run out.",
+        lower: Lower::Listener(|cx, draft, statement| {
+            draft.revoked = Some(cx.file_name(statement, &statement.arguments[0]));
+        }),
+        ..Row::ROW
+    },
     Row { name: "NoHTTPS11", syntax: "0|1|2", since: "2.0", ..HTTPS },
 ];
 

@@ -244,14 +244,14 @@ pub(crate) static TABLE: &[Section] = &[
     },
     Section {
         title: "Limits",
-        intro: "How much and how slowly a client may send. They stand in `ListenHTTP`, or outside of all blocks: there \
+        intro: "How much and how slowly a client may send. They stand in listeners, or outside of all blocks: there \
                 they hold for all listeners that give none of their own. What goes beyond one of them is refused with a \
                 code of its own, see the chapter on refusals.",
         rows: limits::ROWS,
     },
     Section {
         title: "Characters of URLs",
-        intro: "The check of Pound 1.x. Besides CheckURL they stand in `ListenHTTP`, or outside of all blocks for all \
+        intro: "The check of Pound 1.x. Besides CheckURL they stand in listeners, or outside of all blocks for all \
                 listeners that give none of their own.",
         rows: alphabet::ROWS,
     },

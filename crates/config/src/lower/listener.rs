@@ -7,10 +7,10 @@ use std::time::Duration;
 use plan::listener::{MethodLevel, RewriteLocation};
 use plan::page::{CODES, Page, Pages};
 use plan::rewrite::Rewrites;
-use plan::tls::FileName;
+use plan::tls::{Demand, FileName};
 use plan::{Acl, ListenAddress, Listener, Pattern};
 
-use super::{BoundsDraft, Inner, Lowering, arguments, service};
+use super::{BoundsDraft, HeaderOptions, Inner, Lowering, arguments, service};
 use crate::diagnostic::Diagnostic;
 use crate::directive::Lower;
 use crate::lex::Word;
@@ -36,11 +36,15 @@ pub(crate) struct ListenerDraft {
     pages: Pages,
     rewrite_location: Option<RewriteLocation>,
     pub(crate) rewrite_destination: bool,
-    pub(crate) forwarded_headers: Option<bool>,
+    pub(crate) headers: Option<HeaderOptions>,
     pub(crate) log_format: Option<usize>,
     pub(crate) certificates: Vec<FileName>,
     pub(crate) strict_sni: bool,
     pub(crate) check_host: Option<bool>,
+    pub(crate) demand: Option<(Demand, u32, Span)>,
+    pub(crate) authorities: Option<FileName>,
+    pub(crate) announced: Option<FileName>,
+    pub(crate) revoked: Option<FileName>,
     inner: Inner,
     rewrites: Rewrites,
     services: Vec<(std::sync::Arc<plan::Service>, Span)>,
@@ -103,6 +107,7 @@ fn block(cx: &mut Lowering<'_>, statement: &Statement, port: u16) {
         _ => ListenAddress::Inet(SocketAddr::new(IpAddr::V6(Ipv6Addr::UNSPECIFIED), 0)),
     };
     let (services, places) = draft.services.into_iter().unzip();
+    let headers = draft.headers.unwrap_or(cx.global.headers);
     let listener = Listener {
         id: cx.listeners.len(),
         name: name.map(|name| name.text.to_string()),
@@ -118,7 +123,8 @@ fn block(cx: &mut Lowering<'_>, statement: &Statement, port: u16) {
         error_pages: draft.pages,
         rewrite_location: draft.rewrite_location.unwrap_or(RewriteLocation::BackendOrListener),
         rewrite_destination: draft.rewrite_destination,
-        forwarded_headers: draft.forwarded_headers.unwrap_or(cx.global.forwarded_headers),
+        forwarded_headers: headers.forwarded,
+        tls_headers: headers.tls,
         forwarded_header: draft.inner.forwarded_header.unwrap_or_else(|| cx.global.forwarded_header.clone()),
         trusted: draft.inner.trusted.clone().unwrap_or_else(Acl::empty),
         log_format: draft.log_format.unwrap_or(cx.global.log_format),

@@ -16,7 +16,7 @@ pub(crate) mod logging;
 mod matching;
 pub(crate) mod service;
 pub(crate) mod session;
-mod tls;
+pub(crate) mod tls;
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -35,6 +35,7 @@ use crate::directive::{Lower, Phase};
 use crate::source::{self, Span};
 use crate::syntax::{Parsed, Statement};
 
+use arguments::HeaderOptions;
 pub(crate) use backend::BackendDraft;
 pub(crate) use bounds::BoundsDraft;
 pub(crate) use listener::ListenerDraft;
@@ -58,7 +59,7 @@ pub(crate) struct Global {
     pub(crate) tag: String,
     pub(crate) log_format: usize,
     pub(crate) forwarded_header: String,
-    pub(crate) forwarded_headers: bool,
+    pub(crate) headers: HeaderOptions,
     pub(crate) trusted: Option<Arc<Acl>>,
     pub(crate) client: Duration,
     pub(crate) timeout: Duration,
@@ -90,7 +91,7 @@ impl Default for Global {
             tag: "pound".into(),
             log_format: LOG_FORMAT,
             forwarded_header: "X-Forwarded-For".into(),
-            forwarded_headers: true,
+            headers: HeaderOptions::default(),
             trusted: None,
             client: limits::CLIENT_TIMEOUT,
             timeout: limits::BACKEND_TIMEOUT,
@@ -234,6 +235,7 @@ impl Lowering<'_> {
         let listeners = self.listeners.into_iter().map(|finished| {
             let mut listener = finished.listener;
             listener.services.extend(globals.iter().cloned());
+            tls::ask_for_conditions(&mut listener);
             if !finished.trusts {
                 listener.trusted = self.global.trusted.clone().unwrap_or_else(|| nobody.clone());
             }

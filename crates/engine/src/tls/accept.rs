@@ -9,12 +9,14 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
+use plan::tls::Suite;
 use rustls::server::{Accepted, AcceptedAlert, Acceptor};
 use tokio::io::ReadBuf;
 use tokio::time::timeout;
 
+use super::clients::Peer;
 use super::handshakes::{Handshakes, Place};
-use super::sites::{Facts, Server, Site};
+use super::sites::{Facts, Server, Site, supported};
 use super::stream::{Scratch, TlsStream};
 use crate::stream::Stream;
 
@@ -118,11 +120,12 @@ async fn negotiate(
 }
 
 fn facts(tls: TlsStream, site: Arc<Site>, server_name: Option<Box<str>>) -> Result<Arrival, Failure> {
-    let (Some(version), Some(suite)) = (tls.tls().protocol_version(), tls.tls().negotiated_cipher_suite())
-    else {
-        return Err(Failure::Gone);
-    };
-    let facts = Facts { site, server_name, version, suite: suite.suite() };
+    let agreed = tls.tls().negotiated_cipher_suite();
+    let ours = |suite: &&Suite| agreed.is_some_and(|agreed| agreed.suite() == supported(**suite).suite());
+    // One that is not ours was never offered.
+    let suite = *Suite::ALL.iter().find(ours).ok_or(Failure::Gone)?;
+    let shown = tls.tls().peer_certificates().and_then(|chain| chain.first());
+    let facts = Facts { site, server_name, suite, peer: shown.and_then(Peer::new).map(Box::new) };
     Ok(Arrival::Secure(Stream::Tls(Box::new(tls)), facts))
 }
 

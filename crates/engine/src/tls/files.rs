@@ -120,7 +120,7 @@ pub(super) fn identity(path: &Path, provider: &CryptoProvider) -> Result<Identit
     // RFC 9525 looks at alternative names alone; certificates of one's own making often have none.
     if names.is_empty()
         && read.addresses.is_empty()
-        && let Some(name) = read.common_name.and_then(|name| std::str::from_utf8(name).ok())
+        && let Some(name) = read.subject.common_name().and_then(|name| std::str::from_utf8(name).ok())
     {
         names.push(name.to_ascii_lowercase().into());
     }

@@ -1,10 +1,11 @@
 //! TLS: our own thin layer over rustls, which keeps the state of each connection and does the cryptography.
 //!
-//! `files` and `x509` read certificates, `sites` keeps what a listener shows and finds the one for a name, `accept`
-//! makes a handshake with a client, `stream` moves bytes through rustls afterwards. Why there is no crate between rustls
+//! `files` and `x509` read certificates, `sites` keeps what a listener shows and finds the one for a name, `clients` judges
+//! those of clients, `accept` makes a handshake with a client, `stream` moves bytes through rustls afterwards. Why there is no crate between rustls
 //! and us is told in `docs/why/tls.md`. Nothing here decides what a request may do, and no key ever shows in `Debug`.
 
 mod accept;
+mod clients;
 mod files;
 mod handshakes;
 mod sessions;

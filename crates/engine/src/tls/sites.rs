@@ -11,14 +11,16 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use plan::ServerTls;
-use plan::tls::FileName;
+use plan::tls::{FileName, Suite};
 use rustls::crypto::CryptoProvider;
-use rustls::crypto::aws_lc_rs::{self, cipher_suite as suite};
+use rustls::crypto::aws_lc_rs::{self, cipher_suite as suites};
+use rustls::server::danger::ClientCertVerifier;
 use rustls::server::{ClientHello, ProducesTickets};
 use rustls::sign::SingleCertAndKey;
 use rustls::{CipherSuite, ServerConfig, SignatureAlgorithm, SupportedCipherSuite};
 use smallvec::SmallVec;
 
+use super::clients::{self, Peer};
 use super::files::{self, Identity, Refusal};
 use super::sessions::Sessions;
 
@@ -36,8 +38,13 @@ impl fmt::Display for TlsError {
 }
 
 impl TlsError {
-    fn new(name: &FileName, refusal: &Refusal) -> TlsError {
+    pub(super) fn new(name: &FileName, refusal: &Refusal) -> TlsError {
         TlsError { name: name.clone(), reason: refusal.to_string() }
+    }
+
+    /// One that is about all of what a directive names.
+    pub(super) fn whole(name: &FileName, reason: String) -> TlsError {
+        TlsError { name: name.clone(), reason }
     }
 }
 
@@ -60,21 +67,23 @@ struct Terms {
     provider: Arc<CryptoProvider>,
     sessions: Arc<Sessions>,
     tickets: Arc<dyn ProducesTickets>,
+    clients: Option<Arc<dyn ClientCertVerifier>>,
 }
 
-/// Cipher suites as we like them best. AES with 128 bits comes first, as browsers have it: nobody breaks either, and
-/// SHA-256 beside it is computed by the processor, which SHA-384 is not (a tenth of a handshake).
-static SUITES: &[SupportedCipherSuite] = &[
-    suite::TLS13_AES_128_GCM_SHA256,
-    suite::TLS13_AES_256_GCM_SHA384,
-    suite::TLS13_CHACHA20_POLY1305_SHA256,
-    suite::TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256,
-    suite::TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256,
-    suite::TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384,
-    suite::TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384,
-    suite::TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256,
-    suite::TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256,
-];
+/// A cipher suite as rustls has it.
+pub(super) fn supported(suite: Suite) -> SupportedCipherSuite {
+    match suite {
+        Suite::Aes128 => suites::TLS13_AES_128_GCM_SHA256,
+        Suite::Aes256 => suites::TLS13_AES_256_GCM_SHA384,
+        Suite::ChaCha20 => suites::TLS13_CHACHA20_POLY1305_SHA256,
+        Suite::EcdsaAes128 => suites::TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256,
+        Suite::RsaAes128 => suites::TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256,
+        Suite::EcdsaAes256 => suites::TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384,
+        Suite::RsaAes256 => suites::TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384,
+        Suite::EcdsaChaCha20 => suites::TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256,
+        Suite::RsaChaCha20 => suites::TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256,
+    }
+}
 
 /// One certificate and the terms on which it is shown.
 pub(crate) struct Site {
@@ -104,13 +113,15 @@ impl Server {
     /// # Errors
     /// The first file that cannot be used.
     pub(crate) fn new(plan: &ServerTls) -> Result<Server, TlsError> {
-        let provider =
-            Arc::new(CryptoProvider { cipher_suites: SUITES.to_vec(), ..aws_lc_rs::default_provider() });
-        let tickets = aws_lc_rs::Ticketer::new().map_err(|error| TlsError {
-            name: plan.certificates[0].clone(),
-            reason: format!("cannot have keys for session tickets: {error}"),
+        let provider = Arc::new(CryptoProvider {
+            cipher_suites: Suite::ALL.iter().map(|&suite| supported(suite)).collect(),
+            ..aws_lc_rs::default_provider()
+        });
+        let tickets = aws_lc_rs::Ticketer::new().map_err(|error| {
+            TlsError::whole(&plan.certificates[0], format!("cannot have keys for session tickets: {error}"))
         })?;
-        let terms = Terms { provider, sessions: Arc::new(Sessions::new()), tickets };
+        let clients = clients::verifier(&plan.client, &provider)?;
+        let terms = Terms { provider, sessions: Arc::new(Sessions::new()), tickets, clients };
         let sites = ArcSwap::from_pointee(Sites::read(plan, &terms)?);
         Ok(Server { plan: plan.clone(), sites, terms })
     }
@@ -202,10 +213,13 @@ impl Sites {
 
 impl Site {
     fn new(identity: Identity, terms: &Terms) -> Result<Site, rustls::Error> {
-        let mut config = ServerConfig::builder_with_provider(terms.provider.clone())
-            .with_safe_default_protocol_versions()?
-            .with_no_client_auth()
-            .with_cert_resolver(Arc::new(SingleCertAndKey::from(identity.key.clone())));
+        let builder = ServerConfig::builder_with_provider(terms.provider.clone())
+            .with_safe_default_protocol_versions()?;
+        let builder = match &terms.clients {
+            Some(verifier) => builder.with_client_cert_verifier(verifier.clone()),
+            None => builder.with_no_client_auth(),
+        };
+        let mut config = builder.with_cert_resolver(Arc::new(SingleCertAndKey::from(identity.key.clone())));
         config.session_storage = terms.sessions.clone();
         config.ticketer = terms.tickets.clone();
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
@@ -275,15 +289,15 @@ pub(crate) struct Facts {
     pub(super) site: Arc<Site>,
     /// The name that the client asked for, in lower case.
     pub(crate) server_name: Option<Box<str>>,
-    /// The protocol.
-    pub(crate) version: rustls::ProtocolVersion,
     /// The cipher suite.
-    pub(crate) suite: CipherSuite,
+    pub(crate) suite: Suite,
+    /// What the client has shown of itself.
+    pub(crate) peer: Option<Box<Peer>>,
 }
 
 impl fmt::Debug for Facts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Facts { server_name, version, suite, .. } = self;
-        write!(f, "Facts({server_name:?}, {version:?}, {suite:?})")
+        let Facts { server_name, suite, .. } = self;
+        write!(f, "Facts({server_name:?}, {suite:?})")
     }
 }

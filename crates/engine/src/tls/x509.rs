@@ -2,13 +2,19 @@
 //!
 //! The bytes may come from a client, so nothing here trusts a length.
 
+use std::borrow::Cow;
+use std::fmt::{self, Write as _};
 use std::net::IpAddr;
 
 /// The parts of a certificate that we look at.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Certificate<'a> {
-    /// The common name of the subject, as it stands.
-    pub(super) common_name: Option<&'a [u8]>,
+    /// Its number, as bytes of a number that may be negative.
+    pub(super) serial: &'a [u8],
+    /// Who signed it.
+    pub(super) issuer: Name<'a>,
+    /// Whom it is about.
+    pub(super) subject: Name<'a>,
     /// Seconds since the epoch before which it does not hold.
     pub(super) not_before: i64,
     /// Seconds since the epoch after which it does not hold.
@@ -18,6 +24,10 @@ pub(super) struct Certificate<'a> {
     /// Addresses of the subject.
     pub(super) addresses: Vec<IpAddr>,
 }
+
+/// A distinguished name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Name<'a>(&'a [u8]);
 
 const INTEGER: u8 = 0x02;
 const OID: u8 = 0x06;
@@ -44,16 +54,18 @@ pub(super) fn parse(der: &[u8]) -> Option<Certificate<'_>> {
     let mut certificate = Der(whole.take(SEQUENCE)?);
     let mut tbs = Der(certificate.take(SEQUENCE)?);
     tbs.skip(VERSION);
-    tbs.take(INTEGER)?;
+    let serial = tbs.take(INTEGER)?;
     let _algorithm = tbs.take(SEQUENCE)?;
-    let _issuer = tbs.take(SEQUENCE)?;
+    let issuer = Name(tbs.take(SEQUENCE)?);
     let mut validity = Der(tbs.take(SEQUENCE)?);
     let not_before = time(validity.any()?)?;
     let not_after = time(validity.any()?)?;
-    let subject = tbs.take(SEQUENCE)?;
+    let subject = Name(tbs.take(SEQUENCE)?);
     let _key = tbs.take(SEQUENCE)?;
     let mut read = Certificate {
-        common_name: common_name(subject),
+        serial,
+        issuer,
+        subject,
         not_before,
         not_after,
         names: Vec::new(),
@@ -113,9 +125,116 @@ fn attributes(name: &[u8]) -> impl Iterator<Item = (&[u8], u8, &[u8])> {
     })
 }
 
-fn common_name(name: &[u8]) -> Option<&[u8]> {
-    attributes(name).filter(|(kind, _, _)| *kind == COMMON_NAME).map(|(_, _, value)| value).last()
+impl<'a> Name<'a> {
+    /// The common name, as it stands.
+    pub(super) fn common_name(self) -> Option<&'a [u8]> {
+        attributes(self.0).filter(|(kind, _, _)| *kind == COMMON_NAME).map(|(_, _, value)| value).last()
+    }
 }
+
+/// Attributes by their short names, as OpenSSL has them.
+const SHORT_NAMES: &[(&[u8], &str)] = &[
+    (COMMON_NAME, "CN"),
+    (&[0x55, 4, 4], "SN"),
+    (&[0x55, 4, 5], "serialNumber"),
+    (&[0x55, 4, 6], "C"),
+    (&[0x55, 4, 7], "L"),
+    (&[0x55, 4, 8], "ST"),
+    (&[0x55, 4, 9], "street"),
+    (&[0x55, 4, 10], "O"),
+    (&[0x55, 4, 11], "OU"),
+    (&[0x55, 4, 12], "title"),
+    (&[0x55, 4, 42], "GN"),
+    (&[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 9, 1], "emailAddress"),
+    (&[0x09, 0x92, 0x26, 0x89, 0x93, 0xf2, 0x2c, 0x64, 1, 1], "UID"),
+    (&[0x09, 0x92, 0x26, 0x89, 0x93, 0xf2, 0x2c, 0x64, 1, 25], "DC"),
+];
+
+/// `C = US, O = Example, CN = Ann`, as OpenSSL prints a name on one line. What could be taken for the end of a value, or
+/// for anything but text, is written as RFC 4514 section 2.4 has it, so that the text may stand in a field and in a log.
+impl fmt::Display for Name<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, (kind, tag, value)) in attributes(self.0).enumerate() {
+            if index > 0 {
+                f.write_str(", ")?;
+            }
+            match SHORT_NAMES.iter().find(|(known, _)| *known == kind) {
+                Some((_, name)) => f.write_str(name)?,
+                None => identifier(kind, f)?,
+            }
+            f.write_str(" = ")?;
+            for character in text(tag, value).chars() {
+                match character {
+                    ',' | '+' | '"' | '\\' | '<' | '>' | ';' => write!(f, "\\{character}")?,
+                    character if character.is_control() => {
+                        let mut bytes = [0; 4];
+                        for byte in character.encode_utf8(&mut bytes).bytes() {
+                            write!(f, "\\{byte:02X}")?;
+                        }
+                    }
+                    character => f.write_char(character)?,
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The numbers of an object identifier with dots between them (X.690 section 8.19).
+fn identifier(bytes: &[u8], f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    let mut number = 0u64;
+    let mut first = true;
+    for &byte in bytes {
+        number = (number << 7) | u64::from(byte & 0x7f);
+        if byte & 0x80 != 0 {
+            continue;
+        }
+        match first {
+            true => write!(f, "{}.{}", (number / 40).min(2), number - 40 * (number / 40).min(2))?,
+            false => write!(f, ".{number}")?,
+        }
+        first = false;
+        number = 0;
+    }
+    Ok(())
+}
+
+const UTF8: u8 = 0x0c;
+const BMP: u8 = 0x1e;
+
+/// The text of a value of a name.
+fn text(tag: u8, value: &[u8]) -> Cow<'_, str> {
+    match tag {
+        UTF8 => String::from_utf8_lossy(value),
+        BMP => {
+            let units = value.chunks_exact(2).map(|pair| u16::from_be_bytes([pair[0], pair[1]]));
+            char::decode_utf16(units).map(|unit| unit.unwrap_or('\u{fffd}')).collect::<String>().into()
+        }
+        // ASCII, or what was once meant to be Latin-1.
+        _ => value.iter().map(|&byte| char::from(byte)).collect::<String>().into(),
+    }
+}
+
+/// A serial number as decimal digits; it may have 20 bytes (RFC 5280 section 4.1.2.2), and sometimes has more.
+pub(super) fn decimal(number: &[u8]) -> String {
+    let mut digits: Vec<u8> = vec![0];
+    for &byte in number.iter().take(SERIAL_MAX) {
+        let mut carry = u32::from(byte);
+        for digit in &mut digits {
+            carry += u32::from(*digit) << 8;
+            *digit = (carry % 10) as u8;
+            carry /= 10;
+        }
+        while carry > 0 {
+            digits.push((carry % 10) as u8);
+            carry /= 10;
+        }
+    }
+    digits.iter().rev().map(|digit| char::from(b'0' + digit)).collect()
+}
+
+/// Bytes of a serial number that are looked at.
+const SERIAL_MAX: usize = 64;
 
 /// `YYMMDDHHMMSSZ` or `YYYYMMDDHHMMSSZ` (RFC 5280 section 4.1.2.5).
 fn time((tag, text): (u8, &[u8])) -> Option<i64> {
@@ -198,6 +317,34 @@ impl<'a> Der<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_serial_number_is_decimal() {
+        let check = |bytes: &[u8], expect| assert_eq!(decimal(bytes), expect);
+        check(&[], "0");
+        check(&[0], "0");
+        check(&[0x03, 0xe9], "1001");
+        check(&[0, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff], "18446744073709551615");
+    }
+
+    #[test]
+    fn a_name_can_stand_in_a_field() {
+        let check = |params: &[(rcgen::DnType, &str)], expect: &str| {
+            let key = rcgen::KeyPair::generate().unwrap();
+            let mut wanted = rcgen::CertificateParams::default();
+            wanted.distinguished_name = rcgen::DistinguishedName::new();
+            for (kind, value) in params {
+                wanted.distinguished_name.push(kind.clone(), *value);
+            }
+            let certificate = wanted.self_signed(&key).unwrap();
+            assert_eq!(parse(certificate.der()).unwrap().subject.to_string(), expect);
+        };
+        use rcgen::DnType::{CommonName, CountryName, CustomDnType, OrganizationName};
+        check(&[(CountryName, "DE"), (CommonName, "Änne Müller")], "C = DE, CN = Änne Müller");
+        check(&[(OrganizationName, "A, B\r\nX-Admin: yes")], "O = A\\, B\\0D\\0AX-Admin: yes");
+        check(&[(CustomDnType(vec![1, 2, 840, 113549, 1, 9, 1]), "a@b")], "emailAddress = a@b");
+        check(&[(CustomDnType(vec![2, 999, 3]), "x")], "2.999.3 = x");
+    }
 
     #[test]
     fn times_are_those_of_the_civil_calendar() {
