@@ -171,3 +171,17 @@ def test_a_service_for_one_certificate(pound, backend, tls_client, authority, pe
     running = pound(cfg.text(cfg.listen_tls(port, f'Cert "{authority.issue("localhost")}"', services)), port)
     for certificate, expected in [(ann, "for ann"), (bob, "others"), (None, "others")]:
         assert tls_client(running, wanted=context(certificate=certificate)).ask().text == expected
+
+
+def test_a_certificate_revoked_while_we_run_ends_its_sessions_too(guarded, tls_client, people, tmp_path):
+    bob = people.issue(subject="/CN=Bob", usage="clientAuth")
+    pound, _ = guarded("ClientCert 2", 'VerifyList "$CA"', f'CRLlist "{people.revoked(tmp_path)}"')
+    wanted = context(certificate=bob)
+    first = tls_client(pound, wanted=wanted)
+    assert first.ask().status == 200
+    people.revoke(bob)
+    people.revoked(tmp_path)
+    pound.wait_for_log("are read again")
+    assert not comes_in(tls_client, pound, bob)
+    with pytest.raises(ENDS):
+        tls_client(pound, wanted=wanted, session=first.sock.session).ask()

@@ -4,6 +4,8 @@ import re
 import socket
 import ssl
 import subprocess
+import threading
+import time
 
 import pytest
 
@@ -12,7 +14,7 @@ from peers import wait
 from peers.backend import answer
 from peers.http import ask
 from peers.pound import check
-from peers.tls import context, openssl
+from peers.tls import TlsClient, context, openssl
 
 VERSIONS = [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3]
 
@@ -398,3 +400,132 @@ def test_a_key_of_another_certificate_refuses_the_start(authority, tmp_path):
 def test_a_listener_needs_a_certificate(tmp_path):
     text = cfg.text(cfg.listen_tls(wait.free_port(), cfg.service("Success")))
     assert "this ListenHTTPS has no Cert" in check(text, tmp_path).stderr
+
+
+# -- certificates that change
+
+
+def shown_soon(tls_client, pound, name, authority, expected, within=3):
+    wanted = context(authority)
+    wanted.check_hostname = False
+
+    def shown():
+        with tls_client(pound, name, wanted=wanted) as client:
+            return client.shown() == expected
+
+    wait.until(shown, f"{expected} is not shown", within)
+
+
+def test_a_certificate_follows_its_file(tls_proxy, backend, tls_client, authority, tmp_path):
+    file = authority.issue("old.test", file=tmp_path / "site.pem")
+    pound = tls_proxy(backend(), certificates=[file])
+    before = tls_client(pound, "old.test")
+    assert before.ask(host="old.test").status == 200
+    began = time.monotonic()
+    authority.issue("new.test", file=file)
+    shown_soon(tls_client, pound, "new.test", authority, ["new.test"])
+    assert time.monotonic() - began < 1.5
+    pound.wait_for_log(f"certificate {file} is in use (new.test)")
+    assert before.ask(host="old.test").status == 200
+
+
+def test_a_broken_file_leaves_the_old_certificate(tls_proxy, backend, tls_client, authority, tmp_path):
+    file = authority.issue("old.test", file=tmp_path / "site.pem")
+    pound = tls_proxy(backend(), certificates=[file])
+    good = file.read_text()
+    file.write_text(good[: len(good) // 3])
+    pound.wait_for_log("the old one stays")
+    shown_soon(tls_client, pound, "old.test", authority, ["old.test"])
+    file.unlink()
+    pound.wait_for_log("the certificates that were there stay")
+    shown_soon(tls_client, pound, "old.test", authority, ["old.test"])
+    authority.issue("new.test", file=file)
+    shown_soon(tls_client, pound, "new.test", authority, ["new.test"])
+    assert len([line for line in pound.lines() if "the old one stays" in line]) == 1
+
+
+def test_certificates_come_to_a_directory_and_go(tls_proxy, backend, tls_client, authority, tmp_path):
+    folder = tmp_path / "certificates"
+    authority.issue("a.test", file=folder / "a.pem")
+    pound = tls_proxy(backend(), certificates=[folder], listener=["StrictSNI yes"])
+    authority.issue("b.test", file=folder / "b.pem")
+    shown_soon(tls_client, pound, "a.test", authority, ["a.test"])
+    pound.wait_for_log("b.pem is in use (b.test)")
+    shown_soon(tls_client, pound, "b.test", authority, ["b.test"])
+    (folder / "b.pem").unlink()
+    pound.wait_for_log("b.pem is no longer shown")
+    with pytest.raises(ssl.SSLError):
+        tls_client(pound, "b.test")
+
+
+def test_certificates_change_under_load_without_a_failed_request(tls_proxy, backend, authority, tmp_path):
+    kinds = [authority.issue("localhost", kind=kind).read_bytes() for kind in ("ec", "ec", "rsa:2048")]
+    file = tmp_path / "site.pem"
+    file.write_bytes(kinds[0])
+    pound = tls_proxy(backend(), certificates=[file])
+    stop, failed, passed = threading.Event(), [], [0]
+
+    def load():
+        while not stop.is_set():
+            try:
+                with TlsClient(pound.port, wanted=context(authority)) as client:
+                    assert client.ask().status == 200
+                    assert client.ask().status == 200
+                passed[0] += 1
+            except Exception as error:  # noqa: BLE001 (every failure counts)
+                failed.append(error)
+
+    threads = [threading.Thread(target=load) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for number in range(200):
+        # As renewals do it, and as editors do.
+        if number % 2:
+            fresh = tmp_path / "fresh"
+            fresh.write_bytes(kinds[number % 3])
+            fresh.rename(file)
+        else:
+            file.write_bytes(kinds[number % 3])
+        stop.wait(0.02 if number % 20 else 0.7)
+    stop.set()
+    for thread in threads:
+        thread.join()
+    assert not failed, failed[:3]
+    assert passed[0] > 100
+    assert len([line for line in pound.lines() if "is in use" in line]) >= 5
+
+
+def test_a_certificate_that_is_about_to_run_out_is_warned_of(tls_proxy, backend, authority):
+    files = [authority.issue(f"{days}.test", days=days) for days in (1, 6, 29, 40)]
+    pound = tls_proxy(backend(), certificates=files)
+    pound.wait_for_log("(1.test); renew it")
+    pound.wait_for_log("(6.test); renew it")
+    line = pound.wait_for_log("(29.test); renew it")
+    assert "runs out in 28 days" in line or "runs out in 29 days" in line
+    assert "40.test" not in pound.output()
+
+
+def test_a_key_that_everybody_can_read_is_warned_of(tls_proxy, backend, authority):
+    file = authority.issue("localhost")
+    file.chmod(0o644)
+    tls_proxy(backend(), certificates=[file]).wait_for_log(f"everybody can read the private key in {file}")
+
+
+def test_an_ocsp_answer_goes_with_its_certificate(tls_proxy, backend, authority, tmp_path):
+    file = authority.issue("localhost", file=tmp_path / "site.pem")
+    pound = tls_proxy(backend(), certificates=[file])
+
+    def stapled():
+        printed = openssl(
+            *("s_client", "-connect", f"127.0.0.1:{pound.port}", "-servername", "localhost", "-status"), cwd=tmp_path
+        )
+        return "OCSP Response Status: successful" in printed
+
+    assert not stapled()
+    authority.staple(file, days=3)
+    wait.until(stapled, "the OCSP answer is not sent")
+    authority.staple(file, days=0)
+    pound.wait_for_log("has run out and is not sent")
+    assert not stapled()
+    file.with_suffix(".ocsp").write_bytes(b"nonsense")
+    pound.wait_for_log("there is no good OCSP answer")

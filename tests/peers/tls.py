@@ -1,5 +1,6 @@
 """Certificates of the tests' own making, and clients that speak TLS: OpenSSL's, by its program and by Python's `ssl`."""
 
+import re
 import socket
 import ssl
 import subprocess
@@ -57,6 +58,7 @@ class Authority:
             file.with_suffix(".key").write_bytes(key.read_bytes())
         else:
             file.write_bytes(shown + key.read_bytes())
+            file.chmod(0o600)
         return file
 
     def delegate(self, home, name):
@@ -81,6 +83,22 @@ class Authority:
         list_ = home / "revoked.pem"
         self._ca("-gencrl", "-crl_lastupdate", "200101000000Z", "-crl_nextupdate", end, "-out", list_)
         return list_
+
+    def staple(self, file, days):
+        """Puts an OCSP answer beside the certificate in this file; one of 0 days has run out, and a bad signature."""
+        index = self.home / "ocsp.txt"
+        serial = openssl("x509", "-in", file, "-noout", "-serial", cwd=self.home).strip().partition("=")[2]
+        index.write_text(f"V\t491231235959Z\t\t{serial}\tunknown\t/CN=x\n")
+        answer = file.with_suffix(".ocsp.new")
+        self._run(
+            *("ocsp", "-index", index, "-rsigner", self.certificate, "-rkey", self.key, "-CA", self.certificate),
+            *("-issuer", self.certificate, "-cert", file, "-respout", answer, "-ndays", days or 1),
+        )
+        der = answer.read_bytes()
+        if not days:
+            end = max(re.findall(rb"\x18\x0f(\d{14}Z)", der))
+            answer.write_bytes(der.replace(end, b"20200101000000Z"))
+        answer.rename(file.with_suffix(".ocsp"))
 
     def _ca(self, *arguments):
         settings, index = self.home / "ca.cnf", self.home / "index.txt"

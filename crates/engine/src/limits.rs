@@ -138,6 +138,10 @@ pub(crate) const PEM_BYTES: u64 = 4 * 1024 * 1024;
 /// Certificates of one `Cert`, or within one file.
 pub(crate) const CERTIFICATES: usize = 10_000;
 
+/// How often files of certificates are looked at. A change is believed when it is seen twice, so it is in use within a
+/// second. Looking at a file takes a few microseconds.
+pub(crate) const CERTIFICATE_LOOK: Duration = Duration::from_millis(300);
+
 /// Entries of a directory that are looked at for certificates.
 pub(crate) const CERTIFICATE_ENTRIES: usize = 100_000;
 

@@ -158,9 +158,11 @@ pub fn prepare(plan: Plan) -> Result<Prepared, PrepareError> {
     }
     let routes = plan.listeners.iter().map(|listener| Index::new(&listener.services)).collect();
     // Before any socket: what is wrong with a file should not depend on whether the port is free.
+    let now = clock.wall().as_secs() as i64;
     let mut tls = Vec::with_capacity(plan.listeners.len());
     for listener in &plan.listeners {
-        let server = listener.tls.as_ref().map(Server::new).transpose().map_err(PrepareError::Tls)?;
+        let server =
+            listener.tls.as_ref().map(|tls| Server::new(tls, now)).transpose().map_err(PrepareError::Tls)?;
         tls.push(server.map(Arc::new));
     }
     let mut bound = Vec::with_capacity(plan.listeners.len());

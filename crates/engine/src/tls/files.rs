@@ -3,10 +3,11 @@
 use std::fmt;
 use std::fs;
 use std::io::{self, Read};
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::SystemTime;
 
-use plan::tls::FileName;
 use rustls::crypto::CryptoProvider;
 use rustls::sign::CertifiedKey;
 use rustls_pki_types::pem::PemObject;
@@ -41,8 +42,6 @@ impl fmt::Display for Refusal {
 }
 
 /// A certificate with its chain and its key, and what it says.
-#[derive(Debug)]
-#[expect(dead_code, reason = "needed when certificates are read again, which comes next")]
 pub(super) struct Identity {
     /// Where it came from.
     pub(super) path: PathBuf,
@@ -51,20 +50,35 @@ pub(super) struct Identity {
     pub(super) names: Vec<Box<str>>,
     pub(super) addresses: Vec<std::net::IpAddr>,
     /// Seconds since the epoch.
-    pub(super) not_before: i64,
     pub(super) not_after: i64,
+    /// Until when the OCSP answer that goes with it holds, if there is one.
+    pub(super) staple_until: Option<i64>,
+    /// What is not right about its files, though it can be used.
+    pub(super) misgivings: Vec<String>,
+    /// How the files looked just before they were read.
+    pub(super) mark: Mark,
+}
+
+/// What tells that one of the files of a certificate has changed: time, length and inode of each.
+pub(super) type Mark = [Option<(SystemTime, u64, u64)>; 3];
+
+/// How the files of a certificate look now: its own, and those of its key and its OCSP answer.
+pub(super) fn mark(path: &Path) -> Mark {
+    [path.to_owned(), path.with_extension(&KEY[1..]), path.with_extension(&STAPLE[1..])].map(|path| {
+        let metadata = fs::metadata(path).ok()?;
+        Some((metadata.modified().ok()?, metadata.len(), metadata.ino()))
+    })
 }
 
 /// The files that a `Cert` means, in order; at least one.
-pub(super) fn expand(name: &FileName) -> Result<Vec<PathBuf>, Refusal> {
-    let path = &name.path;
+pub(super) fn expand(path: &Path) -> Result<Vec<PathBuf>, Refusal> {
     let last = path.file_name().map(|last| last.to_string_lossy().into_owned()).unwrap_or_default();
     let (directory, pattern) = if last.contains(['*', '?']) {
         (path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new(".")), &*last)
     } else if fs::metadata(path).map_err(|error| Refusal::read(path, &error))?.is_dir() {
-        (&**path, "*")
+        (path, "*")
     } else {
-        return Ok(vec![path.clone()]);
+        return Ok(vec![path.to_owned()]);
     };
     let mut files = Vec::new();
     let entries = fs::read_dir(directory).map_err(|error| Refusal::read(directory, &error))?;
@@ -108,8 +122,10 @@ fn matches(pattern: &[u8], text: &[u8]) -> bool {
 }
 
 /// Reads a certificate with its chain and its key.
-pub(super) fn identity(path: &Path, provider: &CryptoProvider) -> Result<Identity, Refusal> {
+pub(super) fn identity(path: &Path, provider: &CryptoProvider, now: i64) -> Result<Identity, Refusal> {
     let refuse = |reason: String| Refusal::new(path, reason);
+    let mark = mark(path);
+    let mut misgivings = Vec::new();
     let pem = read(path)?;
     let chain = certificates(path, &pem)?;
     let Some(first) = chain.first() else {
@@ -125,11 +141,17 @@ pub(super) fn identity(path: &Path, provider: &CryptoProvider) -> Result<Identit
         names.push(name.to_ascii_lowercase().into());
     }
     let (addresses, not_before, not_after) = (read.addresses.clone(), read.not_before, read.not_after);
-    let key = key(path, &pem)?;
+    if not_before > now {
+        misgivings.push(format!("the certificate in {} does not hold yet", path.display()));
+    }
+    let (key, holder) = key(path, &pem)?;
+    if fs::metadata(&holder).is_ok_and(|metadata| metadata.permissions().mode() & 0o004 != 0) {
+        misgivings.push(format!("everybody can read the private key in {}; chmod o-r", holder.display()));
+    }
     let signer = provider.key_provider.load_private_key(key).map_err(|_| {
         refuse("its private key is of a kind that is not supported; use ECDSA (P-256, P-384, P-521), RSA of 2048 bits or more, or Ed25519".into())
     })?;
-    let key = CertifiedKey::new(chain, signer);
+    let mut key = CertifiedKey::new(chain, signer);
     match key.keys_match() {
         // Unknown: the key cannot tell its public half, and signatures will show.
         Ok(()) | Err(rustls::Error::InconsistentKeys(rustls::InconsistentKeys::Unknown)) => {}
@@ -137,7 +159,52 @@ pub(super) fn identity(path: &Path, provider: &CryptoProvider) -> Result<Identit
             return Err(refuse("its private key does not belong to its first certificate".into()));
         }
     }
-    Ok(Identity { path: path.to_owned(), key: Arc::new(key), names, addresses, not_before, not_after })
+    let staple = staple(path, now, &mut misgivings);
+    let staple_until = staple.as_ref().map(|(_, until)| *until);
+    key.ocsp = staple.map(|(staple, _)| staple);
+    Ok(Identity {
+        path: path.to_owned(),
+        key: Arc::new(key),
+        names,
+        addresses,
+        not_after,
+        staple_until,
+        misgivings,
+        mark,
+    })
+}
+
+/// The OCSP answer that stands beside a certificate, and until when it holds. One that is no good is left out: a client
+/// takes a missing answer for what it is, and a bad one for an attack.
+fn staple(path: &Path, now: i64, misgivings: &mut Vec<String>) -> Option<(Vec<u8>, i64)> {
+    let beside = path.with_extension(&STAPLE[1..]);
+    let file = beside.display();
+    match fs::metadata(&beside) {
+        Ok(_) => {}
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return None,
+        Err(error) => {
+            misgivings.push(format!("{file} cannot be read: {error}; no OCSP answer is sent"));
+            return None;
+        }
+    }
+    let staple = match read(&beside) {
+        Ok(staple) => staple,
+        Err(refusal) => {
+            misgivings.push(format!("{refusal}; no OCSP answer is sent"));
+            return None;
+        }
+    };
+    match x509::staple_until(&staple) {
+        Some(until) if until > now => Some((staple, until)),
+        Some(_) => {
+            misgivings.push(format!("the OCSP answer in {file} has run out and is not sent; get a new one"));
+            None
+        }
+        None => {
+            misgivings.push(format!("there is no good OCSP answer in {file}; none is sent"));
+            None
+        }
+    }
 }
 
 /// All certificates of a file.
@@ -148,10 +215,10 @@ pub(super) fn certificates(path: &Path, pem: &[u8]) -> Result<Vec<CertificateDer
         .map_err(|error| Refusal::new(path, format!("it is no PEM: {error}")))
 }
 
-/// The private key in the file, or in the one beside it.
-fn key(path: &Path, pem: &[u8]) -> Result<PrivateKeyDer<'static>, Refusal> {
+/// The private key in the file, or in the one beside it; and which it was.
+fn key(path: &Path, pem: &[u8]) -> Result<(PrivateKeyDer<'static>, PathBuf), Refusal> {
     if let Ok(key) = PrivateKeyDer::from_pem_slice(pem) {
-        return Ok(key);
+        return Ok((key, path.to_owned()));
     }
     if holds(pem, b"ENCRYPTED") {
         return Err(Refusal::new(
@@ -168,9 +235,12 @@ fn key(path: &Path, pem: &[u8]) -> Result<PrivateKeyDer<'static>, Refusal> {
         }
         Err(error) => return Err(Refusal::read(&beside, &error)),
     };
-    PrivateKeyDer::from_pem_slice(&pem).map_err(|_| {
-        Refusal::new(&beside, "there is no private key in it; PEM without a password is expected")
-    })
+    match PrivateKeyDer::from_pem_slice(&pem) {
+        Ok(key) => Ok((key, beside)),
+        Err(_) => {
+            Err(Refusal::new(&beside, "there is no private key in it; PEM without a password is expected"))
+        }
+    }
 }
 
 fn holds(text: &[u8], word: &[u8]) -> bool {

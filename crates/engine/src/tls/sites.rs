@@ -7,11 +7,12 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::net::IpAddr;
+use std::path::Path;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use plan::ServerTls;
-use plan::tls::{FileName, Suite};
+use plan::tls::{ClientCertificates, FileName, Suite};
 use rustls::crypto::CryptoProvider;
 use rustls::crypto::aws_lc_rs::{self, cipher_suite as suites};
 use rustls::server::danger::ClientCertVerifier;
@@ -52,8 +53,7 @@ impl TlsError {
 pub(crate) struct Server {
     plan: ServerTls,
     sites: ArcSwap<Sites>,
-    #[expect(dead_code, reason = "needed when certificates are read again, which comes next")]
-    terms: Terms,
+    terms: ArcSwap<Terms>,
 }
 
 impl fmt::Debug for Server {
@@ -63,7 +63,7 @@ impl fmt::Debug for Server {
 }
 
 /// What all certificates of a listener have in common.
-struct Terms {
+pub(super) struct Terms {
     provider: Arc<CryptoProvider>,
     sessions: Arc<Sessions>,
     tickets: Arc<dyn ProducesTickets>,
@@ -87,7 +87,9 @@ pub(super) fn supported(suite: Suite) -> SupportedCipherSuite {
 
 /// One certificate and the terms on which it is shown.
 pub(crate) struct Site {
-    identity: Identity,
+    pub(super) identity: Arc<Identity>,
+    /// Which `Cert` names it: index into `ServerTls::certificates`.
+    pub(super) name: usize,
     /// For nearly everybody: the suite is the one that we like best.
     ours: Arc<ServerConfig>,
     /// The suite is the one that the client likes best.
@@ -95,9 +97,9 @@ pub(crate) struct Site {
 }
 
 /// The certificates of a listener, to be found by name.
-struct Sites {
+pub(super) struct Sites {
     /// In the order of the configuration; never empty.
-    all: Vec<Arc<Site>>,
+    pub(super) all: Vec<Arc<Site>>,
     /// By name; under the name without `*.` for one that has it.
     exact: HashMap<Box<str>, Candidates>,
     wild: HashMap<Box<str>, Candidates>,
@@ -112,18 +114,56 @@ impl Server {
     ///
     /// # Errors
     /// The first file that cannot be used.
-    pub(crate) fn new(plan: &ServerTls) -> Result<Server, TlsError> {
+    pub(crate) fn new(plan: &ServerTls, now: i64) -> Result<Server, TlsError> {
         let provider = Arc::new(CryptoProvider {
             cipher_suites: Suite::ALL.iter().map(|&suite| supported(suite)).collect(),
             ..aws_lc_rs::default_provider()
         });
-        let tickets = aws_lc_rs::Ticketer::new().map_err(|error| {
-            TlsError::whole(&plan.certificates[0], format!("cannot have keys for session tickets: {error}"))
+        let terms = Terms::new(&plan.client, provider).map_err(|error| match error {
+            TermsError::Tls(error) => error,
+            TermsError::Tickets(error) => TlsError::whole(
+                &plan.certificates[0],
+                format!("cannot have keys for session tickets: {error}"),
+            ),
         })?;
-        let clients = clients::verifier(&plan.client, &provider)?;
-        let terms = Terms { provider, sessions: Arc::new(Sessions::new()), tickets, clients };
-        let sites = ArcSwap::from_pointee(Sites::read(plan, &terms)?);
-        Ok(Server { plan: plan.clone(), sites, terms })
+        let sites = Sites::read(plan, &terms, now)?;
+        Ok(Server {
+            plan: plan.clone(),
+            sites: ArcSwap::from_pointee(sites),
+            terms: ArcSwap::from_pointee(terms),
+        })
+    }
+
+    /// What was configured.
+    pub(super) fn plan(&self) -> &ServerTls {
+        &self.plan
+    }
+
+    /// What is shown now.
+    pub(super) fn sites(&self) -> Arc<Sites> {
+        self.sites.load_full()
+    }
+
+    /// Reads a certificate as this listener would show it.
+    pub(super) fn read(&self, path: &Path, name: usize, now: i64) -> Result<Arc<Site>, Refusal> {
+        Site::read(path, name, &self.terms.load(), now).map(Arc::new)
+    }
+
+    /// From now on shows these, which are not none. Connections that are there go on.
+    pub(super) fn show(&self, sites: Vec<Arc<Site>>) {
+        self.sites.store(Arc::new(Sites::of(sites)));
+    }
+
+    /// From now on judges certificates of clients by what these files say now. Sessions that began before end: they
+    /// would come in by the old ones.
+    pub(super) fn judge(&self, client: &ClientCertificates) -> Result<(), TermsError> {
+        let terms = Terms::new(client, self.terms.load().provider.clone())?;
+        let sites = self.sites.load();
+        let again = |site: &Arc<Site>| Site::new(site.identity.clone(), site.name, &terms).map(Arc::new);
+        let sites = sites.all.iter().map(again).collect::<Result<_, _>>().map_err(TermsError::Tickets)?;
+        self.show(sites);
+        self.terms.store(Arc::new(terms));
+        Ok(())
     }
 
     /// The certificate for a client; `None` if it is to be turned away.
@@ -160,24 +200,53 @@ impl Server {
     }
 }
 
-impl Sites {
-    fn read(plan: &ServerTls, terms: &Terms) -> Result<Sites, TlsError> {
-        let mut sites =
-            Sites { all: Vec::new(), exact: HashMap::new(), wild: HashMap::new(), addresses: HashMap::new() };
-        for name in &plan.certificates {
-            let refused = |refusal: Refusal| TlsError::new(name, &refusal);
-            for path in files::expand(name).map_err(refused)? {
-                let identity = files::identity(&path, &terms.provider).map_err(refused)?;
-                let site = Site::new(identity, terms).map_err(|error| {
-                    refused(Refusal { path: path.clone(), reason: format!("it cannot be used: {error}") })
-                })?;
-                sites.add(site);
-            }
+/// Why a listener cannot talk on the terms that are wanted.
+pub(super) enum TermsError {
+    Tls(TlsError),
+    Tickets(rustls::Error),
+}
+
+impl fmt::Display for TermsError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            TermsError::Tls(error) => error.fmt(f),
+            TermsError::Tickets(error) => error.fmt(f),
         }
-        Ok(sites)
+    }
+}
+
+impl Terms {
+    fn new(client: &ClientCertificates, provider: Arc<CryptoProvider>) -> Result<Terms, TermsError> {
+        let clients = clients::verifier(client, &provider).map_err(TermsError::Tls)?;
+        let tickets = aws_lc_rs::Ticketer::new().map_err(TermsError::Tickets)?;
+        Ok(Terms { provider, sessions: Arc::new(Sessions::new()), tickets, clients })
+    }
+}
+
+impl Sites {
+    fn of(all: Vec<Arc<Site>>) -> Sites {
+        let mut sites = Sites {
+            all: Vec::with_capacity(all.len()),
+            exact: HashMap::new(),
+            wild: HashMap::new(),
+            addresses: HashMap::new(),
+        };
+        all.into_iter().for_each(|site| sites.add(site));
+        sites
     }
 
-    fn add(&mut self, site: Site) {
+    fn read(plan: &ServerTls, terms: &Terms, now: i64) -> Result<Sites, TlsError> {
+        let mut all = Vec::new();
+        for (index, name) in plan.certificates.iter().enumerate() {
+            let refused = |refusal: Refusal| TlsError::new(name, &refusal);
+            for path in files::expand(&name.path).map_err(refused)? {
+                all.push(Arc::new(Site::read(&path, index, terms, now).map_err(refused)?));
+            }
+        }
+        Ok(Sites::of(all))
+    }
+
+    fn add(&mut self, site: Arc<Site>) {
         let index = self.all.len();
         for name in &site.identity.names {
             let (map, name) = match name.strip_prefix("*.") {
@@ -189,7 +258,7 @@ impl Sites {
         for &address in &site.identity.addresses {
             self.addresses.entry(address).or_default().push(index);
         }
-        self.all.push(Arc::new(site));
+        self.all.push(site);
     }
 
     /// The certificates that cover a name, or an address as Host has it; in lower case.
@@ -212,7 +281,13 @@ impl Sites {
 }
 
 impl Site {
-    fn new(identity: Identity, terms: &Terms) -> Result<Site, rustls::Error> {
+    fn read(path: &Path, name: usize, terms: &Terms, now: i64) -> Result<Site, Refusal> {
+        let identity = files::identity(path, &terms.provider, now)?;
+        Site::new(Arc::new(identity), name, terms)
+            .map_err(|error| Refusal { path: path.to_owned(), reason: format!("it cannot be used: {error}") })
+    }
+
+    fn new(identity: Arc<Identity>, name: usize, terms: &Terms) -> Result<Site, rustls::Error> {
         let builder = ServerConfig::builder_with_provider(terms.provider.clone())
             .with_safe_default_protocol_versions()?;
         let builder = match &terms.clients {
@@ -225,7 +300,7 @@ impl Site {
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
         let theirs = Arc::new(config.clone());
         config.ignore_client_order = true;
-        Ok(Site { identity, ours: Arc::new(config), theirs })
+        Ok(Site { identity, name, ours: Arc::new(config), theirs })
     }
 
     /// The terms for a client. One that likes ChaCha20 best has no AES in its processor, and is believed.

@@ -39,6 +39,7 @@ const SEQUENCE: u8 = 0x30;
 const SET: u8 = 0x31;
 const VERSION: u8 = 0xa0;
 const EXTENSIONS: u8 = 0xa3;
+const NEXT_UPDATE: u8 = 0xa0;
 const DNS_NAME: u8 = 0x82;
 const IP_ADDRESS: u8 = 0x87;
 
@@ -78,6 +79,36 @@ pub(super) fn parse(der: &[u8]) -> Option<Certificate<'_>> {
         }
     }
     Some(read)
+}
+
+/// Until when an OCSP answer holds that says that all is well (RFC 6960 section 4.2.1); the far future if it does not say.
+/// `None` if it is no such answer.
+pub(super) fn staple_until(der: &[u8]) -> Option<i64> {
+    const ENUMERATED: u8 = 0x0a;
+    const BYTES: u8 = 0xa0;
+    const GOOD: u8 = 0x80;
+    let mut whole = Der(der);
+    let mut answer = Der(whole.take(SEQUENCE)?);
+    if answer.take(ENUMERATED)? != [0] {
+        return None;
+    }
+    let mut bytes = Der(Der(answer.take(BYTES)?).take(SEQUENCE)?);
+    bytes.take(OID)?;
+    let mut basic = Der(Der(bytes.take(OCTETS)?).take(SEQUENCE)?);
+    let mut data = Der(basic.take(SEQUENCE)?);
+    data.skip(VERSION);
+    let _responder = data.any()?;
+    let _produced = data.take(TIME)?;
+    let mut single = Der(Der(data.take(SEQUENCE)?).take(SEQUENCE)?);
+    let _certificate = single.take(SEQUENCE)?;
+    if single.any()?.0 != GOOD {
+        return None;
+    }
+    let _this_update = single.take(TIME)?;
+    match single.take(NEXT_UPDATE) {
+        Some(content) => time(Der(content).any()?),
+        None => Some(i64::MAX),
+    }
 }
 
 /// Takes the names out of the extensions (section 4.1.2.9).
@@ -368,6 +399,7 @@ mod tests {
         #[test]
         fn any_bytes_are_read_or_refused(bytes: Vec<u8>) {
             let _ = parse(&bytes);
+            let _ = staple_until(&bytes);
         }
 
         #[test]
