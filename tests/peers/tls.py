@@ -6,6 +6,7 @@ import ssl
 import subprocess
 import time
 
+from .backend import Backend
 from .http import TIMEOUT_SECONDS, Client, Wire
 
 
@@ -159,3 +160,29 @@ class TlsClient(Client):
         """The subject's names of the certificate that the server has shown."""
         certificate = self.sock.getpeercert()
         return [value for _, value in certificate.get("subjectAltName", ())]
+
+
+class TlsBackend(Backend):
+    """A scripted back-end within TLS. It notes which names it was asked for and which sessions went on."""
+
+    def __init__(self, certificate, *arguments, version=None, believes=None, **more):
+        self.names = []
+        self.resumed = []
+        self.wanted = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self.wanted.load_cert_chain(certificate)
+        self.wanted.sni_callback = lambda _, name, __: self.names.append(name)
+        if version:
+            self.wanted.minimum_version = self.wanted.maximum_version = version
+        if believes:
+            self.wanted.verify_mode = ssl.CERT_REQUIRED
+            self.wanted.load_verify_locations(believes.certificate)
+        super().__init__(*arguments, **more)
+
+    def _connection(self, connection):
+        try:
+            connection.sock = self.wanted.wrap_socket(connection.sock, server_side=True)
+        except OSError:
+            connection.close()
+            return
+        self.resumed.append(connection.sock.session_reused)
+        super()._connection(connection)

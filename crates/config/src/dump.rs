@@ -10,7 +10,7 @@ use plan::log::Facility;
 use plan::process::PidFile;
 use plan::rewrite::{FieldEdit, RequestEdit, ResponseEdit, Step};
 use plan::service::LogSuppress;
-use plan::tls::Demand;
+use plan::tls::{Demand, Verify};
 use plan::{BackendSet, Balancer, Bounds, Group, Listener, MinRate, Page, Plan, Service, SessionKey, Target};
 
 /// What a plan says, for a person to read and for tests to compare.
@@ -27,6 +27,19 @@ pub fn dump(plan: &Plan) -> String {
         time(&mut line, "tunnel", backend.tunnel_timeout, limits::TUNNEL_TIMEOUT);
         if backend.disabled {
             line.push_str(" disabled");
+        }
+        if let Some(tls) = &backend.tls {
+            line.push_str(" tls");
+            value(&mut line, "as", tls.server_name.as_ref());
+            value(&mut line, "shows", tls.certificate.as_ref().map(|file| file.path.display()));
+            match &tls.verify {
+                Verify::No => line.push_str(" unverified"),
+                Verify::Signed(None) => {}
+                Verify::Signed(Some(file)) => value(&mut line, "believes", Some(file.path.display())),
+                Verify::Pinned(digest) => {
+                    value(&mut line, "pinned", Some(format!("{:02x}{:02x}…", digest[0], digest[1])))
+                }
+            }
         }
         out.line(&line);
     }

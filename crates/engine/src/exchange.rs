@@ -98,6 +98,8 @@ pub(crate) struct Exchange {
     pub keep: bool,
     /// Fields that the request's Connection names: they end here, in trailers too.
     pub nominated: Nominated,
+    /// The Host before the back-end's own name took its place (`ServerName`).
+    pub host_before: Option<Vec<u8>>,
     /// Body bytes that were received, without framing.
     pub received: u64,
     /// Index into `Plan::services`, once routed.
@@ -140,6 +142,7 @@ impl Exchange {
             body: BodyLength::None,
             keep: false,
             nominated: Nominated::default(),
+            host_before: None,
             received: 0,
             service: None,
             backend: None,

@@ -116,6 +116,8 @@ pub enum Cause {
     NoResources(io::Error),
     /// A stop did not wait any longer, or a fault of ours ended the task.
     CutOff,
+    /// The back-end and we did not agree on TLS; the sentence says why, and what would help.
+    BackendTls(String),
     /// The back-end took no connection in time.
     ConnectTimeout,
     /// The back-end closed the connection without a byte of an answer.
@@ -201,6 +203,7 @@ rows! {
     NO_RESOURCES Us 503 "E-RESOURCES" "LimitNOFILE" "we have nothing left to open a connection or a file with"
     CUT_OFF Us 0 "E-CUT-OFF" "Grace" "the request was cut off by the end of the process or of its task"
     CONNECT_TIMEOUT Backend 503 "E-BACKEND-CONNECT-TIMEOUT" "ConnTO" "the back-end took no connection within ConnTO"
+    BACKEND_TLS Backend 502 "E-BACKEND-TLS" "HTTPS" "no TLS with the back-end"
     BACKEND_SILENT Backend 502 "E-BACKEND-SILENT" "RFC 9110 15.6.3"
         "the back-end closed the connection before its answer, or before the body of it"
     BACKEND_BROKEN Backend 502 "E-BACKEND-BROKEN" "RFC 9112 8" "the connection to the back-end broke"
@@ -245,6 +248,7 @@ impl Cause {
             Cause::NoResources(_) => NO_RESOURCES,
             Cause::CutOff => CUT_OFF,
             Cause::ConnectTimeout => CONNECT_TIMEOUT,
+            Cause::BackendTls(_) => BACKEND_TLS,
             Cause::BackendSilent => BACKEND_SILENT,
             Cause::BackendBroken(_) => BACKEND_BROKEN,
             Cause::BackendTimeout => BACKEND_TIMEOUT,
@@ -273,7 +277,7 @@ impl Cause {
     /// Whether the request may be sent again.
     pub fn retry(&self) -> Retry {
         match self {
-            Cause::ConnectFailed(_) | Cause::ConnectTimeout => Retry::Unsent,
+            Cause::ConnectFailed(_) | Cause::ConnectTimeout | Cause::BackendTls(_) => Retry::Unsent,
             Cause::BackendSilent => Retry::Idempotent,
             _ => Retry::Never,
         }
@@ -324,6 +328,7 @@ impl fmt::Display for Fault {
             Cause::Evaluation(what) => f.write_str(what),
             Cause::CharacterRefused(part) => write!(f, "{sentence}, {}", part.directive()),
             Cause::AnswerUnexpected(what) => write!(f, "the back-end sent {what}"),
+            Cause::BackendTls(reason) => write!(f, "{sentence}: {reason}"),
             Cause::ClientBroken(error)
             | Cause::FileUnreadable(error)
             | Cause::ConnectFailed(error)

@@ -132,6 +132,9 @@ pub(crate) const HANDSHAKE_REPORTS: u32 = 10;
 /// Sessions that a listener keeps for TLS 1.2 clients that take no tickets.
 pub(crate) const TLS_SESSIONS: usize = 4096;
 
+/// Sessions kept for resumption with one back-end: as many connections as are likely to be begun at once.
+pub(crate) const TLS_SESSIONS_PER_BACKEND: usize = 64;
+
 /// Bytes of a file with certificates: all public authorities together are a quarter of this.
 pub(crate) const PEM_BYTES: u64 = 4 * 1024 * 1024;
 

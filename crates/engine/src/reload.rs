@@ -15,7 +15,7 @@ use crate::limits;
 use crate::listen::{self, Bound};
 use crate::local;
 use crate::route::Index;
-use crate::tls::{Server, TlsError};
+use crate::tls::{Connector, Server, TlsError};
 use crate::world::Running;
 
 /// A plan whose names are resolved and whose sockets are bound: it can be started without anything to go wrong.
@@ -134,9 +134,12 @@ pub fn prepare(plan: Plan) -> Result<Prepared, PrepareError> {
         .or_else(|| std::thread::available_parallelism().ok())
         .map_or(1, std::num::NonZeroUsize::get);
     let mut resolved = HashMap::new();
+    let now = clock.wall().as_secs() as i64;
     let mut backends = Vec::with_capacity(plan.backends.len());
     for backend in &plan.backends {
-        backends.push(Arc::new(Live::new(backend.clone(), address(&backend.address, &mut resolved)?)));
+        let tls = backend.tls.as_ref().map(|tls| Connector::new(backend, tls, now)).transpose();
+        let tls = tls.map_err(PrepareError::Tls)?;
+        backends.push(Arc::new(Live::new(backend.clone(), address(&backend.address, &mut resolved)?, tls)));
     }
     let sets = plan
         .services
@@ -158,7 +161,6 @@ pub fn prepare(plan: Plan) -> Result<Prepared, PrepareError> {
     }
     let routes = plan.listeners.iter().map(|listener| Index::new(&listener.services)).collect();
     // Before any socket: what is wrong with a file should not depend on whether the port is free.
-    let now = clock.wall().as_secs() as i64;
     let mut tls = Vec::with_capacity(plan.listeners.len());
     for listener in &plan.listeners {
         let server =

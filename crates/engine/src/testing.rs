@@ -133,7 +133,7 @@ impl Setup {
                     }
                     BackendAddress::Unix(path) => Address::Unix(path.clone()),
                 };
-                Arc::new(Live::new(Arc::clone(backend), address))
+                Arc::new(Live::new(Arc::clone(backend), address, None))
             })
             .collect();
         let sets = plan
@@ -244,6 +244,7 @@ fn backend(id: usize, address: &str) -> Backend {
         connect_timeout: Duration::from_secs(15),
         tunnel_timeout: Duration::from_secs(600),
         disabled: false,
+        tls: None,
     }
 }
 

@@ -65,6 +65,31 @@ pub enum Demand {
     Unverified,
 }
 
+/// How a back-end is spoken to over TLS (`HTTPS`).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BackendTls {
+    /// The name that it is asked for, and that its certificate has to be for (`ServerName`); its address without that.
+    pub server_name: Option<String>,
+    /// What we show of ourselves (`Cert`).
+    pub certificate: Option<FileName>,
+    /// How its certificate is judged.
+    pub verify: Verify,
+    /// The file and the line of the configuration, for messages.
+    pub place: String,
+}
+
+/// How the certificate of a back-end is judged (`Verify`).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verify {
+    /// Not at all.
+    No,
+    /// It has to be for the back-end's name, and signed by an authority: one in this file, or one that the system
+    /// believes (`CAlist`).
+    Signed(Option<FileName>),
+    /// It has to be the one with this SHA-256.
+    Pinned([u8; 32]),
+}
+
 macro_rules! suites {
     ($($variant:ident $name:literal $protocol:literal $description:literal)*) => {
         /// A way to encrypt and to agree on keys, of those that are not broken. In the order in which we like them best.

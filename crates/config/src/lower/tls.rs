@@ -1,16 +1,17 @@
 //! TLS of listeners: names of files and what is wanted of them. The engine reads the files.
 
 use plan::condition::Condition;
-use plan::tls::{ClientCertificates, Demand, FileName};
+use plan::tls::{BackendTls, ClientCertificates, Demand, FileName, Verify};
 use plan::{Listener, ServerTls};
-use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
+use rustls_pki_types::{CertificateDer, ServerName};
 
-use super::{ListenerDraft, Lowering};
+use super::{BackendDraft, ListenerDraft, Lowering};
 use crate::diagnostic::Diagnostic;
 use crate::lex::Word;
-use crate::source::TEXT_BYTES_MAX;
+use crate::source::{Span, TEXT_BYTES_MAX};
 use crate::syntax::Statement;
+use crate::value::Host;
 
 /// How many authorities may stand between a certificate and one that we believe, where nothing else is said.
 const DEPTH: u32 = 9;
@@ -47,6 +48,66 @@ pub(crate) fn client_certificate(cx: &mut Lowering<'_>, statement: &Statement) -
     }
 }
 
+/// `Verify` of a back-end.
+pub(crate) fn verify(cx: &mut Lowering<'_>, draft: &mut BackendDraft, statement: &Statement) {
+    let word = &statement.arguments[0];
+    let verify = match word.text.strip_prefix("sha256:") {
+        Some(digits) => match sha256(digits) {
+            Some(digest) => Verify::Pinned(digest),
+            None => {
+                cx.refuse::<()>(word, "expected 64 hexadecimal digits behind sha256:");
+                return;
+            }
+        },
+        None => match cx.boolean(word) {
+            Some(true) => Verify::Signed(None),
+            Some(false) => Verify::No,
+            None => return,
+        },
+    };
+    draft.verify = Some((verify, statement.span));
+}
+
+fn sha256(text: &str) -> Option<[u8; 32]> {
+    let digits: Vec<u8> = text
+        .chars()
+        .filter(|&c| c != ':')
+        .map(|c| c.to_digit(16).map(|digit| digit as u8))
+        .collect::<Option<_>>()?;
+    let mut digest = [0; 32];
+    if digits.len() != 2 * digest.len() {
+        return None;
+    }
+    for (byte, pair) in digest.iter_mut().zip(digits.chunks_exact(2)) {
+        *byte = pair[0] << 4 | pair[1];
+    }
+    Some(digest)
+}
+
+/// `ServerName`
+pub(crate) fn server_name(cx: &mut Lowering<'_>, draft: &mut BackendDraft, statement: &Statement) {
+    let word = &statement.arguments[0];
+    match ServerName::try_from(&*word.text) {
+        Ok(ServerName::DnsName(_)) => draft.server_name = Some((word.text.to_string(), statement.span)),
+        _ => {
+            cx.refuse::<()>(word, "expected the name of a host");
+        }
+    }
+}
+
+impl BackendDraft {
+    /// Where something is said that makes sense with HTTPS alone.
+    pub(super) fn about_tls(&self) -> Option<Span> {
+        let places = [
+            self.certificate.as_ref().map(|(_, span)| *span),
+            self.authorities.as_ref().map(|(_, span)| *span),
+            self.verify.as_ref().map(|(_, span)| *span),
+            self.server_name.as_ref().map(|(_, span)| *span),
+        ];
+        places.into_iter().flatten().next()
+    }
+}
+
 /// A listener that has a service for a certificate asks its clients for one.
 pub(super) fn ask_for_conditions(listener: &mut Listener) {
     fn asks(condition: &Condition) -> bool {
@@ -67,6 +128,49 @@ pub(super) fn ask_for_conditions(listener: &mut Listener) {
 }
 
 impl Lowering<'_> {
+    /// How a back-end is spoken to; `None` if that makes no sense.
+    pub(super) fn backend_tls(&mut self, draft: &mut BackendDraft) -> Option<Option<BackendTls>> {
+        let Some(span) = draft.https else {
+            let Some(span) = draft.about_tls() else { return Some(None) };
+            self.push(
+                Diagnostic::error(span, "this concerns HTTPS, and the back-end is spoken to without it")
+                    .help("add a line HTTPS to the back-end"),
+            );
+            return None;
+        };
+        let authorities = draft.authorities.take();
+        let verify = match (draft.verify.take(), authorities) {
+            (None | Some((Verify::Signed(_), _)), file) => Verify::Signed(file.map(|(file, _)| file)),
+            (Some((verify, _)), None) => verify,
+            (Some((_, verify)), Some((_, authorities))) => {
+                self.push(
+                    Diagnostic::error(authorities, "no signature is looked at, so nobody has to be believed")
+                        .related(verify, "because of this line")
+                        .help("leave out one of the two"),
+                );
+                return None;
+            }
+        };
+        let server_name = draft.server_name.take().map(|(name, _)| name);
+        if matches!(draft.address, Some(Host::Unix(_)))
+            && server_name.is_none()
+            && matches!(verify, Verify::Signed(_))
+        {
+            self.push(
+                Diagnostic::error(span, "a Unix socket has no name that a certificate could be for")
+                    .help("add ServerName \"NAME\", or say how it is judged with Verify"),
+            );
+            return None;
+        }
+        let (line, _) = self.diagnostics.sources.line_column(span);
+        Some(Some(BackendTls {
+            server_name,
+            certificate: draft.certificate.take().map(|(file, _)| file),
+            verify,
+            place: format!("{}:{line}", self.diagnostics.sources.name(span.source)),
+        }))
+    }
+
     /// A file that a directive names and the engine will read.
     pub(crate) fn file_name(&self, statement: &Statement, word: &Word) -> FileName {
         let sources = &self.diagnostics.sources;

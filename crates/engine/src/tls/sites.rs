@@ -70,6 +70,14 @@ pub(super) struct Terms {
     clients: Option<Arc<dyn ClientCertVerifier>>,
 }
 
+/// The cryptography.
+pub(super) fn provider() -> Arc<CryptoProvider> {
+    Arc::new(CryptoProvider {
+        cipher_suites: Suite::ALL.iter().map(|&suite| supported(suite)).collect(),
+        ..aws_lc_rs::default_provider()
+    })
+}
+
 /// A cipher suite as rustls has it.
 pub(super) fn supported(suite: Suite) -> SupportedCipherSuite {
     match suite {
@@ -115,10 +123,7 @@ impl Server {
     /// # Errors
     /// The first file that cannot be used.
     pub(crate) fn new(plan: &ServerTls, now: i64) -> Result<Server, TlsError> {
-        let provider = Arc::new(CryptoProvider {
-            cipher_suites: Suite::ALL.iter().map(|&suite| supported(suite)).collect(),
-            ..aws_lc_rs::default_provider()
-        });
+        let provider = provider();
         let terms = Terms::new(&plan.client, provider).map_err(|error| match error {
             TermsError::Tls(error) => error,
             TermsError::Tickets(error) => TlsError::whole(

@@ -46,6 +46,8 @@ pub(crate) struct TlsStream {
     ended: bool,
     /// We have ended ours, or must not seem to.
     silent: Cell<bool>,
+    /// Something was read since something was last written.
+    heard: bool,
     /// About how much of what was encrypted the socket has not taken.
     unsent: usize,
     /// Nothing but session tickets waits to be sent.
@@ -69,6 +71,7 @@ impl TlsStream {
             ready: 0,
             ended: false,
             silent: Cell::new(false),
+            heard: false,
             unsent: 0,
             tickets_wait: false,
         }
@@ -109,13 +112,14 @@ impl TlsStream {
         let mut read = ReadBuf::new(&mut scratch[..len]);
         ready!(self.inner.poll_read_into(cx, &mut read))?;
         if read.filled().is_empty() {
-            self.ended = true;
             // Whoever answers a request can do without a farewell, since every request tells its length. An answer may
             // last until the end of its connection, and then only a farewell tells it from one that was cut short
-            // (RFC 9112 section 9.8).
-            return Poll::Ready(match self.tls {
-                Connection::Server(_) if !self.tls.is_handshaking() => Ok(()),
-                _ => Err(io::ErrorKind::UnexpectedEof.into()),
+            // (RFC 9112 section 9.8); one that has not begun is not cut short.
+            let done = matches!(self.tls, Connection::Server(_)) || !self.heard;
+            self.ended = done && !self.tls.is_handshaking();
+            return Poll::Ready(match self.ended {
+                true => Ok(()),
+                false => Err(io::ErrorKind::UnexpectedEof.into()),
             });
         }
         self.work(read.filled(), buffer)?;
@@ -164,6 +168,7 @@ impl TlsStream {
             buffer.extend_from_slice(&chunk[..taken]);
             reader.consume(taken);
             self.ready -= taken;
+            self.heard = true;
         }
         Ok(())
     }
@@ -195,6 +200,7 @@ impl TlsStream {
         }
         let written = self.tls.writer().write_vectored(slices)?;
         self.unsent += written;
+        self.heard = false;
         match self.poll_flush(cx) {
             Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
             _ => Poll::Ready(Ok(written)),
