@@ -11,13 +11,14 @@ from peers.backend import answer
 def choose(pound, backend, client):
     """pound with a service for `conditions` and one for all the rest; asks, and says who answered."""
 
-    def start(*conditions, top=()):
+    def start(*conditions, top=(), before=()):
         port = wait.free_port()
         text = cfg.text(
             top,
             cfg.listen(
                 port,
                 "xHTTP 1",
+                before,
                 cfg.service(conditions, cfg.backend(backend(name="chosen"))),
                 cfg.service(cfg.backend(backend(name="rest"))),
             ),
@@ -62,10 +63,24 @@ CONDITIONS = {
 ACLS = [cfg.block('ACL "local"', '"127.0.0.0/8"'), cfg.block('ACL "far"', '"192.0.2.0/24"', '"2001:db8::/32"')]
 
 
+# Of few services each is looked at, of many only those that the index yields.
+MANY = [
+    cfg.service(condition.format(n), "Error 404")
+    for condition in (
+        'Host "h{}.other.test"',
+        'Path -beg "/other{}/"',
+        'Path "^/other/{}/[a-z]+$"',
+        'Header "Host:.*www{}.other.test"',
+    )
+    for n in range(10)
+]
+
+
+@pytest.mark.parametrize("before", [pytest.param((), id="few"), pytest.param(MANY, id="many")])
 @pytest.mark.parametrize("case", CONDITIONS)
-def test_condition(choose, case):
+def test_condition(choose, case, before):
     condition, matching, other = CONDITIONS[case]
-    chosen = choose(condition, top=ACLS)
+    chosen = choose(condition, top=ACLS, before=before)
     assert chosen(**matching)
     if other is not None:
         assert not chosen(**other)
@@ -95,6 +110,15 @@ def test_the_first_matching_service_serves(pound, backend, client):
     )
     connection = client(pound(text, port))
     assert [connection.ask(path).text for path in ("/a", "/a/b", "/c")] == ["first", "first", "global"]
+
+
+def test_of_many_services_the_first_that_matches_serves(choose):
+    chosen = choose('Path -beg "/a"', before=[*MANY, cfg.service('Path -beg "/a/b"', 'Not Host "x"', "Error 404")])
+    assert chosen("/a/c", host="y")
+    assert chosen("/a/b", host="x")
+    assert not chosen("/a/b", host="y")
+    assert not chosen("/a", host="h7.other.test")
+    assert not chosen("/b", host="x")
 
 
 def test_503_when_no_service_matches(proxy, backend):

@@ -37,7 +37,7 @@ pub fn dump(plan: &Plan) -> String {
                 Verify::Signed(None) => {}
                 Verify::Signed(Some(file)) => value(&mut line, "believes", Some(file.path.display())),
                 Verify::Pinned(digest) => {
-                    value(&mut line, "pinned", Some(format!("{:02x}{:02x}…", digest[0], digest[1])))
+                    value(&mut line, "pinned", Some(format!("{:02x}{:02x}…", digest[0], digest[1])));
                 }
             }
         }

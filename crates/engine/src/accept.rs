@@ -13,7 +13,8 @@ use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::watch;
 use tokio::task::{JoinHandle, spawn_local, unconstrained, yield_now};
 
-use crate::clock::Turn;
+use crate::client::Client;
+use crate::clock::InTurns;
 use crate::exchange::{ClientFacts, Endpoint};
 use crate::limits;
 use crate::stream::Stream;
@@ -124,15 +125,13 @@ fn serve(worker: &Rc<Worker>, listener: usize, (stream, peer, local): (Stream, E
     let facts = ClientFacts { peer, local, listener, secure: false, misplaced: false, tls: None };
     // Counted from here on, so that a stop in between waits for it.
     let ticket = worker.connections.enter();
-    let worker = worker.clone();
-    spawn_local(async move {
-        let mut connection = pin!(worker::connection(worker, ticket, stream, facts));
-        poll_fn(|cx| {
-            let _turn = Turn::begin();
-            connection.as_mut().poll(cx)
-        })
-        .await;
-    });
+    let running = worker.running();
+    if running.tls[listener].is_some() {
+        spawn_local(InTurns::new(worker::secure_connection(worker.clone(), ticket, stream, facts)));
+        return;
+    }
+    let client = Client::new(stream, facts, &running);
+    spawn_local(InTurns::new(worker::connection(worker.clone(), ticket, client)));
 }
 
 /// Errors of accept(2) that concern one connection and not the socket.

@@ -5,11 +5,10 @@ use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use plan::Bounds;
 use tokio::time::{Instant, timeout_at};
 use wire::h1::write::{self, Framing};
 use wire::h1::{framing, parse};
-use wire::{BodyLength, Kind, Limits, ResponseHead};
+use wire::{BodyLength, Kind, ResponseHead};
 
 use crate::buffer::Store;
 use crate::excerpt;
@@ -19,6 +18,7 @@ use crate::h1::{self, Conn, Piece, ReadError};
 use crate::limits;
 use crate::stream::Stream;
 use crate::watchdog::{Bark, Watchdog};
+use crate::world::Current;
 
 /// One client connection.
 pub(crate) struct Client {
@@ -57,10 +57,12 @@ pub(crate) enum Head {
 }
 
 impl Client {
-    /// A new connection; `timeout` is the longest silence that we bear.
-    pub(crate) fn new(stream: Stream, facts: ClientFacts, bounds: &Bounds, timeout: Duration) -> Client {
+    /// A new connection.
+    pub(crate) fn new(stream: Stream, facts: ClientFacts, running: &Current) -> Client {
+        let listener = &running.plan.listeners[facts.listener];
+        let (bounds, timeout) = (&listener.bounds, listener.client_timeout);
         Client {
-            conn: Conn::new(stream, Kind::Request, codec_limits(bounds)),
+            conn: Conn::new(stream, Kind::Request, running.limits(facts.listener)),
             watchdog: Watchdog::new(timeout, bounds.rate_min),
             facts: Rc::new(facts),
             timeout,
@@ -87,7 +89,7 @@ impl Client {
         &mut self,
         cx: &mut Context<'_>,
         store: &Store,
-        stopping: impl FnOnce(&mut Context<'_>, &mut Watchdog) -> bool,
+        stopping: impl FnOnce(&mut Context<'_>, &mut Watchdog, Duration) -> bool,
     ) -> Poll<Next> {
         if is_begun(self.conn.unread()) {
             return Poll::Ready(Next::Request);
@@ -101,7 +103,7 @@ impl Client {
             }
             Poll::Pending => {
                 self.conn.idle_in_head(store);
-                if stopping(cx, &mut self.watchdog) || self.watchdog.poll(cx).is_ready() {
+                if stopping(cx, &mut self.watchdog, self.timeout) || self.watchdog.poll(cx).is_ready() {
                     return Poll::Ready(Next::Close);
                 }
                 Poll::Pending
@@ -280,22 +282,6 @@ pub(crate) fn late(bark: Bark) -> Cause {
     }
 }
 
-/// The bounds of a listener as the codec takes them.
-fn codec_limits(bounds: &Bounds) -> Limits {
-    Limits {
-        line_max: bounds.line_max,
-        // A longer line is of no use if the target may not be long; `MaxURI` bounds that by itself.
-        target_max: Limits::default().target_max.max(bounds.line_max),
-        head_max: bounds.head_max,
-        fields_max: bounds.fields_max,
-        chunk_line_max: bounds.chunk_line_max,
-        chunk_ext_total_max: bounds.chunk_extensions_max,
-        trailer_max: bounds.trailer_max,
-        trailer_fields_max: bounds.trailer_fields_max,
-        interim_max: bounds.interim_max,
-    }
-}
-
 /// Whether a request has begun. One empty line before it is none of it: old clients send one after a body, and the
 /// codec skips it (RFC 9112 section 2.2).
 fn is_begun(unread: &[u8]) -> bool {
@@ -308,16 +294,5 @@ impl Drop for Client {
         if self.unfinished {
             self.conn.stream().reset_on_close();
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_defaults_of_the_plan_are_those_of_the_codec() {
-        let line_max = plan::limits::LINE_BYTES;
-        assert_eq!(codec_limits(&Bounds::default()), Limits { line_max, ..Limits::default() });
     }
 }

@@ -7,8 +7,11 @@
 //! ([`Turn`]), not for each deadline that is moved and each moment that is noted.
 
 use std::cell::Cell;
+use std::future::Future;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Context, Poll};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tokio::time::Instant;
@@ -18,13 +21,37 @@ thread_local! {
 }
 
 /// One poll of a task: as long as it lives, the clock of this thread stands still.
-pub(crate) struct Turn(());
+struct Turn(());
 
 impl Turn {
     /// Begins one.
-    pub(crate) fn begin() -> Turn {
+    fn begin() -> Turn {
         TURN.set(Some(Instant::now()));
         Turn(())
+    }
+}
+
+pin_project_lite::pin_project! {
+    /// A task each of whose polls is a [`Turn`].
+    pub(crate) struct InTurns<Task> {
+        #[pin]
+        task: Task,
+    }
+}
+
+impl<Task> InTurns<Task> {
+    /// This task, in turns.
+    pub(crate) fn new(task: Task) -> InTurns<Task> {
+        InTurns { task }
+    }
+}
+
+impl<Task: Future> Future for InTurns<Task> {
+    type Output = Task::Output;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Task::Output> {
+        let _turn = Turn::begin();
+        self.project().task.poll(cx)
     }
 }
 

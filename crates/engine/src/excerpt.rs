@@ -41,7 +41,7 @@ pub(crate) fn text(text: &[u8]) -> Vec<u8> {
 /// What breaks the framing of a body: the rest of a line, up to its end. No more than a chunk size or the beginning of a
 /// trailer is ever of use, and what follows may be anybody's.
 pub(crate) fn framing(rest: &[u8]) -> Vec<u8> {
-    let end = rest.iter().position(|byte| byte.is_ascii_control()).map_or(rest.len(), |at| at + 1);
+    let end = rest.iter().position(u8::is_ascii_control).map_or(rest.len(), |at| at + 1);
     line(&rest[..end])
 }
 

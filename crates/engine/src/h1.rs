@@ -6,6 +6,7 @@
 
 use std::borrow::Cow;
 use std::io::{self, IoSlice};
+use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
 use wire::{
@@ -33,12 +34,12 @@ pub(crate) struct Conn {
     output: Vec<u8>,
     sent: usize,
     /// Where in `output` the last head begins, as long as nothing has been sent since it was put there.
-    unsent_head: Option<usize>,
+    unsent_head: Option<u32>,
     /// Body bytes that the framing in `output` has announced and that have not been sent.
     frame_left: usize,
-    /// What follows them.
-    frame_end: &'static [u8],
-    limits: Limits,
+    /// They end a chunk.
+    ends_chunk: bool,
+    limits: Rc<Limits>,
     /// The peer has ended its side.
     ended: bool,
     /// The last read took as much as there was room for, or more than a usual buffer holds: more will be there.
@@ -91,7 +92,7 @@ pub(crate) fn persists(version: Version, fields: &Fields) -> bool {
 
 impl Conn {
     /// A connection whose peer sends heads of this kind.
-    pub(crate) fn new(stream: Stream, kind: Kind, limits: Limits) -> Conn {
+    pub(crate) fn new(stream: Stream, kind: Kind, limits: Rc<Limits>) -> Conn {
         Conn {
             stream,
             input: Buffer::default(),
@@ -103,7 +104,7 @@ impl Conn {
             sent: 0,
             unsent_head: None,
             frame_left: 0,
-            frame_end: b"",
+            ends_chunk: false,
             limits,
             ended: false,
             heard: false,
@@ -128,7 +129,7 @@ impl Conn {
     }
 
     /// The codec's limits for this connection.
-    pub(crate) fn limits(&self) -> &Limits {
+    pub(crate) fn limits(&self) -> &Rc<Limits> {
         &self.limits
     }
 
@@ -281,7 +282,8 @@ impl Conn {
             self.output = store.output();
         }
         self.encoder = Encoder::new(length);
-        self.unsent_head = Some(self.output.len());
+        // An output is never near to 4 GiB; if it were, its head could not be taken back.
+        self.unsent_head = u32::try_from(self.output.len()).ok();
         self.heard = false;
         write(&mut self.output);
     }
@@ -290,7 +292,7 @@ impl Conn {
     pub(crate) fn take_head_back(&mut self) -> bool {
         match self.unsent_head.take() {
             Some(len) => {
-                self.output.truncate(len);
+                self.output.truncate(len as usize);
                 self.frame_left = 0;
                 true
             }
@@ -306,13 +308,18 @@ impl Conn {
         let framed = self.encoder.frame(len, chunk_left);
         self.output.extend_from_slice(framed.prefix.as_ref());
         self.frame_left = framed.take;
-        self.frame_end = framed.suffix;
+        self.ends_chunk = !framed.suffix.is_empty();
         if self.frame_left == 0 {
             // More body than was announced. The source's own framing rules it out; sending it anyway would put bytes
             // where the peer expects the next head.
             return Err(io::Error::new(io::ErrorKind::InvalidData, "a body is longer than announced"));
         }
         Ok(())
+    }
+
+    /// What follows the bytes that were announced.
+    fn frame_end(&self) -> &'static [u8] {
+        if self.ends_chunk { b"\r\n" } else { b"" }
     }
 
     /// Puts some of the first piece of `data` to what waits to be sent; gives how many of its bytes were taken.
@@ -325,7 +332,7 @@ impl Conn {
         self.output.extend_from_slice(&data[..taken]);
         self.frame_left -= taken;
         if self.frame_left == 0 {
-            self.output.extend_from_slice(self.frame_end);
+            self.output.extend_from_slice(self.frame_end());
         }
         Ok(taken)
     }
@@ -346,7 +353,7 @@ impl Conn {
         let data = &data[..data.len().min(self.frame_left)];
         loop {
             let waiting = &self.output[self.sent..];
-            let end = if data.len() == self.frame_left { self.frame_end } else { b"" };
+            let end = if data.len() == self.frame_left { self.frame_end() } else { b"" };
             let slices = [IoSlice::new(waiting), IoSlice::new(data), IoSlice::new(end)];
             let first = usize::from(waiting.is_empty());
             let last = if end.is_empty() { 2 } else { 3 };
@@ -365,7 +372,7 @@ impl Conn {
             let taken = (written - waiting).min(data.len());
             self.frame_left -= taken;
             if self.frame_left == 0 {
-                self.output.extend_from_slice(&self.frame_end[written - waiting - taken..]);
+                self.output.extend_from_slice(&self.frame_end()[written - waiting - taken..]);
             }
             return Poll::Ready(Ok(taken));
         }

@@ -23,16 +23,17 @@ use crate::scene::Scene;
 /// # Errors
 /// `NoService` if no condition holds; `Evaluation` if one cannot be evaluated.
 pub(crate) fn find(x: &mut Exchange) -> Result<usize, Fault> {
-    let running = x.running.clone();
     let listener = x.client.listener;
-    if let Some(Some(index)) = running.routes.get(listener) {
-        let mut found = Found::default();
-        index.look(&x.request, &mut found);
-        if !found.is_overflown() {
-            return first(x, found.by_ref());
-        }
+    let all = 0..x.running.plan.listeners[listener].services.len();
+    let Some(Some(_)) = x.running.routes.get(listener) else { return first(x, all) };
+    // Held apart from the exchange, which the walk changes.
+    let running = x.running.clone();
+    let mut found = Found::default();
+    match &running.routes[listener] {
+        Some(index) => index.look(&x.request, &mut found),
+        None => return first(x, all),
     }
-    first(x, 0..running.plan.listeners[listener].services.len())
+    if found.is_overflown() { first(x, all) } else { first(x, found.by_ref()) }
 }
 
 /// The first of the candidates whose condition holds.

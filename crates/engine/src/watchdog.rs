@@ -20,14 +20,17 @@ use crate::clock;
 /// Barks when its deadline has passed.
 pub(crate) struct Watchdog {
     deadline: Instant,
-    armed: Instant,
+    /// Its own deadline is when we look next.
     sleep: Pin<Box<Sleep>>,
-    /// How far ahead the deadline was set.
-    delay: Duration,
+    /// How far ahead the deadline was set, in microseconds. Smaller than a `Duration`: every idle connection has one.
+    delay_us: u64,
     pace: Pace,
-    /// What had been moved at the last look in this wait.
-    seen: Option<u64>,
+    /// What had been moved at the last look in this wait; [`NO_LOOK`] before the first.
+    seen: u64,
 }
+
+/// No look has been taken yet.
+const NO_LOOK: u64 = u64::MAX;
 
 /// Why it barks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,8 +46,8 @@ struct Pace {
     rate: MinRate,
     /// It is the client's turn, since then.
     turn: Option<Instant>,
-    /// Time that was the client's in this window, before this turn.
-    spent: Duration,
+    /// Time that was the client's in this window, before this turn, in microseconds.
+    spent_us: u64,
     /// What had been moved when this window began.
     base: u64,
 }
@@ -55,11 +58,10 @@ impl Watchdog {
         let deadline = clock::instant() + delay;
         Watchdog {
             deadline,
-            armed: deadline,
             sleep: Box::pin(sleep_until(deadline)),
-            delay,
-            pace: Pace { rate, turn: None, spent: Duration::ZERO, base: 0 },
-            seen: None,
+            delay_us: micros(delay),
+            pace: Pace { rate, turn: None, spent_us: 0, base: 0 },
+            seen: NO_LOOK,
         }
     }
 
@@ -71,7 +73,7 @@ impl Watchdog {
     /// From here on bodies are moved, and what is moved is counted from zero.
     pub(crate) fn measure(&mut self) {
         self.pace.turn = None;
-        self.pace.spent = Duration::ZERO;
+        self.pace.spent_us = 0;
         self.pace.base = 0;
     }
 
@@ -79,11 +81,11 @@ impl Watchdog {
     pub(crate) fn turn(&mut self, delay: Duration, clients: bool) {
         let now = clock::instant();
         self.deadline = now + delay;
-        self.delay = delay;
-        self.seen = None;
+        self.delay_us = micros(delay);
+        self.seen = NO_LOOK;
         self.pace.turn(now, clients);
         let next = self.next(now);
-        if next < self.armed {
+        if next < self.sleep.deadline() {
             self.arm(next);
         }
     }
@@ -105,13 +107,15 @@ impl Watchdog {
             if now >= self.deadline {
                 // The system takes what we write in large pieces, so a client may have taken some without any sign.
                 match (self.seen, moved()) {
-                    (Some(seen), moved) if clients && moved > seen => self.deadline = now + self.delay,
+                    (seen, moved) if clients && seen != NO_LOOK && moved > seen => {
+                        self.deadline = now + Duration::from_micros(self.delay_us);
+                    }
                     _ => return Poll::Ready(Bark::Silent),
                 }
             }
             if clients {
                 let moved = moved();
-                self.seen = Some(moved);
+                self.seen = moved;
                 if self.pace.is_slow(now, moved) {
                     return Poll::Ready(Bark::Slow);
                 }
@@ -126,13 +130,13 @@ impl Watchdog {
             return self.deadline;
         }
         // A look on the way, to know at the deadline whether anything has moved.
-        let look = if self.seen.is_none() { now + self.delay / 2 } else { self.deadline };
+        let half = Duration::from_micros(self.delay_us / 2);
+        let look = if self.seen == NO_LOOK { now + half } else { self.deadline };
         let judged = self.pace.judged(now);
         look.min(self.deadline).min(judged.unwrap_or(look))
     }
 
     fn arm(&mut self, at: Instant) {
-        self.armed = at;
         self.sleep.as_mut().reset(at);
     }
 }
@@ -142,7 +146,7 @@ impl Pace {
         match (self.turn, clients) {
             (None, true) => self.turn = Some(now),
             (Some(since), false) => {
-                self.spent += now.saturating_duration_since(since);
+                self.spent_us += micros(now.saturating_duration_since(since));
                 self.turn = None;
             }
             (None, false) | (Some(_), true) => {}
@@ -152,23 +156,27 @@ impl Pace {
     /// When this window ends, if the turn goes on.
     fn judged(&self, now: Instant) -> Option<Instant> {
         self.rate.bytes?;
-        Some(self.turn.unwrap_or(now) + self.rate.window.saturating_sub(self.spent))
+        Some(self.turn.unwrap_or(now) + self.rate.window.saturating_sub(Duration::from_micros(self.spent_us)))
     }
 
     /// Whether a window is over and too little was moved in it. The next one begins then.
     fn is_slow(&mut self, now: Instant, moved: u64) -> bool {
         let (Some(rate), Some(since)) = (self.rate.bytes, self.turn) else { return false };
-        let spent = self.spent + now.saturating_duration_since(since);
+        let spent = Duration::from_micros(self.spent_us) + now.saturating_duration_since(since);
         if spent < self.rate.window {
             return false;
         }
         let needed = u128::from(rate.get()) * spent.as_millis() / 1000;
         let slow = u128::from(moved.saturating_sub(self.base)) < needed;
         self.base = moved;
-        self.spent = Duration::ZERO;
+        self.spent_us = 0;
         self.turn = Some(now);
         slow
     }
+}
+
+fn micros(duration: Duration) -> u64 {
+    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]

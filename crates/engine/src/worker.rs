@@ -120,68 +120,28 @@ pub(crate) fn run(setup: Setup, ready: &std::sync::mpsc::Sender<io::Result<()>>)
     })
 }
 
-/// Serves one client until either side has had enough.
-pub(crate) async fn connection(worker: Rc<Worker>, ticket: Ticket, stream: Stream, facts: ClientFacts) {
-    let running = worker.running();
-    let listener = &running.plan.listeners[facts.listener];
-    let mut client = match &running.tls[facts.listener] {
-        None => Client::new(stream, facts, &listener.bounds, listener.client_timeout),
-        // The state of a handshake takes some kilobytes; boxed, it is there only while there is one.
-        Some(server) => match Box::pin(secure(&worker, server, listener, stream, facts)).await {
-            Some(client) => client,
-            None => return,
-        },
-    };
-    let _open = Open::new(&worker.parts);
-    loop {
-        client.watchdog.set(client.timeout());
-        let since = worker.parts.clock.now();
-        let mut told = false;
-        let next = poll_fn(|cx| {
-            client.poll_next(cx, &worker.parts.store, |cx, watchdog| {
-                if !ticket.stopping(cx) {
-                    return false;
-                }
-                // A client that has just come, or just got an answer that said nothing of an end, may have sent what has
-                // not arrived yet. It gets an answer that does say so.
-                let left = limits::NEXT_REQUEST.saturating_sub(worker.parts.clock.now().since(since));
-                if !told && !left.is_zero() {
-                    told = true;
-                    watchdog.set(left.min(listener.client_timeout));
-                }
-                left.is_zero()
-            })
-        })
-        .await;
-        if next == Next::Close {
-            break;
-        }
-        // The whole head has this long, however it drips in.
-        client.watchdog.set(client.timeout());
-        let begun = Begun::new(&client, &worker);
-        let head = poll_fn(|cx| client.poll_head(cx, &worker.parts.store)).await;
-        // The state of a request takes some kilobytes; boxed, it is there only while there is a whole request.
-        match Box::pin(serve(&mut client, begun, head)).await {
-            Keep::Open => {}
-            Keep::Close => {
-                client.linger(&worker.parts.store).await;
-                break;
-            }
-            Keep::Drop => break,
+/// Makes the TLS handshake with a client, and then serves it as any other.
+pub(crate) fn secure_connection(
+    worker: Rc<Worker>,
+    ticket: Ticket,
+    stream: Stream,
+    facts: ClientFacts,
+) -> impl Future<Output = ()> {
+    // The state of a handshake takes some kilobytes; boxed, it is there only while there is one.
+    let handshake = Box::pin(secure(worker.clone(), stream, facts));
+    async move {
+        if let Some(client) = handshake.await {
+            connection(worker, ticket, client).await;
         }
     }
 }
 
-/// Makes the TLS handshake with a client. One that speaks HTTP without TLS is let in to be told so.
-async fn secure(
-    worker: &Worker,
-    server: &tls::Server,
-    listener: &plan::Listener,
-    stream: Stream,
-    mut facts: ClientFacts,
-) -> Option<Client> {
+/// Makes the TLS handshake. A client that speaks HTTP without TLS is let in to be told so.
+async fn secure(worker: Rc<Worker>, stream: Stream, mut facts: ClientFacts) -> Option<Client> {
+    let running = worker.running();
+    let server = running.tls[facts.listener].as_ref()?;
+    let limit = limits::HANDSHAKE.min(running.plan.listeners[facts.listener].client_timeout);
     let Parts { handshakes, scratch, store, .. } = &worker.parts;
-    let limit = limits::HANDSHAKE.min(listener.client_timeout);
     let (stream, said) = match tls::accept(stream, server, handshakes, scratch, limit).await {
         Ok(tls::Arrival::Secure(stream, agreed)) => {
             facts.secure = true;
@@ -197,11 +157,58 @@ async fn secure(
             return None;
         }
     };
-    let mut client = Client::new(stream, facts, &listener.bounds, listener.client_timeout);
+    let mut client = Client::new(stream, facts, &running);
     if !said.is_empty() {
         client.conn.preload(&said, store);
     }
     Some(client)
+}
+
+/// Serves one client until either side has had enough.
+#[expect(
+    clippy::manual_async_fn,
+    reason = "an async fn keeps room for its arguments beside what becomes of them, and every idle client pays for it"
+)]
+pub(crate) fn connection(worker: Rc<Worker>, ticket: Ticket, mut client: Client) -> impl Future<Output = ()> {
+    async move {
+        let _open = Open::new(&worker.parts);
+        loop {
+            client.watchdog.set(client.timeout());
+            let since = worker.parts.clock.now();
+            let mut told = false;
+            let next = poll_fn(|cx| {
+                client.poll_next(cx, &worker.parts.store, |cx, watchdog, timeout| {
+                    if !ticket.stopping(cx) {
+                        return false;
+                    }
+                    // A client that has just come, or just got an answer that said nothing of an end, may have sent what
+                    // has not arrived yet. It gets an answer that does say so.
+                    let left = limits::NEXT_REQUEST.saturating_sub(worker.parts.clock.now().since(since));
+                    if !told && !left.is_zero() {
+                        told = true;
+                        watchdog.set(left.min(timeout));
+                    }
+                    left.is_zero()
+                })
+            });
+            if next.await == Next::Close {
+                break;
+            }
+            // The whole head has this long, however it drips in.
+            client.watchdog.set(client.timeout());
+            let begun = Begun::new(&client, &worker);
+            let head = poll_fn(|cx| client.poll_head(cx, &worker.parts.store)).await;
+            // The state of a request takes some kilobytes; boxed, it is there only while there is a whole request.
+            match Box::pin(serve(&mut client, begun, head)).await {
+                Keep::Open => {}
+                Keep::Close => {
+                    Box::pin(client.linger(&worker.parts.store)).await;
+                    break;
+                }
+                Keep::Drop => break,
+            }
+        }
+    }
 }
 
 /// Counts a client connection for as long as it lives, however its task ends.

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use plan::Plan;
+use plan::{Bounds, Plan};
 
 use crate::backend;
 use crate::balance;
@@ -35,20 +35,30 @@ pub struct Running {
 /// The configuration that a request sees, counted within its worker: taking one touches no cache line that another
 /// worker writes.
 #[derive(Debug, Clone)]
-#[expect(
-    clippy::redundant_allocation,
-    reason = "the outer count is the worker's own, the inner one all workers'"
-)]
-pub(crate) struct Current(Rc<Arc<Running>>);
+pub(crate) struct Current(Rc<Held>);
+
+#[derive(Debug)]
+struct Held {
+    running: Arc<Running>,
+    /// By `plan::Listener::id`: the bounds as the codec takes them, for all connections of the worker together.
+    limits: Vec<Rc<wire::Limits>>,
+}
 
 impl Current {
     /// Holds a configuration for the requests of one worker.
     pub(crate) fn new(running: Arc<Running>) -> Current {
-        Current(Rc::new(running))
+        let limits =
+            running.plan.listeners.iter().map(|listener| Rc::new(codec_limits(&listener.bounds))).collect();
+        Current(Rc::new(Held { running, limits }))
     }
 
     pub(crate) fn shared(&self) -> &Arc<Running> {
-        &self.0
+        &self.0.running
+    }
+
+    /// What the codec bounds on connections of this listener.
+    pub(crate) fn limits(&self, listener: usize) -> Rc<wire::Limits> {
+        self.0.limits[listener].clone()
     }
 }
 
@@ -56,7 +66,7 @@ impl Deref for Current {
     type Target = Running;
 
     fn deref(&self) -> &Running {
-        &self.0
+        &self.0.running
     }
 }
 
@@ -91,5 +101,34 @@ impl World {
     /// The counters of all workers.
     pub(crate) fn stats(&self) -> &[Arc<stats::Cells>] {
         &self.stats
+    }
+}
+
+/// The bounds of a listener as the codec takes them.
+fn codec_limits(bounds: &Bounds) -> wire::Limits {
+    wire::Limits {
+        line_max: bounds.line_max,
+        // A longer line is of no use if the target may not be long; `MaxURI` bounds that by itself.
+        target_max: wire::Limits::default().target_max.max(bounds.line_max),
+        head_max: bounds.head_max,
+        fields_max: bounds.fields_max,
+        chunk_line_max: bounds.chunk_line_max,
+        chunk_ext_total_max: bounds.chunk_extensions_max,
+        trailer_max: bounds.trailer_max,
+        trailer_fields_max: bounds.trailer_fields_max,
+        interim_max: bounds.interim_max,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use wire::Limits;
+
+    use super::*;
+
+    #[test]
+    fn the_defaults_of_the_plan_are_those_of_the_codec() {
+        let line_max = plan::limits::LINE_BYTES;
+        assert_eq!(codec_limits(&Bounds::default()), Limits { line_max, ..Limits::default() });
     }
 }

@@ -53,7 +53,7 @@ fn programs(workspace: &Workspace, profile: &str, name: &str, kind: &Kind) -> Ve
         return vec![(name.into(), workspace.target.join(profile).join("pound"))];
     }
     if LIMITS.contains(&name) {
-        return vec![(name.into(), workspace.target.join("release").join(format!("bench-{name}")))];
+        return vec![(name.into(), workspace.target.join("release").join(&kind.program))];
     }
     let mut found = Vec::new();
     if let Some((_, path)) = &kind.pypi

@@ -8,21 +8,31 @@ use crate::Failure;
 use crate::command::output;
 
 /// Bare relays, in whose terms all others are measured.
-pub(super) const LIMITS: [&str; 2] = ["limit-tokio", "limit-epoll"];
+pub(super) const LIMITS: [&str; 3] = ["limit-tokio", "limit-epoll", "limit-splice"];
 
 /// The product.
 pub(super) const OURS: &str = "pound";
 
 /// In this order they stand in tables and run in a round; `nginx-debian` is the same kind as `nginx`.
-pub(super) const ORDER: [&str; 9] =
-    ["pound", "limit-tokio", "limit-epoll", "haproxy", "nginx", "h2o", "varnish", "envoy", "caddy"];
+pub(super) const ORDER: [&str; 10] = [
+    "pound",
+    "limit-tokio",
+    "limit-epoll",
+    "limit-splice",
+    "haproxy",
+    "nginx",
+    "h2o",
+    "varnish",
+    "envoy",
+    "caddy",
+];
 
 /// What is known of one kind of proxy.
 #[derive(Clone, Debug)]
 pub(super) struct Kind {
     pub(super) folder: PathBuf,
     pub(super) title: String,
-    program: String,
+    pub(super) program: String,
     pub(super) debian: Option<String>,
     /// The package, and where in the environment the program lies.
     pub(super) pypi: Option<(String, String)>,

@@ -62,7 +62,7 @@ pub(super) static ROWS: &[Row] = &[
         since: "1.5",
         doc: "The same for the value of a pair in the query.",
         lower: Lower::Bounds(|cx, draft, statement| {
-            draft.alphabets.query_value = alphabet::set(cx, statement)
+            draft.alphabets.query_value = alphabet::set(cx, statement);
         }),
         ..Row::ROW
     },

@@ -14,7 +14,7 @@ use crate::stream::Stream;
 /// A connection and its far end.
 fn connection(kind: Kind) -> (Conn, UnixStream) {
     let (near, far) = UnixStream::pair().unwrap();
-    (Conn::new(Stream::Unix(near), kind, Limits::default()), far)
+    (Conn::new(Stream::Unix(near), kind, Limits::default().into()), far)
 }
 
 /// Pumps `body`, written in one piece and then ended, and gives what arrives at the other end.

@@ -162,7 +162,8 @@ impl Verifier {
     fn digest(&self, certificate: &CertificateDer<'_>) -> [u8; 32] {
         // Every provider of ours has a suite with SHA-256; without one no certificate is the right one.
         let suites = self.provider.cipher_suites.iter();
-        let hash = suites.filter_map(|suite| suite.tls13()).map(|suite| suite.common.hash_provider);
+        let hash =
+            suites.filter_map(rustls::SupportedCipherSuite::tls13).map(|suite| suite.common.hash_provider);
         let hash = hash.into_iter().find(|hash| hash.output_len() == 32);
         let output = hash.map(|hash| hash.hash(certificate));
         output.and_then(|output| output.as_ref().try_into().ok()).unwrap_or_default()

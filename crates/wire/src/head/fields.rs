@@ -53,7 +53,11 @@ impl Fields {
     /// No fields, no buffer.
     #[must_use]
     pub fn new() -> Fields {
-        Fields::default()
+        Fields::none()
+    }
+
+    pub(crate) const fn none() -> Fields {
+        Fields { buf: Vec::new(), list: Vec::new() }
     }
 
     pub(crate) fn over(buf: Vec<u8>, Slots(mut list): Slots) -> Fields {

@@ -61,8 +61,11 @@ pub struct Decoder {
     state: State,
     /// Extension bytes that no body byte has paid for yet.
     extension_debt: usize,
-    trailers: Fields,
+    /// Boxed: hardly any message has some, and every idle connection would pay for the room.
+    trailers: Option<Box<Fields>>,
 }
+
+static NO_FIELDS: Fields = Fields::none();
 
 impl Decoder {
     /// A decoder for a body framed so.
@@ -74,7 +77,7 @@ impl Decoder {
             BodyLength::Chunked => State::Size(ChunkLine::new()),
             BodyLength::UntilClose => State::UntilClose,
         };
-        Decoder { state, extension_debt: 0, trailers: Fields::new() }
+        Decoder { state, extension_debt: 0, trailers: None }
     }
 
     /// Looks at input that has not been looked at and says what to do next.
@@ -150,7 +153,7 @@ impl Decoder {
             State::Trailer(section) => {
                 let (taken, fields) = section.take(input, limits)?;
                 if let Some(fields) = fields {
-                    self.trailers = fields;
+                    self.trailers = (!fields.is_empty()).then(|| Box::new(fields));
                     self.state = State::Done;
                 }
                 Ok(taken)
@@ -219,13 +222,13 @@ impl Decoder {
     /// nominated are still to be removed with [`hop::Nominated`](crate::hop::Nominated).
     #[must_use]
     pub fn trailers(&self) -> &Fields {
-        &self.trailers
+        self.trailers.as_deref().unwrap_or(&NO_FIELDS)
     }
 
     /// Takes the trailer fields out.
     #[must_use]
     pub fn take_trailers(&mut self) -> Fields {
-        std::mem::take(&mut self.trailers)
+        self.trailers.take().map_or_else(Fields::new, |fields| *fields)
     }
 }
 
