@@ -529,3 +529,27 @@ def test_an_ocsp_answer_goes_with_its_certificate(tls_proxy, backend, authority,
     assert not stapled()
     file.with_suffix(".ocsp").write_bytes(b"nonsense")
     pound.wait_for_log("there is no good OCSP answer")
+
+
+# -- what is spoken
+
+
+def test_protocols_and_ciphers_follow_the_file(tls_proxy, backend, tls_client):
+    def spoken(*lines):
+        pound = tls_proxy(backend(), listener=lines)
+        found = []
+        for version in VERSIONS:
+            try:
+                found.append(tls_client(pound, wanted=context(version=version)).sock.cipher()[0])
+            except (ssl.SSLError, ConnectionError):
+                found.append(None)
+        return found
+
+    assert spoken("Disable TLSv1_2") == [None, "TLS_AES_128_GCM_SHA256"]
+    assert spoken('Ciphers "AES256" -ciphersuites "TLS_CHACHA20_POLY1305_SHA256"') == [
+        "ECDHE-ECDSA-AES256-GCM-SHA384",
+        "TLS_CHACHA20_POLY1305_SHA256",
+    ]
+    # OpenSSL's clients like AES with 256 bits best.
+    assert spoken("SSLHonorCipherOrder no") == ["ECDHE-ECDSA-AES256-GCM-SHA384", "TLS_AES_256_GCM_SHA384"]
+    assert spoken() == ["ECDHE-ECDSA-AES128-GCM-SHA256", "TLS_AES_128_GCM_SHA256"]

@@ -10,7 +10,7 @@ use plan::log::Facility;
 use plan::process::PidFile;
 use plan::rewrite::{FieldEdit, RequestEdit, ResponseEdit, Step};
 use plan::service::LogSuppress;
-use plan::tls::{Demand, Verify};
+use plan::tls::{Demand, Policy, Verify};
 use plan::{BackendSet, Balancer, Bounds, Group, Listener, MinRate, Page, Plan, Service, SessionKey, Target};
 
 /// What a plan says, for a person to read and for tests to compare.
@@ -32,6 +32,7 @@ pub fn dump(plan: &Plan) -> String {
             line.push_str(" tls");
             value(&mut line, "as", tls.server_name.as_ref());
             value(&mut line, "shows", tls.certificate.as_ref().map(|file| file.path.display()));
+            policy(&mut line, &tls.policy);
             match &tls.verify {
                 Verify::No => line.push_str(" unverified"),
                 Verify::Signed(None) => {}
@@ -69,6 +70,17 @@ fn bounds(line: &mut String, bounds: &Bounds) {
         MinRate { bytes: Some(bytes), window } => {
             let _ = write!(line, " rate={bytes}/{}s", window.as_secs_f64());
         }
+    }
+}
+
+/// What is spoken, where that is not all there is.
+fn policy(line: &mut String, policy: &Policy) {
+    if policy.suites != Policy::default().suites {
+        let names: Vec<&str> = policy.suites.iter().map(|suite| suite.name()).collect();
+        value(line, "ciphers", Some(names.join(":")));
+    }
+    if !policy.our_order {
+        line.push_str(" client-order");
     }
 }
 
@@ -167,6 +179,7 @@ impl Out {
             if !listener.tls_headers {
                 line.push_str(" no-ssl");
             }
+            policy(&mut line, &tls.policy);
         }
         if !listener.forwarded_headers {
             line.push_str(" no-forwarded");

@@ -34,6 +34,23 @@ pub struct ServerTls {
     pub check_host: bool,
     /// What clients have to show of themselves.
     pub client: ClientCertificates,
+    /// What is spoken.
+    pub policy: Policy,
+}
+
+/// Protocols and ways to encrypt (`Ciphers`, `Disable`, `SSLHonorCipherOrder`).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Policy {
+    /// Those that may be used, in order; never empty. A protocol without any is not spoken.
+    pub suites: Vec<Suite>,
+    /// Whether that order counts, and not the client's.
+    pub our_order: bool,
+}
+
+impl Default for Policy {
+    fn default() -> Self {
+        Policy { suites: Suite::ALL.to_vec(), our_order: true }
+    }
 }
 
 /// Certificates of clients.
@@ -74,6 +91,8 @@ pub struct BackendTls {
     pub certificate: Option<FileName>,
     /// How its certificate is judged.
     pub verify: Verify,
+    /// What is spoken.
+    pub policy: Policy,
     /// The file and the line of the configuration, for messages.
     pub place: String,
 }

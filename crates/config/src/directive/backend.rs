@@ -2,7 +2,7 @@
 
 use super::Directive as Row;
 use super::{Lower, Scope, Standing};
-use crate::lower::{backend, tls};
+use crate::lower::{backend, ciphers, tls};
 
 const ALL: &[Scope] = &[Scope::Backend, Scope::NamedBackend, Scope::Emergency];
 const ORDINARY: &[Scope] = &[Scope::Backend, Scope::NamedBackend];
@@ -166,8 +166,28 @@ pub(super) static ROWS: &[Row] = &[
         lower: Lower::Backend(tls::server_name),
         ..Row::ROW
     },
-    Row { name: "Ciphers", syntax: "\"LIST\"", arguments: (1, 16), since: "2.7", doc: "Ciphers.", ..PENDING },
-    Row { name: "Disable", syntax: "PROTOCOL", since: "2.7", doc: "Protocols that are not used.", ..PENDING },
+    Row {
+        name: "Ciphers",
+        scopes: ALL,
+        syntax: "[-cipherlist|-ciphersuites] \"LIST\" …",
+        arguments: (1, 16),
+        options: true,
+        default: "all that are not broken",
+        since: "2.7",
+        doc: "How the traffic with the back-end may be encrypted; see the directive of `ListenHTTPS`.",
+        lower: Lower::Backend(|cx, draft, statement| ciphers::ciphers(cx, &mut draft.policy, statement)),
+        ..Row::ROW
+    },
+    Row {
+        name: "Disable",
+        scopes: ALL,
+        syntax: "SSLv2|SSLv3|TLSv1|TLSv1_1|TLSv1_2|TLSv1_3",
+        once: false,
+        since: "2.7",
+        doc: "Do not speak this protocol and those before it with the back-end. Those before TLS 1.2 are never spoken.",
+        lower: Lower::Backend(|cx, draft, statement| ciphers::disable(cx, &mut draft.policy, statement)),
+        ..Row::ROW
+    },
     Row {
         name: "Resolve",
         syntax: "first|all|srv",

@@ -2,7 +2,7 @@
 
 use super::Directive as Row;
 use super::{Body, Lower, Scope, Standing, without_arguments};
-use crate::lower::{alphabet, listener, tls};
+use crate::lower::{alphabet, ciphers, listener, tls};
 
 const LISTENER: &[Scope] = &[Scope::Listener, Scope::TlsListener];
 const INNER: &[Scope] = &[Scope::Listener, Scope::TlsListener, Scope::Service];
@@ -291,10 +291,55 @@ pub(super) static ROWS: &[Row] = &[
         lower: Lower::Listener(tls::client_certificates),
         ..Row::ROW
     },
-    Row { name: "Disable", syntax: "PROTOCOL", once: false, since: "2.7", ..HTTPS },
-    Row { name: "Ciphers", syntax: "\"LIST\"", arguments: (1, 16), options: true, since: "2.0", ..HTTPS },
-    Row { name: "SSLHonorCipherOrder", syntax: "BOOLEAN", since: "2.7", ..HTTPS },
-    Row { name: "SSLAllowClientRenegotiation", syntax: "0|1|2", since: "2.7", ..HTTPS },
+    Row {
+        name: "Disable",
+        scopes: TLS,
+        syntax: "SSLv2|SSLv3|TLSv1|TLSv1_1|TLSv1_2|TLSv1_3",
+        once: false,
+        since: "2.7",
+        doc: "Do not speak this protocol and those before it. Those before TLS 1.2 are never spoken.",
+        example: "Disable TLSv1_2",
+        lower: Lower::Listener(|cx, draft, statement| ciphers::disable(cx, &mut draft.policy, statement)),
+        ..Row::ROW
+    },
+    Row {
+        name: "Ciphers",
+        scopes: TLS,
+        syntax: "[-cipherlist|-ciphersuites] \"LIST\" …",
+        arguments: (1, 16),
+        options: true,
+        default: "all that are not broken",
+        since: "2.0",
+        doc: "How traffic may be encrypted, as OpenSSL writes it (ciphers(1)): names, groups such as ECDHE+AESGCM, and !, - \
+              and + before them. Of those that OpenSSL knows six are spoken in TLS 1.2, which -cipherlist or no option is \
+              about, and three in TLS 1.3, which -ciphersuites is about. What a list asks for besides is told at the start.",
+        example: "Ciphers \"ECDHE+AESGCM:!AES256\"",
+        lower: Lower::Listener(|cx, draft, statement| ciphers::ciphers(cx, &mut draft.policy, statement)),
+        ..Row::ROW
+    },
+    Row {
+        name: "SSLHonorCipherOrder",
+        scopes: TLS,
+        syntax: "BOOLEAN",
+        default: "yes",
+        since: "2.7",
+        doc: "Whether our order of ciphers counts, which is that of the list, or the client's. A client that likes ChaCha20 \
+              best gets it in any case where the list has it: it cannot do AES well.",
+        lower: Lower::Listener(|cx, draft, statement| {
+            draft.policy.our_order = cx.boolean(&statement.arguments[0]);
+        }),
+        ..Row::ROW
+    },
+    Row {
+        name: "SSLAllowClientRenegotiation",
+        scopes: TLS,
+        syntax: "0|1|2",
+        default: "0",
+        since: "2.7",
+        doc: "Whether a client may agree on new keys within a connection of TLS 1.2. It never may; 1 and 2 are told of.",
+        lower: Lower::Listener(tls::renegotiation),
+        ..Row::ROW
+    },
     Row {
         name: "CAlist",
         scopes: TLS,
@@ -332,8 +377,13 @@ pub(super) static ROWS: &[Row] = &[
         }),
         ..Row::ROW
     },
-    Row { name: "NoHTTPS11", syntax: "0|1|2", since: "2.0", ..HTTPS },
+    Row {
+        name: "NoHTTPS11",
+        scopes: TLS,
+        syntax: "0|1|2",
+        since: "2.0",
+        standing: Standing::NoEffect("the browsers of 2003 that could not do HTTP/1.1 over TLS are gone"),
+        doc: "Treat clients as if they spoke HTTP/1.0.",
+        ..Row::ROW
+    },
 ];
-
-/// What only `ListenHTTPS` has.
-const HTTPS: Row = Row { scopes: TLS, standing: Standing::Pending, doc: "Concerns HTTPS.", ..Row::ROW };

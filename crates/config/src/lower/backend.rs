@@ -6,6 +6,7 @@ use std::time::Duration;
 use plan::tls::{BackendTls, FileName, Verify};
 use plan::{Backend, BackendAddress, Member, limits};
 
+use super::ciphers::PolicyDraft;
 use super::{Lowering, ServiceDraft};
 use crate::diagnostic::Diagnostic;
 use crate::directive::Lower;
@@ -34,6 +35,7 @@ pub(crate) struct BackendDraft {
     pub(crate) authorities: Option<(FileName, Span)>,
     pub(crate) verify: Option<(Verify, Span)>,
     pub(crate) server_name: Option<(String, Span)>,
+    pub(crate) policy: PolicyDraft,
 }
 
 /// A back-end with a name.

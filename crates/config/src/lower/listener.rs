@@ -10,6 +10,7 @@ use plan::rewrite::Rewrites;
 use plan::tls::{Demand, FileName};
 use plan::{Acl, ListenAddress, Listener, Pattern};
 
+use super::ciphers::PolicyDraft;
 use super::{BoundsDraft, HeaderOptions, Inner, Lowering, arguments, service};
 use crate::diagnostic::Diagnostic;
 use crate::directive::Lower;
@@ -45,6 +46,7 @@ pub(crate) struct ListenerDraft {
     pub(crate) authorities: Option<FileName>,
     pub(crate) announced: Option<FileName>,
     pub(crate) revoked: Option<FileName>,
+    pub(crate) policy: PolicyDraft,
     inner: Inner,
     rewrites: Rewrites,
     services: Vec<(std::sync::Arc<plan::Service>, Span)>,

@@ -9,6 +9,7 @@ pub(crate) mod alphabet;
 mod arguments;
 pub(crate) mod backend;
 pub(crate) mod bounds;
+pub(crate) mod ciphers;
 pub(crate) mod condition;
 pub(crate) mod edit;
 pub(crate) mod listener;

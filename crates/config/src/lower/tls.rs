@@ -34,6 +34,16 @@ pub(crate) fn client_certificates(cx: &mut Lowering<'_>, draft: &mut ListenerDra
     draft.demand = demand.map(|demand| (demand, depth, statement.span));
 }
 
+/// `SSLAllowClientRenegotiation`
+pub(crate) fn renegotiation(cx: &mut Lowering<'_>, _: &mut ListenerDraft, statement: &Statement) {
+    if cx.number(&statement.arguments[0], 0, 2).is_some_and(|allowed| allowed > 0) {
+        cx.push(
+            Diagnostic::warning(statement.span, "clients cannot agree on new keys within a connection")
+                .help("TLS 1.3 has no such thing, and in TLS 1.2 it was a way in; honest clients do without"),
+        );
+    }
+}
+
 /// `ClientCert` of a service.
 pub(crate) fn client_certificate(cx: &mut Lowering<'_>, statement: &Statement) -> Option<Condition> {
     let word = &statement.arguments[0];
@@ -103,6 +113,7 @@ impl BackendDraft {
             self.authorities.as_ref().map(|(_, span)| *span),
             self.verify.as_ref().map(|(_, span)| *span),
             self.server_name.as_ref().map(|(_, span)| *span),
+            self.policy.place(),
         ];
         places.into_iter().flatten().next()
     }
@@ -162,11 +173,13 @@ impl Lowering<'_> {
             );
             return None;
         }
+        let policy = std::mem::take(&mut draft.policy).finish(self)?;
         let (line, _) = self.diagnostics.sources.line_column(span);
         Some(Some(BackendTls {
             server_name,
             certificate: draft.certificate.take().map(|(file, _)| file),
             verify,
+            policy,
             place: format!("{}:{line}", self.diagnostics.sources.name(span.source)),
         }))
     }
@@ -201,6 +214,7 @@ impl Lowering<'_> {
             strict_sni: draft.strict_sni,
             check_host: draft.check_host.unwrap_or(true),
             client: self.client(draft)?,
+            policy: std::mem::take(&mut draft.policy).finish(self)?,
         })
     }
 

@@ -5,7 +5,7 @@ use std::future::poll_fn;
 use std::io;
 use std::sync::{Arc, OnceLock};
 
-use plan::tls::{BackendTls, FileName, Verify};
+use plan::tls::{BackendTls, FileName, Suite, Verify};
 use plan::{Backend, BackendAddress};
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::client::{Resumption, WebPkiServerVerifier};
@@ -18,7 +18,7 @@ use rustls_pki_types::{CertificateDer, IpAddr, Ipv4Addr, ServerName, UnixTime};
 
 use super::clients;
 use super::files;
-use super::sites::{TlsError, provider};
+use super::sites::{TlsError, provider, supported, versions};
 use super::stream::{Scratch, TlsStream};
 use crate::limits;
 use crate::stream::Stream;
@@ -41,7 +41,7 @@ impl Connector {
     /// # Errors
     /// The first file that cannot be used.
     pub(crate) fn new(backend: &Backend, tls: &BackendTls, now: i64) -> Result<Connector, TlsError> {
-        let provider = provider();
+        let provider = provider(&tls.policy);
         let whole = |reason: String| {
             let named = FileName { path: "".into(), directive: "HTTPS", place: tls.place.clone() };
             TlsError::whole(&named, reason)
@@ -63,7 +63,7 @@ impl Connector {
         };
         let verifier = Verifier { signed, pinned, provider: provider.clone() };
         let builder = ClientConfig::builder_with_provider(provider.clone())
-            .with_safe_default_protocol_versions()
+            .with_protocol_versions(&versions(&tls.policy))
             .map_err(|error| whole(format!("has no protocol left: {error}")))?
             .dangerous()
             .with_custom_certificate_verifier(Arc::new(verifier));
@@ -149,8 +149,8 @@ impl fmt::Display for Refused {
 impl std::error::Error for Refused {}
 
 impl Verifier {
-    fn refuse(&self, certificate: &CertificateDer<'_>, reason: &str, accept: &str) -> Error {
-        let digest = self.digest(certificate);
+    fn refuse(certificate: &CertificateDer<'_>, reason: &str, accept: &str) -> Error {
+        let digest = Verifier::digest(certificate);
         let mut digits = String::with_capacity(2 * digest.len());
         for byte in digest {
             let _ = fmt::Write::write_fmt(&mut digits, format_args!("{byte:02x}"));
@@ -159,13 +159,10 @@ impl Verifier {
         Error::InvalidCertificate(CertificateError::Other(OtherError(Arc::new(Refused(sentence)))))
     }
 
-    fn digest(&self, certificate: &CertificateDer<'_>) -> [u8; 32] {
-        // Every provider of ours has a suite with SHA-256; without one no certificate is the right one.
-        let suites = self.provider.cipher_suites.iter();
-        let hash =
-            suites.filter_map(rustls::SupportedCipherSuite::tls13).map(|suite| suite.common.hash_provider);
-        let hash = hash.into_iter().find(|hash| hash.output_len() == 32);
-        let output = hash.map(|hash| hash.hash(certificate));
+    fn digest(certificate: &CertificateDer<'_>) -> [u8; 32] {
+        let suite = supported(Suite::Aes128);
+        let output = suite.tls13().map(|suite| suite.common.hash_provider.hash(certificate));
+        // The hash of that suite is SHA-256; no certificate has the digest that would be made up here.
         output.and_then(|output| output.as_ref().try_into().ok()).unwrap_or_default()
     }
 }
@@ -180,11 +177,13 @@ impl ServerCertVerifier for Verifier {
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
         if let Some(wanted) = self.pinned {
-            return match self.digest(certificate) == wanted {
+            return match Verifier::digest(certificate) == wanted {
                 true => Ok(ServerCertVerified::assertion()),
-                false => {
-                    Err(self.refuse(certificate, "it is another certificate than Verify names", "Verify yes"))
-                }
+                false => Err(Verifier::refuse(
+                    certificate,
+                    "it is another certificate than Verify names",
+                    "Verify yes",
+                )),
             };
         }
         let Some(signed) = &self.signed else { return Ok(ServerCertVerified::assertion()) };
@@ -197,7 +196,7 @@ impl ServerCertVerifier for Verifier {
                 }
                 _ => "a new certificate on the back-end, Verify no",
             };
-            self.refuse(certificate, &error.to_string(), accept)
+            Verifier::refuse(certificate, &error.to_string(), accept)
         })
     }
 

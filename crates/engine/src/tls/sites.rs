@@ -12,13 +12,13 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use plan::ServerTls;
-use plan::tls::{ClientCertificates, FileName, Suite};
+use plan::tls::{ClientCertificates, FileName, Policy, Suite};
 use rustls::crypto::CryptoProvider;
 use rustls::crypto::aws_lc_rs::{self, cipher_suite as suites};
 use rustls::server::danger::ClientCertVerifier;
 use rustls::server::{ClientHello, ProducesTickets};
 use rustls::sign::SingleCertAndKey;
-use rustls::{CipherSuite, ServerConfig, SignatureAlgorithm, SupportedCipherSuite};
+use rustls::{CipherSuite, ServerConfig, SignatureAlgorithm, SupportedCipherSuite, SupportedProtocolVersion};
 use smallvec::SmallVec;
 
 use super::clients::{self, Peer};
@@ -64,18 +64,26 @@ impl fmt::Debug for Server {
 
 /// What all certificates of a listener have in common.
 pub(super) struct Terms {
+    policy: Policy,
     provider: Arc<CryptoProvider>,
     sessions: Arc<Sessions>,
     tickets: Arc<dyn ProducesTickets>,
     clients: Option<Arc<dyn ClientCertVerifier>>,
 }
 
-/// The cryptography.
-pub(super) fn provider() -> Arc<CryptoProvider> {
+/// The cryptography that is wanted.
+pub(super) fn provider(policy: &Policy) -> Arc<CryptoProvider> {
     Arc::new(CryptoProvider {
-        cipher_suites: Suite::ALL.iter().map(|&suite| supported(suite)).collect(),
+        cipher_suites: policy.suites.iter().map(|&suite| supported(suite)).collect(),
         ..aws_lc_rs::default_provider()
     })
+}
+
+/// The protocols that are wanted: those that have a suite.
+pub(super) fn versions(policy: &Policy) -> Vec<&'static SupportedProtocolVersion> {
+    let spoken = |tls13: bool| policy.suites.iter().any(|suite| suite.is_tls13() == tls13);
+    let both = [(true, &rustls::version::TLS13), (false, &rustls::version::TLS12)];
+    both.into_iter().filter(|(tls13, _)| spoken(*tls13)).map(|(_, version)| version).collect()
 }
 
 /// A cipher suite as rustls has it.
@@ -123,8 +131,8 @@ impl Server {
     /// # Errors
     /// The first file that cannot be used.
     pub(crate) fn new(plan: &ServerTls, now: i64) -> Result<Server, TlsError> {
-        let provider = provider();
-        let terms = Terms::new(&plan.client, provider).map_err(|error| match error {
+        let provider = provider(&plan.policy);
+        let terms = Terms::new(plan, &plan.client, provider).map_err(|error| match error {
             TermsError::Tls(error) => error,
             TermsError::Tickets(error) => TlsError::whole(
                 &plan.certificates[0],
@@ -162,7 +170,7 @@ impl Server {
     /// From now on judges certificates of clients by what these files say now. Sessions that began before end: they
     /// would come in by the old ones.
     pub(super) fn judge(&self, client: &ClientCertificates) -> Result<(), TermsError> {
-        let terms = Terms::new(client, self.terms.load().provider.clone())?;
+        let terms = Terms::new(&self.plan, client, self.terms.load().provider.clone())?;
         let sites = self.sites.load();
         let again = |site: &Arc<Site>| Site::new(site.identity.clone(), site.name, &terms).map(Arc::new);
         let sites = sites.all.iter().map(again).collect::<Result<_, _>>().map_err(TermsError::Tickets)?;
@@ -221,10 +229,15 @@ impl fmt::Display for TermsError {
 }
 
 impl Terms {
-    fn new(client: &ClientCertificates, provider: Arc<CryptoProvider>) -> Result<Terms, TermsError> {
+    fn new(
+        plan: &ServerTls,
+        client: &ClientCertificates,
+        provider: Arc<CryptoProvider>,
+    ) -> Result<Terms, TermsError> {
+        let policy = plan.policy.clone();
         let clients = clients::verifier(client, &provider).map_err(TermsError::Tls)?;
         let tickets = aws_lc_rs::Ticketer::new().map_err(TermsError::Tickets)?;
-        Ok(Terms { provider, sessions: Arc::new(Sessions::new()), tickets, clients })
+        Ok(Terms { policy, provider, sessions: Arc::new(Sessions::new()), tickets, clients })
     }
 }
 
@@ -294,7 +307,7 @@ impl Site {
 
     fn new(identity: Arc<Identity>, name: usize, terms: &Terms) -> Result<Site, rustls::Error> {
         let builder = ServerConfig::builder_with_provider(terms.provider.clone())
-            .with_safe_default_protocol_versions()?;
+            .with_protocol_versions(&versions(&terms.policy))?;
         let builder = match &terms.clients {
             Some(verifier) => builder.with_client_cert_verifier(verifier.clone()),
             None => builder.with_no_client_auth(),
@@ -304,7 +317,7 @@ impl Site {
         config.ticketer = terms.tickets.clone();
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
         let theirs = Arc::new(config.clone());
-        config.ignore_client_order = true;
+        config.ignore_client_order = terms.policy.our_order;
         Ok(Site { identity, name, ours: Arc::new(config), theirs })
     }
 
