@@ -118,9 +118,9 @@ fn tell(cx: &mut Lowering<'_>, span: Span, never: &[String]) {
     cx.push(
         Diagnostic::warning(
             span,
-            format!("never spoken, because broken or without forward secrecy: {shown}"),
+            format!("these are never spoken: {shown}"),
         )
-        .help("clients get the other ones; what cannot do with them is older than 2014"),
+        .help("only ECDHE with AES-GCM or ChaCha20 is left in TLS 1.2; all that came after 2014 can do it"),
     );
 }
 
