@@ -105,13 +105,15 @@ def test_never_passes_off_a_cut_chunked_answer_as_whole(proxy, backend, client):
 
 def _cut(connection):
     connection.read_request()
-    connection.send(stream(b"5\r\nhello\r\n"))
+    # Long enough to be passed on before the end is seen.
+    connection.send(stream(b"2710\r\n" + 10_000 * b"x" + b"\r\n"))
 
 
 def test_never_passes_off_a_short_answer_as_whole(proxy, backend, client):
     def short(connection):
         connection.read_request()
-        connection.send("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhello")
+        # Long enough to be passed on before the end is seen; the answer to a shorter one may be a whole 502.
+        connection.send("HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n" + 90_000 * "x")
 
     connection = client(proxy(backend(serve=short)))
     connection.send_request()

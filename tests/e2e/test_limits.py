@@ -92,7 +92,8 @@ def test_the_last_answer_of_a_connection_says_so(proxy, backend, client):
     assert origin.hits == 3
 
 
-# A second is the shortest window there is; what is measured here are the rules, the default is tested on its own.
+# A second is the shortest window there is. What is shown here are the rules; the default, which takes half a minute to
+# judge anybody, is held by unit tests.
 FAST = ["Client 3", "MinRate 1000 1s"]
 
 

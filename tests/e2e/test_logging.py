@@ -110,7 +110,11 @@ CHUNKED = b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
         (GET + b"Expect: \xff\r\n\r\n", "E-EXPECT", r'"Expect: \xff"'),
         (GET + b"X: " + b"y" * 20_000 + b"\r\n\r\n", "E-LINE-LONG", '"X: ' + "y" * 97 + '"'),
         (CHUNKED + b"5x\r\nhello\r\n0\r\n\r\n", "E-CHUNK-SIZE", r'"5x\x0d"'),
-        (CHUNKED + b"0\r\nX y: z\r\n\r\n", "E-TRAILER", ""),
+        (CHUNKED + b"5\r\nhello\r\nzz\r\n", "E-CHUNK-SIZE", r'"zz\x0d"'),
+        (CHUNKED + b"5\r\nhello\r\n5;=\r\n", "E-CHUNK-EXT", r'"5;=\x0d"'),
+        (CHUNKED + b"5\r\nhello\r\n0\r\nX y: z\r\n\r\n", "E-TRAILER", r'"X y: z\x0d"'),
+        (CHUNKED + b"5\r\nhello\r\n0\r\nCookie : secret\r\n\r\n", "E-TRAILER", '"Cookie: ..."'),
+        (CHUNKED + b"6\r\nsecretsecret\r\n0\r\n\r\n", "E-CHUNK-END", "is not followed by CRLF"),
     ],
 )
 def test_a_refusal_is_logged_with_the_field_to_blame(proxy, backend, sent, code, quoted):

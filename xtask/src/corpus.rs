@@ -39,7 +39,7 @@ fn one(workspace: &Workspace, corpus: &Path, mode: &str) -> Result<bool, Failure
     let (status, _) = tee(Command::new(workspace.python())
         .arg(corpus.join("run.py"))
         .arg(address.to_string())
-        .args(["--backend", &backend.to_string(), "--mode", mode])
+        .args(["--backend", &backend.to_string(), "--mode", mode, "--policy"])
         .args(["--pid", &pound.child.id().to_string()]))?;
     let stopped = pound.stop()?;
     if !stopped {

@@ -10,6 +10,7 @@ use std::rc::Rc;
 use wire::Slots;
 
 use crate::limits;
+use crate::pipe::Pipes;
 
 /// Bytes that were read and not yet used. Empty of memory until the first read.
 #[derive(Debug, Default)]
@@ -86,6 +87,13 @@ impl Buffer {
             }
         }
         &mut self.bytes
+    }
+
+    /// Forgets what was used, where nothing is unread: what comes now comes past this buffer.
+    pub(crate) fn forget(&mut self) {
+        debug_assert!(self.is_empty());
+        self.bytes.clear();
+        self.restart();
     }
 
     /// What was used is gone.
@@ -172,6 +180,7 @@ pub(crate) struct Store {
     large_out: Rc<Cell<usize>>,
     heads: RefCell<Vec<HeadSpace>>,
     outputs: RefCell<Vec<Vec<u8>>>,
+    pub(crate) pipes: Pipes,
 }
 
 impl Store {

@@ -16,6 +16,7 @@ use wire::{
 
 use crate::buffer::{Buffer, Mark, Store};
 use crate::limits;
+use crate::pipe::Pipe;
 use crate::stream::Stream;
 
 /// Removes fields from a trailer section.
@@ -235,6 +236,68 @@ impl Conn {
                 self.decoder.eof().map_err(ReadError::Body)?;
             }
         }
+    }
+
+    /// Whether much of a body of known length is still to come from the peer, fast, with nothing of it here.
+    pub(crate) fn can_splice_from(&self) -> bool {
+        self.bulk
+            && self.input.is_empty()
+            && self.decoder.left().is_some_and(|left| left >= limits::SPLICE_BYTES)
+            && self.stream.can_splice()
+    }
+
+    /// Whether what we send is the body as it is, its length having been told.
+    pub(crate) fn can_splice_to(&self) -> bool {
+        self.encoder.left().is_some() && self.frame_left == 0 && self.stream.can_splice()
+    }
+
+    /// Moves some of the body that the peer sends into an empty pipe; gives how much of it, 0 at the end of the body.
+    pub(crate) fn poll_splice_into(
+        &mut self,
+        cx: &mut Context<'_>,
+        pipe: &mut Pipe,
+    ) -> Poll<Result<usize, ReadError>> {
+        let left = self.decoder.left().unwrap_or(0);
+        if left == 0 {
+            return Poll::Ready(Ok(0));
+        }
+        let most = usize::try_from(left).unwrap_or(usize::MAX);
+        let moved = ready!(self.stream.poll_splice_into(cx, pipe, most)).map_err(ReadError::Io)?;
+        if moved == 0 {
+            self.ended = true;
+            self.decoder.eof().map_err(ReadError::Body)?;
+        }
+        self.heard = true;
+        self.decoder.consume(moved);
+        // What is gone through the pipe can never be sent again.
+        self.input.forget();
+        Poll::Ready(Ok(moved))
+    }
+
+    /// Moves all that is in the pipe to the peer, as part of the body; what waits goes first.
+    pub(crate) fn poll_splice_from(&mut self, cx: &mut Context<'_>, pipe: &mut Pipe) -> Poll<io::Result<()>> {
+        ready!(self.poll_flush(cx))?;
+        while pipe.held() > 0 {
+            if ready!(self.stream.poll_splice_from(cx, pipe))? == 0 {
+                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+            }
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// Announces `len` bytes of the body that reach the peer through a pipe.
+    ///
+    /// # Errors
+    /// There is more of the body than was announced.
+    pub(crate) fn begin_splice(&mut self, len: usize) -> io::Result<()> {
+        self.begin_frame(len, None)?;
+        let short = std::mem::take(&mut self.frame_left) < len;
+        if short { Err(io::ErrorKind::InvalidData.into()) } else { Ok(()) }
+    }
+
+    /// The line of the body's framing that could not be read; for the log.
+    pub(crate) fn body_line(&self) -> &[u8] {
+        self.decoder.offending(self.input.unread())
     }
 
     /// Uses the first `len` bytes of the piece last given.

@@ -26,7 +26,7 @@
 //!   5  forwarded  condition  expand  scene  basic  received  looking at a message
 //!   6  parts  client  pump  backend                          speaking
 //!   7  h1  stats                                             one connection; counters
-//!   8  stream  tls  buffer  watchdog  fault  excerpt  clock  random  text  limits  sys
+//!   8  stream  tls  buffer  pipe  watchdog  fault  excerpt  clock  random  text  limits  sys
 //! ```
 
 mod accept;
@@ -46,6 +46,7 @@ mod limits;
 mod listen;
 pub mod log;
 mod parts;
+mod pipe;
 mod pump;
 mod relay;
 mod reload;

@@ -4,13 +4,14 @@
 //! memory: at most one read buffer is held for each direction.
 
 use std::io;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use wire::BodyError;
 
 use crate::buffer::Store;
 use crate::h1::{Conn, Piece, ReadError};
 use crate::limits;
+use crate::pipe::Pipe;
 
 /// Whom a pump waits for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,6 +44,8 @@ pub(crate) struct Pump {
     pub(crate) waiting: Waiting,
     bytes_max: u64,
     state: State,
+    /// Through which the body goes, past this process; there is only one while it does.
+    pipe: Option<Pipe>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,6 +66,7 @@ impl Pump {
             waiting: Waiting::Source,
             bytes_max: bytes_max.unwrap_or(u64::MAX),
             state: State::Moving,
+            pipe: None,
         }
     }
 
@@ -90,6 +94,12 @@ impl Pump {
         store: &Store,
     ) -> Poll<Result<(), PumpError>> {
         while self.state == State::Moving {
+            if self.pipe.is_none() && source.can_splice_from() && sink.can_splice_to() {
+                self.pipe = store.pipes.take();
+            }
+            if self.pipe.is_some() {
+                ready!(self.poll_splice(source, sink, cx, store))?;
+            }
             match source.poll_body(cx, store) {
                 Poll::Ready(Ok(Piece::Data { len, chunk_left })) => {
                     if self.bytes.saturating_add(len as u64) > self.bytes_max {
@@ -141,6 +151,42 @@ impl Pump {
             self.state = State::Done;
         }
         Poll::Ready(Ok(()))
+    }
+
+    /// Moves the body through the pipe; ready when all that was announced of it has been moved.
+    fn poll_splice(
+        &mut self,
+        source: &mut Conn,
+        sink: &mut Conn,
+        cx: &mut Context<'_>,
+        store: &Store,
+    ) -> Poll<Result<(), PumpError>> {
+        let Some(mut pipe) = self.pipe.take() else { return Poll::Ready(Ok(())) };
+        loop {
+            if sink.poll_splice_from(cx, &mut pipe).map_err(PumpError::Sink)?.is_pending() {
+                self.waiting = Waiting::Sink;
+                break;
+            }
+            match source.poll_splice_into(cx, &mut pipe).map_err(PumpError::Source)? {
+                Poll::Ready(0) => {
+                    store.pipes.keep(pipe);
+                    return Poll::Ready(Ok(()));
+                }
+                Poll::Ready(moved) => {
+                    sink.begin_splice(moved).map_err(PumpError::Sink)?;
+                    self.bytes += moved as u64;
+                    if self.bytes > self.bytes_max {
+                        return Poll::Ready(Err(PumpError::TooLarge));
+                    }
+                }
+                Poll::Pending => {
+                    self.waiting = Waiting::Source;
+                    break;
+                }
+            }
+        }
+        self.pipe = Some(pipe);
+        Poll::Pending
     }
 }
 

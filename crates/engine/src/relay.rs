@@ -155,7 +155,7 @@ async fn until_answer(
             Event::Head(len) => len,
             Event::Failed(cause) => {
                 x.offending = match cause {
-                    Cause::BadBody(_) => excerpt::framing(client.conn.unread()),
+                    Cause::BadBody(_) => excerpt::framing(client.conn.body_line()),
                     Cause::BadAnswer(_) => excerpt::line(conn.head_field_line()),
                     _ => Vec::new(),
                 };

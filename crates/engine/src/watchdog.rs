@@ -81,10 +81,14 @@ impl Watchdog {
     pub(crate) fn turn(&mut self, delay: Duration, clients: bool) {
         let now = clock::instant();
         self.deadline = now + delay;
-        self.delay_us = micros(delay);
-        self.seen = NO_LOOK;
-        self.pace.turn(now, clients);
-        let next = self.next(now);
+        let mut next = self.deadline;
+        // Mostly it is not the client's turn, nor was it.
+        if clients || self.pace.turn.is_some() {
+            self.delay_us = micros(delay);
+            self.seen = NO_LOOK;
+            self.pace.turn(now, clients);
+            next = self.next(now);
+        }
         if next < self.sleep.deadline() {
             self.arm(next);
         }

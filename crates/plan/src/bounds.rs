@@ -64,3 +64,14 @@ impl Default for Bounds {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rate_is_asked_for_unless_somebody_says_otherwise() {
+        let rate = Bounds::default().rate_min;
+        assert_eq!((rate.bytes.map(NonZeroU64::get), rate.window.as_secs()), (Some(240), 30));
+    }
+}

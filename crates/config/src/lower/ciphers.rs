@@ -116,11 +116,9 @@ fn tell(cx: &mut Lowering<'_>, span: Span, never: &[String]) {
         [first, others @ ..] => format!("{first} and {} more", others.len()),
     };
     cx.push(
-        Diagnostic::warning(
-            span,
-            format!("these are never spoken: {shown}"),
-        )
-        .help("only ECDHE with AES-GCM or ChaCha20 is left in TLS 1.2; all that came after 2014 can do it"),
+        Diagnostic::warning(span, format!("these are never spoken: {shown}")).help(
+            "only ECDHE with AES-GCM or ChaCha20 is left in TLS 1.2; all that came after 2014 can do it",
+        ),
     );
 }
 

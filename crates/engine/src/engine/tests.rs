@@ -80,6 +80,25 @@ fn a_panic_ends_one_connection_and_is_logged_and_counted() {
     assert!(engine.stop(PATIENCE).finished, "the worker lives and has nobody left");
 }
 
+#[test]
+fn a_half_head_that_a_stop_does_not_wait_for_is_logged() {
+    let mut setup = setup();
+    setup.service(Condition::ALWAYS, Target::Success);
+    let (mut engine, address) = begin(setup.plan());
+    let mut drain = engine.log_drain().unwrap();
+    let mut client = connect(address);
+    client.write_all(b"GET / HTT").unwrap();
+    // A second client's answer says that the worker has seen the first one's bytes, which were there before.
+    assert!(ask(&mut connect(address), "/").starts_with("HTTP/1.1 200 "));
+    assert_eq!(engine.stop(Duration::ZERO).cut, 1);
+    let mut codes = Vec::new();
+    drain.take(&mut |record| {
+        let text = String::from_utf8_lossy(record.text).into_owned();
+        codes.extend(text.split(['[', ']']).nth(1).map(str::to_owned));
+    });
+    assert_eq!(codes, ["E-CUT-OFF"]);
+}
+
 /// A back-end that does to each connection what the first letter of its request's path says.
 fn rude_backend() -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();

@@ -67,6 +67,53 @@ async fn chunk_boundaries_are_kept_and_extensions_are_not() {
 }
 
 #[tokio::test]
+async fn a_long_body_goes_through_a_pipe_and_cannot_be_sent_again() {
+    let store = Store::default();
+    let (mut source, mut writer) = connection(Kind::Response);
+    let (mut sink, mut reader) = connection(Kind::Request);
+    let body: Vec<u8> = (0..3_000_000u32).map(|number| (number % 251) as u8).collect();
+    let length = BodyLength::Length(body.len() as u64);
+    source.begin_read(length);
+    let mark = source.mark();
+    sink.begin_write(length, &store, |out| out.extend_from_slice(b"head "));
+    let mut pump = Pump::new(None);
+    let mut piped = false;
+    let pumping = async {
+        let result = poll_fn(|cx| {
+            let moved = pump.poll(&mut source, &mut sink, cx, &store);
+            piped |= pump.pipe.is_some();
+            moved
+        })
+        .await;
+        drop(sink);
+        result
+    };
+    let mut arrived = Vec::new();
+    let feeding = async {
+        writer.write_all(&body).await.unwrap();
+        writer.write_all(b"next").await.unwrap();
+    };
+    let ((), result, read) = tokio::join!(feeding, pumping, reader.read_to_end(&mut arrived));
+    read.unwrap();
+    assert!(result.is_ok(), "{result:?}");
+    assert!(piped, "it was copied");
+    assert_eq!(pump.bytes, body.len() as u64);
+    assert!(arrived.strip_prefix(b"head ") == Some(&body[..]), "{} bytes arrived", arrived.len());
+    assert!(!source.rewind(&mark), "half of it is gone");
+    poll_fn(|cx| source.poll_fill(cx, &store)).await.unwrap();
+    assert_eq!(source.unread(), b"next");
+}
+
+#[tokio::test]
+async fn a_long_body_cut_in_a_pipe_is_an_error() {
+    let body = vec![b'x'; 2_000_000];
+    let (result, arrived) =
+        moved(BodyLength::Length(3_000_000), BodyLength::Length(3_000_000), &body, None).await;
+    assert!(matches!(result, Err(PumpError::Source(ReadError::Body(_)))), "{result:?}");
+    assert!(arrived.len() <= body.len());
+}
+
+#[tokio::test]
 async fn short_chunks_travel_together_and_arrive_as_they_were() {
     // On both sides of each bound: pieces that wait for others, pieces that do not, more than goes together.
     let piece = limits::PIECE_BYTES;

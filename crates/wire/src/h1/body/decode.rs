@@ -41,15 +41,20 @@ pub enum Decoded {
 /// ```
 #[derive(Clone, Debug)]
 enum State {
-    Length { left: u64 },
+    Length {
+        left: u64,
+    },
     UntilClose,
     Size(ChunkLine),
-    Data { left: u64 },
+    Data {
+        left: u64,
+    },
     DataCr,
     DataLf,
     Trailer(TrailerSection),
     Done,
-    Failed(BodyError),
+    /// And where in the input that it failed on the line begins that is to blame.
+    Failed(BodyError, usize),
 }
 
 /// Takes a body apart as it comes in, without ever holding its data.
@@ -93,7 +98,7 @@ impl Decoder {
             let rest = &input[skip..];
             match &mut self.state {
                 State::Done => return Ok(Decoded::Done { skip }),
-                State::Failed(error) => return Err(*error),
+                State::Failed(error, _) => return Err(*error),
                 State::Length { .. } | State::UntilClose | State::Data { .. } => {
                     return Ok(self.offer(skip, rest.len()));
                 }
@@ -103,7 +108,7 @@ impl Decoder {
             match self.framing(rest, limits) {
                 Ok(taken) => skip += taken,
                 Err(error) => {
-                    self.state = State::Failed(error);
+                    self.state = State::Failed(error, skip);
                     return Err(error);
                 }
             }
@@ -162,7 +167,7 @@ impl Decoder {
             | State::UntilClose
             | State::Data { .. }
             | State::Done
-            | State::Failed(_) => Ok(0),
+            | State::Failed(..) => Ok(0),
         }
     }
 
@@ -181,6 +186,18 @@ impl Decoder {
             }
             other => other,
         };
+    }
+
+    /// What is here of the chunk-size line or trailer that `decode` failed on, with whatever follows it; for the log.
+    /// `input` is what it was given.
+    #[must_use]
+    pub fn offending<'a>(&self, input: &'a [u8]) -> &'a [u8] {
+        match self.state {
+            // What should have been a line end is data, and nobody's business.
+            State::Failed(BodyError::ChunkEndMalformed, _) => b"",
+            State::Failed(_, at) => input.get(at..).unwrap_or_default(),
+            _ => b"",
+        }
     }
 
     /// Whether the body has ended; nothing of it is then left in the input.
@@ -210,9 +227,9 @@ impl Decoder {
                 self.state = State::Done;
                 Ok(())
             }
-            State::Failed(error) => Err(*error),
+            State::Failed(error, _) => Err(*error),
             _ => {
-                self.state = State::Failed(BodyError::Truncated);
+                self.state = State::Failed(BodyError::Truncated, usize::MAX);
                 Err(BodyError::Truncated)
             }
         }
