@@ -36,7 +36,7 @@ pub(crate) const SPLICE_BYTES: u64 = 256 * 1024;
 /// Pipes of one worker: two descriptors each. Whoever comes when all are in use is copied for.
 pub(crate) const PIPES: usize = 64;
 
-/// Pipes that a worker keeps for the next body.
+/// Pipes that a worker keeps for the next body, until idle connections are looked at again ([`IDLE_SWEEP`]).
 pub(crate) const PIPES_KEPT: usize = 4;
 
 /// Bytes of a request, head included, that stay in the read buffer after they were used, as long as nothing more has to be

@@ -87,6 +87,11 @@ impl Pipes {
         Some(Pipe { into, out, held: 0, _ticket: Ticket(self.all.clone()) })
     }
 
+    /// Closes the spare ones: descriptors are for who needs them.
+    pub(crate) fn sweep(&self) {
+        self.spare.borrow_mut().clear();
+    }
+
     /// Keeps a pipe for the next body if it is empty and there are not enough.
     pub(crate) fn keep(&self, pipe: Pipe) {
         let mut spare = self.spare.borrow_mut();

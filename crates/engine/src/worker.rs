@@ -227,13 +227,14 @@ impl Drop for Open<'_> {
     }
 }
 
-/// Looks after idle connections to back-ends.
+/// Looks after idle connections to back-ends, and pipes that nobody needs any more.
 async fn sweep(worker: Rc<Worker>) {
     let mut ticks = interval(limits::IDLE_SWEEP);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
         worker.parts.pool.borrow_mut().sweep(worker.parts.clock.now());
+        worker.parts.store.pipes.sweep();
     }
 }
 
