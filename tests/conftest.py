@@ -14,6 +14,7 @@ from peers.backend import Backend
 from peers.http import Client
 from peers.pound import Pound
 from peers.servers import Gunicorn, Nginx
+from peers.tls import Authority, TlsClient
 
 
 def pytest_collection_modifyitems(items):
@@ -90,6 +91,40 @@ def proxy(pound, backend, client):
         port = wait.free_port()
         lines = [cfg.backend(peer, *each) for peer in backends]
         text = cfg.text(top, cfg.listen(port, listener, cfg.service(service, lines)))
+        return pound(text, port, **more)
+
+    return start
+
+
+@pytest.fixture(scope="session")
+def authority(tmp_path_factory):
+    """Whoever the clients of the tests believe."""
+    return Authority(tmp_path_factory.mktemp("authority"))
+
+
+@pytest.fixture
+def tls_client(backend):
+    """Opens raw connections within TLS: `tls_client(pound, name, ...)`, see `TlsClient`."""
+    opened = []
+
+    def connect(where, *arguments, **more):
+        opened.append(TlsClient(getattr(where, "port", where), *arguments, **more))
+        return opened[-1]
+
+    yield connect
+    _all([one.close for one in opened])
+
+
+@pytest.fixture
+def tls_proxy(pound, backend, authority):
+    """As `proxy`, with a ListenHTTPS that shows `certificates`, or one for localhost."""
+
+    def start(*backends, top=(), listener=(), service=(), each=(), certificates=None, **more):
+        port = wait.free_port()
+        certificates = certificates or [authority.issue("localhost", "127.0.0.1")]
+        shown = [f'Cert "{file}"' for file in certificates]
+        lines = [cfg.backend(peer, *each) for peer in backends]
+        text = cfg.text(top, cfg.listen_tls(port, shown, listener, cfg.service(service, lines)))
         return pound(text, port, **more)
 
     return start

@@ -12,6 +12,7 @@ import pytest
 from peers import example, wait
 from peers import pound as process
 from peers.backend import answer
+from peers.tls import Authority, context
 
 TESTED_ELSEWHERE = {"zope": "zope/test_cluster.py"}
 
@@ -121,6 +122,37 @@ def test_redirect(run):
     ]:
         answered = pound.ask(target, host=host)
         assert (answered.status, answered.fields.one("Location")) == (status, location)
+
+
+def test_https(run, tls_client, authority):
+    changes = {
+        f"/etc/pound/certs/{name}.example.org.pem": authority.issue(f"{name}.example.org")
+        for name in ("www", "shop")
+    }
+    pound = run("https", 8001, 8002, front=(8080, 8443), paths=changes)
+    moved = pound.ask("/a?b", host="www.example.org")
+    assert (moved.status, moved.fields.one("Location")) == (308, "https://www.example.org/a?b")
+    for name, text in [("www", "8001"), ("shop", "8002")]:
+        client = tls_client(pound.fronts[8443], f"{name}.example.org", wanted=context(authority))
+        answered = client.ask(host=f"{name}.example.org")
+        assert answered.text == text
+        assert answered.fields.has("Strict-Transport-Security") == (name == "www")
+
+
+def test_client_certificates(run, tls_client, authority, tmp_path):
+    people = Authority(tmp_path / "people", "People")
+    ann = people.issue(subject="/CN=Ann", usage="clientAuth")
+    changes = {
+        "/etc/pound/certs/www.example.org.pem": authority.issue("www.example.org"),
+        "/etc/pound/people-ca.pem": people.certificate,
+        "/etc/pound/people-revoked.pem": people.revoked(tmp_path),
+    }
+    pound = run("client-certificates", 8001, front=(8443,), paths=changes)
+    client = tls_client(pound, "www.example.org", wanted=context(authority, certificate=ann))
+    assert client.ask(host="www.example.org").status == 200
+    assert pound.origins[8001].requests[0].fields.one("X-SSL-Subject") == "CN = Ann"
+    with pytest.raises((OSError, EOFError)):
+        tls_client(pound, "www.example.org", wanted=context(authority)).ask()
 
 
 def test_rewriting(run):

@@ -38,5 +38,9 @@ def listen(port, *lines, address="127.0.0.1"):
     return block("ListenHTTP", f"Address {address}", f"Port {port}", *lines)
 
 
+def listen_tls(port, *lines, address="127.0.0.1"):
+    return block("ListenHTTPS", f"Address {address}", f"Port {port}", *lines)
+
+
 def text(*lines):
     return "\n".join(flat(lines)) + "\n"

@@ -10,6 +10,7 @@ use plan::log::Facility;
 use plan::process::PidFile;
 use plan::rewrite::{FieldEdit, RequestEdit, ResponseEdit, Step};
 use plan::service::LogSuppress;
+use plan::tls::{Demand, Policy, Verify};
 use plan::{BackendSet, Balancer, Bounds, Group, Listener, MinRate, Page, Plan, Service, SessionKey, Target};
 
 /// What a plan says, for a person to read and for tests to compare.
@@ -26,6 +27,20 @@ pub fn dump(plan: &Plan) -> String {
         time(&mut line, "tunnel", backend.tunnel_timeout, limits::TUNNEL_TIMEOUT);
         if backend.disabled {
             line.push_str(" disabled");
+        }
+        if let Some(tls) = &backend.tls {
+            line.push_str(" tls");
+            value(&mut line, "as", tls.server_name.as_ref());
+            value(&mut line, "shows", tls.certificate.as_ref().map(|file| file.path.display()));
+            policy(&mut line, &tls.policy);
+            match &tls.verify {
+                Verify::No => line.push_str(" unverified"),
+                Verify::Signed(None) => {}
+                Verify::Signed(Some(file)) => value(&mut line, "believes", Some(file.path.display())),
+                Verify::Pinned(digest) => {
+                    value(&mut line, "pinned", Some(format!("{:02x}{:02x}…", digest[0], digest[1])));
+                }
+            }
         }
         out.line(&line);
     }
@@ -55,6 +70,17 @@ fn bounds(line: &mut String, bounds: &Bounds) {
         MinRate { bytes: Some(bytes), window } => {
             let _ = write!(line, " rate={bytes}/{}s", window.as_secs_f64());
         }
+    }
+}
+
+/// What is spoken, where that is not all there is.
+fn policy(line: &mut String, policy: &Policy) {
+    if policy.suites != Policy::default().suites {
+        let names: Vec<&str> = policy.suites.iter().map(|suite| suite.name()).collect();
+        value(line, "ciphers", Some(names.join(":")));
+    }
+    if !policy.our_order {
+        line.push_str(" client-order");
     }
 }
 
@@ -136,6 +162,25 @@ impl Out {
         if listener.rewrite_destination {
             line.push_str(" destination");
         }
+        if let Some(tls) = &listener.tls {
+            line.push_str(" tls");
+            if tls.strict_sni {
+                line.push_str(" strict-sni");
+            }
+            if !tls.check_host {
+                line.push_str(" any-host");
+            }
+            match tls.client.demand {
+                Demand::None => {}
+                Demand::Ask => value(&mut line, "asks", Some(tls.client.depth)),
+                Demand::Require => value(&mut line, "requires", Some(tls.client.depth)),
+                Demand::Unverified => line.push_str(" asks-any"),
+            }
+            if !listener.tls_headers {
+                line.push_str(" no-ssl");
+            }
+            policy(&mut line, &tls.policy);
+        }
         if !listener.forwarded_headers {
             line.push_str(" no-forwarded");
         }
@@ -148,6 +193,21 @@ impl Out {
         value(&mut line, "log", plan.logging.formats.get(listener.log_format).map(|format| &format.name));
         self.line(&line);
         self.inside(|out| {
+            if let Some(tls) = &listener.tls {
+                tls.certificates
+                    .iter()
+                    .for_each(|file| out.line(&format!("certificates {}", file.path.display())));
+                let client = &tls.client;
+                for (what, file) in [
+                    ("believes", &client.authorities),
+                    ("announces", &client.announced),
+                    ("revoked", &client.revoked),
+                ] {
+                    if let Some(file) = file {
+                        out.line(&format!("{what} {}", file.path.display()));
+                    }
+                }
+            }
             if let Some(pattern) = &listener.check_url {
                 out.line(&format!("check {pattern}"));
             }
@@ -227,6 +287,7 @@ impl Out {
             Condition::HeaderLine(matches) => format!("field line {}", Shown(matches)),
             Condition::HeaderField { name, matches } => format!("field {name} {}", Shown(matches)),
             Condition::Host(matches) => format!("host {}", Shown(matches)),
+            Condition::ClientCertificate(der) => format!("certificate ({} bytes)", der.len()),
             Condition::StringMatch { subject, matches } => {
                 format!("string {:?} {}", subject.to_string(), Shown(matches))
             }

@@ -193,6 +193,7 @@ mod tests {
             let outer = match row.scopes[0] {
                 Scope::Global => ("", ""),
                 Scope::Listener => ("ListenHTTP\n", "\nEnd"),
+                Scope::TlsListener => ("ListenHTTPS\nCert \"x\"\n", "\nEnd"),
                 Scope::Service => ("Service\n", "\nEnd"),
                 Scope::Backend => ("Service\n", "\nEnd"),
                 scope => panic!("{}: no outer block for examples {}", row.name, scope.place()),

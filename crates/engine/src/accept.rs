@@ -122,10 +122,15 @@ pub(crate) fn spawn(
 }
 
 fn serve(worker: &Rc<Worker>, listener: usize, (stream, peer, local): (Stream, Endpoint, Endpoint)) {
-    let facts = ClientFacts { peer, local, listener, secure: false };
+    let facts = ClientFacts { peer, local, listener, secure: false, misplaced: false, tls: None };
     // Counted from here on, so that a stop in between waits for it.
     let ticket = worker.connections.enter();
-    let client = Client::new(stream, facts, &worker.running());
+    let running = worker.running();
+    if running.tls[listener].is_some() {
+        spawn_local(InTurns::new(worker::secure_connection(worker.clone(), ticket, stream, facts)));
+        return;
+    }
+    let client = Client::new(stream, facts, &running);
     spawn_local(InTurns::new(worker::connection(worker.clone(), ticket, client)));
 }
 

@@ -254,7 +254,7 @@ impl Client {
         if self.last && self.conn.is_read_out() {
             return;
         }
-        if self.conn.stream().end().is_err() {
+        if self.conn.end().is_err() {
             return;
         }
         let until = Instant::now() + limits::LINGER;

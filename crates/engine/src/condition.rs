@@ -102,6 +102,10 @@ fn judge(condition: &Condition, scene: &mut Scene<'_>) -> Result<bool, Fault> {
                 None => Ok(false),
             }
         }
+        Condition::ClientCertificate(wanted) => {
+            let shown = scene.client.tls.as_ref().and_then(|facts| facts.peer.as_ref());
+            Ok(shown.is_some_and(|shown| *shown.der == **wanted))
+        }
         Condition::StringMatch { subject, matches } => {
             let mut text = Vec::new();
             expand::expand(subject, scene, &mut text);

@@ -11,7 +11,9 @@ use tokio::sync::watch;
 use tokio::time::{Duration, MissedTickBehavior, interval};
 
 use crate::backend::probe;
+use crate::limits;
 use crate::log::{Pen, Severity};
+use crate::tls::{Follower, News};
 use crate::worker::Order;
 use crate::world::World;
 
@@ -55,10 +57,31 @@ pub(crate) fn run(
                 files.look(&mut pen.borrow_mut());
             }
         };
+        let certifying = async {
+            let mut say = |news: News, sentence: std::fmt::Arguments<'_>| {
+                let severity = match news {
+                    News::Good => Severity::Notice,
+                    News::Warning => Severity::Warning,
+                    News::Bad => Severity::Error,
+                };
+                pen.borrow_mut().event(severity, sentence);
+            };
+            let jail = running.plan.process.root_jail.as_deref();
+            let mut follower = Follower::new(&running.tls, jail, &mut say);
+            if follower.is_idle() {
+                return std::future::pending().await;
+            }
+            let mut look = ticks(limits::CERTIFICATE_LOOK);
+            loop {
+                look.tick().await;
+                follower.look(world.clock().wall().as_secs() as i64, &mut say);
+            }
+        };
         // A probe may take seconds; neither the files nor the end wait for it.
         tokio::select! {
             () = probing => {}
             () = following => {}
+            () = certifying => {}
             _ = order.wait_for(|order| matches!(order, Order::Stop(_))) => {}
         }
     });

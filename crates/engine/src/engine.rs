@@ -2,6 +2,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::io;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::mpsc;
 use std::thread::JoinHandle;
@@ -19,6 +20,7 @@ use crate::parts::Parts;
 use crate::random::Random;
 use crate::reload::Prepared;
 use crate::stats;
+use crate::tls;
 use crate::worker::{self, Order, Setup};
 use crate::world::World;
 
@@ -73,6 +75,8 @@ pub fn start(prepared: Prepared) -> io::Result<Engine> {
                 pool: RefCell::new(Pool::default()),
                 random: RefCell::new(Random::new()),
                 stats,
+                handshakes: Rc::default(),
+                scratch: tls::Scratch::default(),
                 stopping: Cell::new(false),
             };
             worker::run(Setup { world, parts, pen, sockets, order }, &ready)

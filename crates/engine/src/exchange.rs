@@ -12,6 +12,7 @@ use wire::{BodyLength, RequestHead, ResponseHead};
 
 use crate::buffer::Store;
 use crate::clock::Moment;
+use crate::tls;
 use crate::world::Current;
 
 /// One end of a connection.
@@ -52,6 +53,10 @@ pub(crate) struct ClientFacts {
     pub listener: usize,
     /// The client came over TLS.
     pub secure: bool,
+    /// It came without TLS where TLS is spoken: it gets told so, and nothing else.
+    pub misplaced: bool,
+    /// What the TLS handshake has agreed on.
+    pub tls: Option<tls::Facts>,
 }
 
 /// The groups of one match, copied out of the subject.
@@ -93,6 +98,8 @@ pub(crate) struct Exchange {
     pub keep: bool,
     /// Fields that the request's Connection names: they end here, in trailers too.
     pub nominated: Nominated,
+    /// The Host before the back-end's own name took its place (`ServerName`).
+    pub host_before: Option<Vec<u8>>,
     /// Body bytes that were received, without framing.
     pub received: u64,
     /// Index into `Plan::services`, once routed.
@@ -135,6 +142,7 @@ impl Exchange {
             body: BodyLength::None,
             keep: false,
             nominated: Nominated::default(),
+            host_before: None,
             received: 0,
             service: None,
             backend: None,

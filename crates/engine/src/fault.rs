@@ -80,6 +80,10 @@ pub enum Cause {
     LengthRequired,
     /// The target names another scheme than the connection has.
     SchemeElsewhere,
+    /// The Host goes with another certificate than the one of the connection.
+    HostElsewhere,
+    /// HTTP without TLS where TLS is spoken.
+    PlainHttp,
     /// The body is larger than `MaxRequest`.
     BodyTooLarge,
     /// The client closed the connection before its request was complete.
@@ -112,6 +116,8 @@ pub enum Cause {
     NoResources(io::Error),
     /// A stop did not wait any longer, or a fault of ours ended the task.
     CutOff,
+    /// The back-end and we did not agree on TLS; the sentence says why, and what would help.
+    BackendTls(String),
     /// The back-end took no connection in time.
     ConnectTimeout,
     /// The back-end closed the connection without a byte of an answer.
@@ -179,6 +185,9 @@ rows! {
         "a chunked body, and the back-end speaks HTTP/1.0, which has none"
     SCHEME_ELSEWHERE Client 421 "E-SCHEME-ELSEWHERE" "RFC 9110 7.4"
         "the target names another scheme than the connection has"
+    HOST_ELSEWHERE Client 421 "E-HOST-ELSEWHERE" "CheckHost"
+        "the Host goes with another certificate than the one of this connection"
+    PLAIN_HTTP Client 400 "E-PLAIN-HTTP" "ListenHTTPS" "HTTP without TLS, and TLS is spoken here"
     BODY_TOO_LARGE Client 413 "E-MAXREQUEST" "MaxRequest" "the request body is larger than MaxRequest"
     CLIENT_CLOSED Client 0 "E-CLIENT-CLOSED" "RFC 9112 8" "the client closed the connection within a request"
     CLIENT_TIMEOUT Client 408 "E-CLIENT-TIMEOUT" "Client" "the client was silent for longer than Client allows"
@@ -194,6 +203,7 @@ rows! {
     NO_RESOURCES Us 503 "E-RESOURCES" "LimitNOFILE" "we have nothing left to open a connection or a file with"
     CUT_OFF Us 0 "E-CUT-OFF" "Grace" "the request was cut off by the end of the process or of its task"
     CONNECT_TIMEOUT Backend 503 "E-BACKEND-CONNECT-TIMEOUT" "ConnTO" "the back-end took no connection within ConnTO"
+    BACKEND_TLS Backend 502 "E-BACKEND-TLS" "HTTPS" "no TLS with the back-end"
     BACKEND_SILENT Backend 502 "E-BACKEND-SILENT" "RFC 9110 15.6.3"
         "the back-end closed the connection before its answer, or before the body of it"
     BACKEND_BROKEN Backend 502 "E-BACKEND-BROKEN" "RFC 9112 8" "the connection to the back-end broke"
@@ -221,6 +231,8 @@ impl Cause {
             Cause::TargetTooLong => TARGET_TOO_LONG,
             Cause::LengthRequired => LENGTH_REQUIRED,
             Cause::SchemeElsewhere => SCHEME_ELSEWHERE,
+            Cause::HostElsewhere => HOST_ELSEWHERE,
+            Cause::PlainHttp => PLAIN_HTTP,
             Cause::BodyTooLarge => BODY_TOO_LARGE,
             Cause::ClientClosed => CLIENT_CLOSED,
             Cause::ClientTimeout => CLIENT_TIMEOUT,
@@ -236,6 +248,7 @@ impl Cause {
             Cause::NoResources(_) => NO_RESOURCES,
             Cause::CutOff => CUT_OFF,
             Cause::ConnectTimeout => CONNECT_TIMEOUT,
+            Cause::BackendTls(_) => BACKEND_TLS,
             Cause::BackendSilent => BACKEND_SILENT,
             Cause::BackendBroken(_) => BACKEND_BROKEN,
             Cause::BackendTimeout => BACKEND_TIMEOUT,
@@ -264,7 +277,7 @@ impl Cause {
     /// Whether the request may be sent again.
     pub fn retry(&self) -> Retry {
         match self {
-            Cause::ConnectFailed(_) | Cause::ConnectTimeout => Retry::Unsent,
+            Cause::ConnectFailed(_) | Cause::ConnectTimeout | Cause::BackendTls(_) => Retry::Unsent,
             Cause::BackendSilent => Retry::Idempotent,
             _ => Retry::Never,
         }
@@ -290,6 +303,7 @@ impl Cause {
         matches!(
             self,
             Cause::BadRequest(_)
+                | Cause::PlainHttp
                 | Cause::BadFraming(_)
                 | Cause::BadBody(_)
                 | Cause::ClientClosed
@@ -314,6 +328,7 @@ impl fmt::Display for Fault {
             Cause::Evaluation(what) => f.write_str(what),
             Cause::CharacterRefused(part) => write!(f, "{sentence}, {}", part.directive()),
             Cause::AnswerUnexpected(what) => write!(f, "the back-end sent {what}"),
+            Cause::BackendTls(reason) => write!(f, "{sentence}: {reason}"),
             Cause::ClientBroken(error)
             | Cause::FileUnreadable(error)
             | Cause::ConnectFailed(error)

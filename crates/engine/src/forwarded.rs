@@ -13,6 +13,7 @@ use wire::{Fields, Known, field, token};
 
 use crate::exchange::{Claims, ClientFacts, Endpoint, Exchange};
 use crate::text::Text;
+use crate::tls;
 
 /// Families of names by which proxies vouch for a client, in lower case.
 const CLAIM_FAMILIES: &[&[u8]] = &[b"x-forwarded-", b"x-ssl-", b"ssl-client-", b"x-client-cert"];
@@ -94,6 +95,9 @@ pub(crate) fn apply(x: &mut Exchange) {
         let custom = custom_name(name.unwrap_or(&listener.forwarded_header));
         fields.retain_known(|known, name, _| !is_claim(known, name, custom));
     }
+    if let Some(facts) = client.tls.as_ref().filter(|_| listener.tls_headers) {
+        tell_tls(facts, fields);
+    }
     if !listener.forwarded_headers {
         // Without an entry of ours behind it, a list from anybody would stand as our word.
         if !believed {
@@ -113,6 +117,23 @@ pub(crate) fn apply(x: &mut Exchange) {
     }
     if let Some(port) = client.local.port().filter(|_| fields.get(Known::XForwardedPort).is_none()) {
         let _ = fields.append_known(Known::XForwardedPort, Text::number(port).bytes());
+    }
+}
+
+/// Tells what TLS has agreed on, and what the client's certificate says. Whatever stood there goes: this connection is
+/// ours.
+fn tell_tls(facts: &tls::Facts, fields: &mut Fields) {
+    let _ = fields.set(b"X-SSL-cipher", facts.suite.description().as_bytes());
+    let Some(peer) = &facts.peer else { return };
+    for (name, value) in [
+        ("X-SSL-Subject", &peer.subject),
+        ("X-SSL-Issuer", &peer.issuer),
+        ("X-SSL-notBefore", &peer.not_before),
+        ("X-SSL-notAfter", &peer.not_after),
+        ("X-SSL-serial", &peer.serial),
+        ("X-SSL-certificate", &peer.pem),
+    ] {
+        let _ = fields.set(name.as_bytes(), value.as_bytes());
     }
 }
 

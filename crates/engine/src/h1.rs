@@ -118,6 +118,17 @@ impl Conn {
         &self.stream
     }
 
+    /// Ends our side; the peer may go on sending.
+    pub(crate) fn end(&mut self) -> io::Result<()> {
+        self.stream.end()
+    }
+
+    /// Puts bytes in that were read before this was a connection.
+    pub(crate) fn preload(&mut self, bytes: &[u8], store: &Store) {
+        self.input.room(store, false).extend_from_slice(bytes);
+        self.heard = true;
+    }
+
     /// The codec's limits for this connection.
     pub(crate) fn limits(&self) -> &Rc<Limits> {
         &self.limits
@@ -445,6 +456,7 @@ impl Conn {
             self.unsent_head = None;
             self.sent += written;
         }
+        ready!(self.stream.poll_flush(cx))?;
         self.output.clear();
         self.sent = 0;
         if self.output.capacity() > limits::OUTPUT_BYTES {

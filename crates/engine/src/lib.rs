@@ -26,7 +26,7 @@
 //!   5  forwarded  condition  expand  scene  basic  received  looking at a message
 //!   6  parts  client  pump  backend                          speaking
 //!   7  h1  stats                                             one connection; counters
-//!   8  stream  buffer  pipe  watchdog  fault  excerpt  clock  random  text  limits  sys
+//!   8  stream  tls  buffer  pipe  watchdog  fault  excerpt  clock  random  text  limits  sys
 //! ```
 
 mod accept;
@@ -56,6 +56,7 @@ mod snapshot;
 mod stats;
 mod stream;
 pub mod sys;
+mod tls;
 mod tunnel;
 mod watchdog;
 mod worker;
@@ -85,4 +86,5 @@ pub use fault::{Blame, Cause, Fault, Stage};
 pub use reload::{PrepareError, Prepared, prepare};
 pub use snapshot::{BackendView, Snapshot};
 pub use stats::{BackendTotals, Totals};
+pub use tls::TlsError;
 pub use world::World;

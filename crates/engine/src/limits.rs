@@ -125,6 +125,43 @@ pub(crate) const FILE_READ_BYTES: usize = 128 * 1024;
 /// a second at 20,000 requests a second.
 pub(crate) const LOG_BYTES: usize = 4 * 1024 * 1024;
 
+/// How long a client may take for its TLS handshake, or as long as `Client` allows where that is less: four round trips
+/// to the moon, and a browser that asks its user for a certificate asks before.
+pub(crate) const HANDSHAKE: Duration = Duration::from_secs(10);
+
+/// Bytes of ciphertext read at once, into the one buffer that a worker has for this: four records.
+pub(crate) const TLS_READ_BYTES: usize = 64 * 1024;
+
+/// Bytes that are encrypted at once and wait until the socket has taken them: all of a large buffer, and what is in front
+/// of it.
+pub(crate) const TLS_WRITE_BYTES: usize = LARGE_BYTES + BUFFER_BYTES;
+
+/// TLS handshakes of one worker that have begun and are not over. Each holds some 10 KiB; an honest one is over within
+/// three round trips, so that 4096 are 20,000 a second, which is more than a core can compute.
+pub(crate) const HANDSHAKES: usize = 4096;
+
+/// Failed handshakes that a worker reports in one second; scanners make thousands.
+pub(crate) const HANDSHAKE_REPORTS: u32 = 10;
+
+/// Sessions that a listener keeps for TLS 1.2 clients that take no tickets.
+pub(crate) const TLS_SESSIONS: usize = 4096;
+
+/// Sessions kept for resumption with one back-end: as many connections as are likely to be begun at once.
+pub(crate) const TLS_SESSIONS_PER_BACKEND: usize = 64;
+
+/// Bytes of a file with certificates: all public authorities together are a quarter of this.
+pub(crate) const PEM_BYTES: u64 = 4 * 1024 * 1024;
+
+/// Certificates of one `Cert`, or within one file.
+pub(crate) const CERTIFICATES: usize = 10_000;
+
+/// How often files of certificates are looked at. A change is believed when it is seen twice, so it is in use within a
+/// second. Looking at a file takes a few microseconds.
+pub(crate) const CERTIFICATE_LOOK: Duration = Duration::from_millis(300);
+
+/// Entries of a directory that are looked at for certificates.
+pub(crate) const CERTIFICATE_ENTRIES: usize = 100_000;
+
 /// Addresses taken of one host name; more are not tried.
 pub(crate) const ADDRESSES_PER_NAME: usize = 16;
 

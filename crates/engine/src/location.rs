@@ -150,8 +150,23 @@ pub(crate) fn destination(x: &mut Exchange, live: &Live) {
         (BackendAddress::Unix(_), _) | (_, Address::Unix(_)) => return,
         (address, _) => address.to_string(),
     };
-    let new = [b"http://", authority.as_bytes(), url.rest].concat();
+    let scheme: &[u8] = if live.plan.tls.is_some() { b"https://" } else { b"http://" };
+    let new = [scheme, authority.as_bytes(), url.rest].concat();
     let _ = x.request.fields_mut().set_known(Known::Destination, &new);
+}
+
+/// Sets Host to the name by which the back-end wants to be called (`ServerName`), and back to what it was for the next
+/// one that is tried.
+pub(crate) fn host(x: &mut Exchange, live: &Live) {
+    let name = live.plan.tls.as_ref().and_then(|tls| tls.server_name.as_ref());
+    // A head at its bound of some megabytes keeps the Host that it has.
+    if let Some(before) = x.host_before.take() {
+        let _ = x.request.fields_mut().set_known(Known::Host, &before);
+    }
+    if let Some(name) = name {
+        x.host_before = x.request.host().map(<[u8]>::to_vec);
+        let _ = x.request.fields_mut().set_known(Known::Host, name.as_bytes());
+    }
 }
 
 #[cfg(test)]

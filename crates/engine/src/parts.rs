@@ -3,6 +3,7 @@
 //! None of it is shared with another thread, so none of it is locked. No stage keeps a borrow across an await.
 
 use std::cell::{Cell, RefCell};
+use std::rc::Rc;
 use std::sync::Arc;
 
 use crate::backend::pool::Pool;
@@ -10,6 +11,7 @@ use crate::buffer::Store;
 use crate::clock::Clock;
 use crate::random::Random;
 use crate::stats;
+use crate::tls;
 
 /// The parts of one worker.
 pub(crate) struct Parts {
@@ -18,6 +20,9 @@ pub(crate) struct Parts {
     pub(crate) pool: RefCell<Pool>,
     pub(crate) random: RefCell<Random>,
     pub(crate) stats: Arc<stats::Cells>,
+    pub(crate) handshakes: Rc<tls::Handshakes>,
+    /// Where TLS is read into.
+    pub(crate) scratch: tls::Scratch,
     /// Set when this worker takes no more requests.
     pub(crate) stopping: Cell<bool>,
 }

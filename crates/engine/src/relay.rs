@@ -118,11 +118,12 @@ fn take_idle(x: &Exchange, parts: &Parts, live: &Live) -> Option<Box<Conn>> {
 
 async fn open(client: &Client, parts: &Parts, live: &Live) -> Result<Box<Conn>, Fault> {
     parts.stats.connecting(live.plan.id);
-    match connect(&live.address, live.plan.connect_timeout).await {
+    match connect(live, &parts.scratch).await {
         Ok(stream) => Ok(Box::new(Conn::new(stream, Kind::Response, client.conn.limits().clone()))),
         Err(ConnectError::Io(error)) => {
             Err(Fault::new(Stage::Connect, Cause::of_opening(error, Cause::ConnectFailed)))
         }
+        Err(ConnectError::Tls(reason)) => Err(Fault::new(Stage::Connect, Cause::BackendTls(reason))),
         Err(ConnectError::Timeout) => Err(Fault::new(Stage::Connect, Cause::ConnectTimeout)),
     }
 }

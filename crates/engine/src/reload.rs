@@ -15,6 +15,7 @@ use crate::limits;
 use crate::listen::{self, Bound};
 use crate::local;
 use crate::route::Index;
+use crate::tls::{Connector, Server, TlsError};
 use crate::world::Running;
 
 /// A plan whose names are resolved and whose sockets are bound: it can be started without anything to go wrong.
@@ -55,6 +56,8 @@ pub enum PrepareError {
         /// Why.
         error: io::Error,
     },
+    /// A certificate or key cannot be used.
+    Tls(TlsError),
     /// No listening socket came over `SocketFrom`.
     Receive {
         /// The Unix socket.
@@ -94,6 +97,7 @@ impl fmt::Display for PrepareError {
                     "the directory {path} of a SendFile cannot be opened: {error}; correct the path or its permissions"
                 )
             }
+            PrepareError::Tls(error) => error.fmt(f),
             PrepareError::Receive { path, error } => {
                 write!(
                     f,
@@ -111,6 +115,7 @@ impl std::error::Error for PrepareError {
             | PrepareError::Resolve { error, .. }
             | PrepareError::Files { error, .. }
             | PrepareError::Receive { error, .. } => Some(error),
+            PrepareError::Tls(_) => None,
         }
     }
 }
@@ -129,9 +134,12 @@ pub fn prepare(plan: Plan) -> Result<Prepared, PrepareError> {
         .or_else(|| std::thread::available_parallelism().ok())
         .map_or(1, std::num::NonZeroUsize::get);
     let mut resolved = HashMap::new();
+    let now = clock.wall().as_secs() as i64;
     let mut backends = Vec::with_capacity(plan.backends.len());
     for backend in &plan.backends {
-        backends.push(Arc::new(Live::new(backend.clone(), address(&backend.address, &mut resolved)?)));
+        let tls = backend.tls.as_ref().map(|tls| Connector::new(backend, tls, now)).transpose();
+        let tls = tls.map_err(PrepareError::Tls)?;
+        backends.push(Arc::new(Live::new(backend.clone(), address(&backend.address, &mut resolved)?, tls)));
     }
     let sets = plan
         .services
@@ -152,11 +160,18 @@ pub fn prepare(plan: Plan) -> Result<Prepared, PrepareError> {
         });
     }
     let routes = plan.listeners.iter().map(|listener| Index::new(&listener.services)).collect();
+    // Before any socket: what is wrong with a file should not depend on whether the port is free.
+    let mut tls = Vec::with_capacity(plan.listeners.len());
+    for listener in &plan.listeners {
+        let server =
+            listener.tls.as_ref().map(|tls| Server::new(tls, now)).transpose().map_err(PrepareError::Tls)?;
+        tls.push(server.map(Arc::new));
+    }
     let mut bound = Vec::with_capacity(plan.listeners.len());
     for listener in &plan.listeners {
         bound.push(listen::bind(listener, workers)?);
     }
-    Ok(Prepared { running: Running { plan, backends, sets, roots, routes }, bound, workers, clock })
+    Ok(Prepared { running: Running { plan, backends, sets, roots, routes, tls }, bound, workers, clock })
 }
 
 impl Prepared {

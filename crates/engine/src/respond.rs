@@ -38,7 +38,11 @@ pub(crate) async fn fault(x: &mut Exchange, client: &mut Client, parts: &Parts, 
         return Keep::Drop;
     }
     x.keep &= !fault.cause.loses_framing();
-    let Ok(answer) = local::error_page::page(x.listener(), row.status, row.code) else {
+    let answer = match fault.cause {
+        Cause::PlainHttp => local::error_page::plain_http(x, row.status, row.code),
+        _ => local::error_page::page(x.listener(), row.status, row.code),
+    };
+    let Ok(answer) = answer else {
         return Keep::Drop;
     };
     x.response = answer.head;

@@ -5,7 +5,7 @@
 //! no right to claim. Nothing after this stage looks at raw client bytes, and nothing before it is believed.
 
 use wire::hop::{self, Nominated};
-use wire::target::Scheme;
+use wire::target::{self, Scheme};
 use wire::{BodyLength, Known, ParseError, check};
 
 use crate::excerpt;
@@ -43,6 +43,9 @@ fn check_request(x: &mut Exchange) -> Result<(), Cause> {
             Cause::BadRequest(error)
         })?,
     }
+    if client.misplaced {
+        return Err(Cause::PlainHttp);
+    }
     match group {
         None => return Err(Cause::MethodUnknown),
         Some(group) if group > level => return Err(Cause::MethodNotAllowed),
@@ -55,6 +58,14 @@ fn check_request(x: &mut Exchange) -> Result<(), Cause> {
             return Err(Cause::SchemeElsewhere);
         }
         request.make_origin_form().map_err(|error| Cause::Evaluation(error.to_string()))?;
+    }
+    if let Some(facts) = &client.tls
+        && let Some(server) = &running.tls[client.listener]
+        && let Some(host) = request.host().and_then(|host| target::authority(host).ok())
+        // The grammar of a host has nothing but ASCII.
+        && !std::str::from_utf8(host.host).is_ok_and(|host| server.admits(facts, host))
+    {
+        return Err(Cause::HostElsewhere);
     }
     if let Some(pattern) = &listener.check_url {
         match pattern.is_match(request.target()) {

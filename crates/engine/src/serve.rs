@@ -124,6 +124,7 @@ async fn proxy(x: &mut Exchange, client: &mut Client, worker: &Worker, service: 
             Err(none) => return Err(last.unwrap_or(none)),
         };
         location::destination(x, &running.backends[backend]);
+        location::host(x, &running.backends[backend]);
         match relay::request(x, client, parts, backend).await {
             Ok(upstream) => break (backend, upstream),
             Err(fault) => {

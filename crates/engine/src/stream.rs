@@ -9,17 +9,20 @@ use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
 use socket2::SockRef;
-use tokio::io::{AsyncReadExt, AsyncWrite, Interest};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, Interest, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
 
 use crate::pipe::Pipe;
 use crate::sys;
+use crate::tls::TlsStream;
 
 /// A connected stream.
 #[derive(Debug)]
 pub(crate) enum Stream {
     Tcp(TcpStream),
     Unix(UnixStream),
+    /// One of the others within TLS.
+    Tls(Box<TlsStream>),
 }
 
 impl Stream {
@@ -36,6 +39,20 @@ impl Stream {
         match self {
             Stream::Tcp(stream) => pin!(stream.read_buf(buffer)).poll(cx),
             Stream::Unix(stream) => pin!(stream.read_buf(buffer)).poll(cx),
+            Stream::Tls(stream) => stream.poll_read(cx, buffer),
+        }
+    }
+
+    /// Reads what is there into `buffer`; for TLS, which stands on one of the others.
+    pub(crate) fn poll_read_into(
+        &mut self,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        match self {
+            Stream::Tcp(stream) => Pin::new(stream).poll_read(cx, buffer),
+            Stream::Unix(stream) => Pin::new(stream).poll_read(cx, buffer),
+            Stream::Tls(_) => Poll::Ready(Err(io::ErrorKind::Unsupported.into())),
         }
     }
 
@@ -50,6 +67,16 @@ impl Stream {
             (Stream::Tcp(stream), [slice]) => Pin::new(stream).poll_write(cx, slice),
             (Stream::Tcp(stream), _) => Pin::new(stream).poll_write_vectored(cx, slices),
             (Stream::Unix(stream), _) => Pin::new(stream).poll_write_vectored(cx, slices),
+            (Stream::Tls(stream), _) => stream.poll_write(cx, slices),
+        }
+    }
+
+    /// Sends what was taken by [`Stream::poll_write`] and kept back. Only TLS keeps anything back: what it has encrypted
+    /// cannot be taken back, so it counts as written before the socket has it.
+    pub(crate) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self {
+            Stream::Tcp(_) | Stream::Unix(_) => Poll::Ready(Ok(())),
+            Stream::Tls(stream) => stream.poll_flush(cx),
         }
     }
 
@@ -75,6 +102,7 @@ impl Stream {
                     ready!(stream.poll_read_ready(cx))?;
                     stream.try_io(Interest::READABLE, || pipe.fill(stream, most))
                 }
+                Stream::Tls(_) => return Poll::Ready(Err(io::ErrorKind::Unsupported.into())),
             };
             match moved {
                 // Now the reactor knows, and wakes the task when there is more.
@@ -96,6 +124,7 @@ impl Stream {
                     ready!(stream.poll_write_ready(cx))?;
                     stream.try_io(Interest::WRITABLE, || pipe.empty(stream))
                 }
+                Stream::Tls(_) => return Poll::Ready(Err(io::ErrorKind::Unsupported.into())),
             };
             match moved {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
@@ -109,11 +138,15 @@ impl Stream {
         match self {
             Stream::Tcp(stream) => stream.poll_read_ready(cx),
             Stream::Unix(stream) => stream.poll_read_ready(cx),
+            Stream::Tls(stream) => stream.poll_readable(cx),
         }
     }
 
     /// Whether nothing has arrived since the last read, as far as the reactor knows; costs no system call.
     pub(crate) fn is_quiet(&self) -> bool {
+        if let Stream::Tls(stream) = self {
+            return stream.is_quiet();
+        }
         // Outside of the task's budget: a task that has used it up is told "pending" whatever the socket holds, and a
         // client that pipelines enough requests could choose that moment.
         let look = tokio::task::unconstrained(poll_fn(|cx| self.poll_readable(cx)));
@@ -126,6 +159,7 @@ impl Stream {
         let peeked = match self {
             Stream::Tcp(stream) => SockRef::from(stream).peek(&mut byte),
             Stream::Unix(stream) => SockRef::from(stream).peek(&mut byte),
+            Stream::Tls(stream) => return stream.is_quiet_now(),
         };
         matches!(peeked, Err(error) if error.kind() == io::ErrorKind::WouldBlock)
     }
@@ -135,23 +169,29 @@ impl Stream {
         sys::queued(match self {
             Stream::Tcp(stream) => stream.as_fd(),
             Stream::Unix(stream) => stream.as_fd(),
+            Stream::Tls(stream) => return stream.queued(),
         })
     }
 
     /// Ends our side; the peer may go on sending.
-    pub(crate) fn end(&self) -> io::Result<()> {
+    pub(crate) fn end(&mut self) -> io::Result<()> {
         match self {
-            Stream::Tcp(stream) => SockRef::from(stream).shutdown(std::net::Shutdown::Write),
-            Stream::Unix(stream) => SockRef::from(stream).shutdown(std::net::Shutdown::Write),
+            Stream::Tcp(stream) => SockRef::from(&*stream).shutdown(std::net::Shutdown::Write),
+            Stream::Unix(stream) => SockRef::from(&*stream).shutdown(std::net::Shutdown::Write),
+            Stream::Tls(stream) => stream.end(),
         }
     }
 
     /// Makes the coming close a reset: the peer must not take what it has for a whole message (a body that ends with
     /// the connection has no other sign).
     pub(crate) fn reset_on_close(&self) {
-        if let Stream::Tcp(stream) = self {
-            // A failure leaves an orderly close, and there is nobody to tell.
-            let _ = SockRef::from(stream).set_linger(Some(Duration::ZERO));
+        match self {
+            Stream::Tcp(stream) => {
+                // A failure leaves an orderly close, and there is nobody to tell.
+                let _ = SockRef::from(stream).set_linger(Some(Duration::ZERO));
+            }
+            Stream::Unix(_) => {}
+            Stream::Tls(stream) => stream.reset_on_close(),
         }
     }
 }

@@ -133,7 +133,7 @@ impl Setup {
                     }
                     BackendAddress::Unix(path) => Address::Unix(path.clone()),
                 };
-                Arc::new(Live::new(Arc::clone(backend), address))
+                Arc::new(Live::new(Arc::clone(backend), address, None))
             })
             .collect();
         let sets = plan
@@ -145,10 +145,11 @@ impl Setup {
             })
             .collect();
         let routes = vec![Index::new(&plan.listeners[0].services)];
-        let client = ClientFacts { peer, local, listener: 0, secure };
+        let client = ClientFacts { peer, local, listener: 0, secure, misplaced: false, tls: None };
         Stage {
             running: Current::new(Arc::new(Running {
                 roots: Vec::new(),
+                tls: Vec::new(),
                 plan,
                 backends: live,
                 sets,
@@ -243,6 +244,7 @@ fn backend(id: usize, address: &str) -> Backend {
         connect_timeout: Duration::from_secs(15),
         tunnel_timeout: Duration::from_secs(600),
         disabled: false,
+        tls: None,
     }
 }
 
@@ -251,6 +253,7 @@ fn listener() -> Listener {
         id: 0,
         name: None,
         address: ListenAddress::Inet(SocketAddr::from(([192, 0, 2, 80], 80))),
+        tls: None,
         methods: MethodLevel::Basic,
         client_timeout: Duration::from_secs(10),
         check_url: None,
@@ -262,6 +265,7 @@ fn listener() -> Listener {
         rewrite_location: RewriteLocation::BackendOrListener,
         rewrite_destination: false,
         forwarded_headers: true,
+        tls_headers: true,
         forwarded_header: "X-Forwarded-For".into(),
         trusted: Acl::empty(),
         log_format: 1,

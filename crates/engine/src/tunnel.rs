@@ -37,6 +37,7 @@ impl Way {
                 source.consume_raw(written);
                 self.passed += written as u64;
             }
+            ready!(sink.poll_flush(cx))?;
             // Upgraded connections are silent most of the time, and hold no buffer meanwhile.
             source.idle(store);
             ready!(source.stream().poll_readable(cx))?;
@@ -44,7 +45,7 @@ impl Way {
                 source.idle(store);
                 self.ended = true;
                 // Half-close: the other side may still have something to say. It may also be gone already.
-                let _ = sink.stream().end();
+                let _ = sink.end();
             }
         }
         Poll::Ready(Ok(()))

@@ -16,13 +16,15 @@ use crate::backend::Live;
 use crate::balance;
 use crate::client::{Client, Next};
 use crate::drain::{Connections, Ticket};
-use crate::exchange::Exchange;
+use crate::exchange::{ClientFacts, Exchange};
 use crate::fault::Fault;
 use crate::limits;
 use crate::log::{Pen, Severity};
 use crate::parts::Parts;
 use crate::respond::Keep;
 use crate::serve::{Begun, serve};
+use crate::stream::Stream;
+use crate::tls;
 use crate::world::{Current, Running, World};
 
 /// What a worker has at hand.
@@ -35,6 +37,8 @@ pub(crate) struct Worker {
     pen: RefCell<Pen>,
     /// The last failure of accept(2) that was reported, so that a full table is reported once and not ten times a second.
     accept_failed: Cell<Option<io::ErrorKind>>,
+    /// The second in which a handshake last failed, and how many did.
+    handshakes_failed: Cell<(u64, u32)>,
 }
 
 /// What a worker thread starts with.
@@ -84,6 +88,7 @@ pub(crate) fn run(setup: Setup, ready: &std::sync::mpsc::Sender<io::Result<()>>)
             running,
             pen: RefCell::new(pen),
             accept_failed: Cell::new(None),
+            handshakes_failed: Cell::new((0, 0)),
         });
         let mut doors = Vec::with_capacity(sockets.len());
         for (listener, socket) in sockets {
@@ -113,6 +118,50 @@ pub(crate) fn run(setup: Setup, ready: &std::sync::mpsc::Sender<io::Result<()>>)
         sweep.abort();
         if drained { 0 } else { worker.connections.open() }
     })
+}
+
+/// Makes the TLS handshake with a client, and then serves it as any other.
+pub(crate) fn secure_connection(
+    worker: Rc<Worker>,
+    ticket: Ticket,
+    stream: Stream,
+    facts: ClientFacts,
+) -> impl Future<Output = ()> {
+    // The state of a handshake takes some kilobytes; boxed, it is there only while there is one.
+    let handshake = Box::pin(secure(worker.clone(), stream, facts));
+    async move {
+        if let Some(client) = handshake.await {
+            connection(worker, ticket, client).await;
+        }
+    }
+}
+
+/// Makes the TLS handshake. A client that speaks HTTP without TLS is let in to be told so.
+async fn secure(worker: Rc<Worker>, stream: Stream, mut facts: ClientFacts) -> Option<Client> {
+    let running = worker.running();
+    let server = running.tls[facts.listener].as_ref()?;
+    let limit = limits::HANDSHAKE.min(running.plan.listeners[facts.listener].client_timeout);
+    let Parts { handshakes, scratch, store, .. } = &worker.parts;
+    let (stream, said) = match tls::accept(stream, server, handshakes, scratch, limit).await {
+        Ok(tls::Arrival::Secure(stream, agreed)) => {
+            facts.secure = true;
+            facts.tls = Some(agreed);
+            (stream, Vec::new())
+        }
+        Ok(tls::Arrival::Plain(stream, said)) => {
+            facts.misplaced = true;
+            (stream, said)
+        }
+        Err(failure) => {
+            worker.note_handshake(&facts, &failure);
+            return None;
+        }
+    };
+    let mut client = Client::new(stream, facts, &running);
+    if !said.is_empty() {
+        client.conn.preload(&said, store);
+    }
+    Some(client)
 }
 
 /// Serves one client until either side has had enough.
@@ -234,6 +283,22 @@ impl Worker {
                     running.plan.alive.as_secs()
                 ),
             );
+        }
+    }
+
+    /// Reports that a handshake failed; only so many in a second, for whoever wants to can make thousands.
+    fn note_handshake(&self, facts: &ClientFacts, failure: &tls::Failure) {
+        // A client that just goes away is no news, nor is one that never says a word.
+        if matches!(failure, tls::Failure::Gone | tls::Failure::Slow) {
+            return;
+        }
+        let second = self.parts.clock.wall().as_secs();
+        let (last, reported) = self.handshakes_failed.get();
+        let reported = if last == second { reported } else { 0 };
+        self.handshakes_failed.set((second, reported.saturating_add(1)));
+        if reported < limits::HANDSHAKE_REPORTS {
+            let peer = facts.peer.ip().map_or_else(|| "a local client".to_owned(), |ip| ip.to_string());
+            self.pen.borrow_mut().event(Severity::Info, format_args!("no TLS with {peer}: {failure}"));
         }
     }
 

@@ -13,6 +13,7 @@ use crate::balance;
 use crate::clock::Clock;
 use crate::route;
 use crate::stats;
+use crate::tls;
 
 /// One configuration at work. Immutable; a request sees one from start to end.
 #[derive(Debug)]
@@ -27,6 +28,8 @@ pub struct Running {
     pub roots: Vec<Option<OwnedFd>>,
     /// By `plan::Listener::id`; `None` for a listener with few services.
     pub(crate) routes: Vec<Option<route::Index>>,
+    /// By `plan::Listener::id`; `None` for one without TLS.
+    pub(crate) tls: Vec<Option<Arc<tls::Server>>>,
 }
 
 /// The configuration that a request sees, counted within its worker: taking one touches no cache line that another

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::session::Session;
+use crate::tls::BackendTls;
 
 /// Where a back-end listens.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -47,6 +48,8 @@ pub struct Backend {
     pub tunnel_timeout: Duration,
     /// Starts out of rotation (`Disabled`).
     pub disabled: bool,
+    /// How TLS is spoken with it; `None` for plain HTTP.
+    pub tls: Option<BackendTls>,
 }
 
 /// How one back-end is chosen among several.

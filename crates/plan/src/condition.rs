@@ -57,6 +57,8 @@ pub enum Condition {
     },
     /// The host that was asked for, with the port if one was given.
     Host(Match),
+    /// The client has shown exactly this certificate, in DER, and has its key (`ClientCert`).
+    ClientCertificate(Box<[u8]>),
     /// Any expanded string.
     StringMatch {
         /// What is expanded.

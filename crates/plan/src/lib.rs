@@ -23,6 +23,7 @@ pub mod rewrite;
 pub mod service;
 pub mod session;
 pub mod template;
+pub mod tls;
 pub mod watched;
 
 use std::sync::Arc;
@@ -41,6 +42,7 @@ pub use process::Process;
 pub use service::{Service, Target};
 pub use session::{Session, SessionKey};
 pub use template::Template;
+pub use tls::ServerTls;
 pub use watched::Watched;
 
 /// One whole configuration, ready to run.

@@ -13,6 +13,7 @@ use crate::page::Pages;
 use crate::pattern::Pattern;
 use crate::rewrite::Rewrites;
 use crate::service::Service;
+use crate::tls::ServerTls;
 
 /// Where a listener's socket comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,7 +39,7 @@ impl fmt::Display for ListenAddress {
     }
 }
 
-/// One `ListenHTTP`.
+/// One `ListenHTTP` or `ListenHTTPS`.
 #[derive(Debug)]
 pub struct Listener {
     /// Index into `Plan::listeners`.
@@ -47,6 +48,8 @@ pub struct Listener {
     pub name: Option<String>,
     /// Where the socket comes from.
     pub address: ListenAddress,
+    /// How TLS is spoken; `None` for `ListenHTTP`.
+    pub tls: Option<ServerTls>,
     /// Methods that may pass (`xHTTP`).
     pub methods: MethodLevel,
     /// Longest silence of a client (`Client`).
@@ -69,6 +72,8 @@ pub struct Listener {
     pub rewrite_destination: bool,
     /// Whether X-Forwarded-For, -Proto and -Port are set (`HeaderOption forwarded`).
     pub forwarded_headers: bool,
+    /// Whether X-SSL-cipher and, of a client with a certificate, X-SSL-Subject and so on are set (`HeaderOption ssl`).
+    pub tls_headers: bool,
     /// The field that names the client to the back-end, X-Forwarded-For if nothing else was said (`ForwardedHeader`).
     pub forwarded_header: String,
     /// Peers whose forwarded field is believed (`TrustedIP`).

@@ -49,8 +49,11 @@ pub(crate) fn serve(arguments: &Arguments, inherited: &[RawFd]) -> Result<ExitCo
     descriptors::no_core_files();
 
     // 5. Sockets, while we are root: ports below 1024 need it.
-    let prepared =
-        engine::prepare(plan).map_err(|error| Failure::new(format!("{}: {error}", file.display())))?;
+    let prepared = engine::prepare(plan).map_err(|error| match error {
+        // It names the file and the line itself; the line may be of a file that was included.
+        engine::PrepareError::Tls(error) => Failure::new(error.to_string()),
+        error => Failure::new(format!("{}: {error}", file.display())),
+    })?;
     let mut socket_files = SocketFiles::of(prepared.plan());
     if arguments.verbose {
         tell(&file, &prepared);

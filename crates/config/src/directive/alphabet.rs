@@ -5,7 +5,7 @@ use super::Phase::Values;
 use super::{Lower, Scope, Standing};
 use crate::lower::alphabet;
 
-const PLACES: &[Scope] = &[Scope::Global, Scope::Listener];
+const PLACES: &[Scope] = &[Scope::Global, Scope::Listener, Scope::TlsListener];
 
 pub(super) static ROWS: &[Row] = &[
     Row {

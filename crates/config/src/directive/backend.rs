@@ -2,7 +2,7 @@
 
 use super::Directive as Row;
 use super::{Lower, Scope, Standing};
-use crate::lower::backend;
+use crate::lower::{backend, ciphers, tls};
 
 const ALL: &[Scope] = &[Scope::Backend, Scope::NamedBackend, Scope::Emergency];
 const ORDINARY: &[Scope] = &[Scope::Backend, Scope::NamedBackend];
@@ -22,7 +22,7 @@ pub(super) static ROWS: &[Row] = &[
         name: "Port",
         scopes: ALL,
         syntax: "NUMBER|NAME",
-        default: "80",
+        default: "80, with HTTPS 443",
         since: "2.0",
         doc: "Its port, a number or the name of a service such as `http`.",
         lower: Lower::Backend(|cx, draft, statement| {
@@ -105,13 +105,89 @@ pub(super) static ROWS: &[Row] = &[
         syntax: "[\"FILE\"]",
         arguments: (0, 1),
         since: "2.5",
-        doc: "Speak HTTPS to it.",
-        ..PENDING
+        scopes: ALL,
+        doc: "Speak TLS with it. Its certificate is verified: it has to be for the name of the back-end, and signed by an \
+              authority that the system believes; CAlist and Verify say otherwise. C Pound verifies nothing. The file is \
+              the same as Cert.",
+        example: "Backend\n\tAddress app.example.org\n\tHTTPS\nEnd",
+        lower: Lower::Backend(|cx, draft, statement| {
+            draft.https = Some(statement.span);
+            if let Some(word) = statement.arguments.first() {
+                draft.certificate = Some((cx.file_name(statement, word), statement.span));
+            }
+        }),
+        ..Row::ROW
     },
-    Row { name: "Cert", syntax: "\"FILE\"", since: "2.7", doc: "The certificate to show to it.", ..PENDING },
-    Row { name: "Ciphers", syntax: "\"LIST\"", arguments: (1, 16), since: "2.7", doc: "Ciphers.", ..PENDING },
-    Row { name: "Disable", syntax: "PROTOCOL", since: "2.7", doc: "Protocols that are not used.", ..PENDING },
-    Row { name: "ServerName", syntax: "\"NAME\"", since: "4.11", doc: "Its name in TLS.", ..PENDING },
+    Row {
+        name: "Cert",
+        scopes: ALL,
+        syntax: "\"FILE\"",
+        since: "2.7",
+        doc: "The certificate that Pound shows to the back-end, if that asks for one: PEM, with those that it was signed \
+              with and its private key.",
+        lower: Lower::Backend(|cx, draft, statement| {
+            draft.certificate = Some((cx.file_name(statement, &statement.arguments[0]), statement.span));
+        }),
+        ..Row::ROW
+    },
+    Row {
+        name: "CAlist",
+        scopes: ALL,
+        syntax: "\"FILE\"",
+        default: "the authorities that the system believes",
+        since: "new",
+        doc: "Authorities that may have signed the certificate of the back-end.",
+        lower: Lower::Backend(|cx, draft, statement| {
+            draft.authorities = Some((cx.file_name(statement, &statement.arguments[0]), statement.span));
+        }),
+        ..Row::ROW
+    },
+    Row {
+        name: "Verify",
+        scopes: ALL,
+        syntax: "yes|no|\"sha256:DIGITS\"",
+        default: "yes",
+        since: "new",
+        doc: "How the certificate of the back-end is judged: `yes`, by name, time and signature; `no`, not at all, so that \
+              whoever is in between can read and change everything; or by the SHA-256 of the certificate itself, in \
+              hexadecimal digits, with or without colons, as `openssl x509 -fingerprint -sha256` prints it.",
+        example: "Backend\n\tAddress 192.0.2.7\n\tHTTPS\n\tVerify no\nEnd",
+        lower: Lower::Backend(tls::verify),
+        ..Row::ROW
+    },
+    Row {
+        name: "ServerName",
+        scopes: ALL,
+        syntax: "\"NAME\"",
+        default: "the name or address in Address",
+        since: "4.11",
+        doc: "The name that the back-end is asked for in TLS, that its certificate has to be for, and that the Host of \
+              requests is set to.",
+        lower: Lower::Backend(tls::server_name),
+        ..Row::ROW
+    },
+    Row {
+        name: "Ciphers",
+        scopes: ALL,
+        syntax: "[-cipherlist|-ciphersuites] \"LIST\" …",
+        arguments: (1, 16),
+        options: true,
+        default: "all that are not broken",
+        since: "2.7",
+        doc: "How the traffic with the back-end may be encrypted; see the directive of `ListenHTTPS`.",
+        lower: Lower::Backend(|cx, draft, statement| ciphers::ciphers(cx, &mut draft.policy, statement)),
+        ..Row::ROW
+    },
+    Row {
+        name: "Disable",
+        scopes: ALL,
+        syntax: "SSLv2|SSLv3|TLSv1|TLSv1_1|TLSv1_2|TLSv1_3",
+        once: false,
+        since: "2.7",
+        doc: "Do not speak this protocol and those before it with the back-end. Those before TLS 1.2 are never spoken.",
+        lower: Lower::Backend(|cx, draft, statement| ciphers::disable(cx, &mut draft.policy, statement)),
+        ..Row::ROW
+    },
     Row {
         name: "Resolve",
         syntax: "first|all|srv",

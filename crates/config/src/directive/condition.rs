@@ -3,7 +3,7 @@
 use super::Directive as Row;
 use super::{Body, Lower, Scope, Standing};
 use crate::lex::Word;
-use crate::lower::{acl, condition};
+use crate::lower::{acl, condition, tls};
 
 /// About a request.
 const REQUEST: &[Scope] = &[Scope::Service, Scope::Rewrite, Scope::Match];
@@ -169,10 +169,15 @@ pub(super) static ROWS: &[Row] = &[
     },
     Row {
         name: "ClientCert",
+        scopes: REQUEST,
         syntax: "\"FILE\"",
+        once: false,
         since: "4.14",
-        doc: "The client has this certificate.",
-        ..PENDING
+        doc: "The client has shown the certificate in this file, and has its key. In a listener without a ClientCert of \
+              its own, clients are asked for a certificate because of this, and any is taken.",
+        example: "ClientCert \"/etc/pound/partner.pem\"",
+        lower: Lower::Condition(tls::client_certificate),
+        ..Row::ROW
     },
     Row {
         name: "TBF",

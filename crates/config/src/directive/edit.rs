@@ -4,8 +4,9 @@ use super::Directive as Row;
 use super::{Body, Lower, Scope, Standing};
 use crate::lower::edit;
 
-const REQUEST: &[Scope] = &[Scope::Listener, Scope::Service, Scope::Rewrite];
-const BOTH: &[Scope] = &[Scope::Listener, Scope::Service, Scope::Rewrite, Scope::RewriteResponse];
+const REQUEST: &[Scope] = &[Scope::Listener, Scope::TlsListener, Scope::Service, Scope::Rewrite];
+const BOTH: &[Scope] =
+    &[Scope::Listener, Scope::TlsListener, Scope::Service, Scope::Rewrite, Scope::RewriteResponse];
 
 pub(super) static ROWS: &[Row] = &[
     Row {

@@ -109,6 +109,7 @@ pub(super) static ROWS: &[Row] = &[
         scopes: &[
             Scope::Global,
             Scope::Listener,
+            Scope::TlsListener,
             Scope::Service,
             Scope::Backend,
             Scope::NamedBackend,
@@ -348,8 +349,8 @@ pub(super) static ROWS: &[Row] = &[
         doc: "Which fields are added to requests: `forwarded` are X-Forwarded-For, -Proto and -Port; `ssl` are those \
               that begin with X-SSL and concern only HTTPS. For all listeners that say nothing else.",
         lower: Lower::Global(Values, |cx, statement| {
-            if let Some(forwarded) = cx.header_options(statement) {
-                cx.global.forwarded_headers = forwarded;
+            if let Some(options) = cx.header_options(statement) {
+                cx.global.headers = options;
             }
         }),
         ..Row::ROW
@@ -422,8 +423,21 @@ pub(super) static ROWS: &[Row] = &[
         ..Row::ROW
     },
     Row {
+        name: "ListenHTTPS",
+        scopes: GLOBAL,
+        syntax: "[\"NAME\"]",
+        arguments: (0, 1),
+        once: false,
+        body: Body::Block(Scope::TlsListener),
+        since: "1.0",
+        doc: "A place where HTTPS clients come in: TLS 1.2 and 1.3, and HTTP/1.1 inside of it.",
+        example: "ListenHTTPS\n\tAddress 0.0.0.0\n\tPort 443\n\tCert \"/etc/pound/site.pem\"\nEnd",
+        lower: Lower::Global(Routes, listener::lower_tls),
+        ..Row::ROW
+    },
+    Row {
         name: "Service",
-        scopes: &[Scope::Global, Scope::Listener],
+        scopes: &[Scope::Global, Scope::Listener, Scope::TlsListener],
         syntax: "[\"NAME\"]",
         arguments: (0, 1),
         once: false,
@@ -541,18 +555,6 @@ pub(super) static ROWS: &[Row] = &[
     },
     // Not built yet
     Row {
-        name: "ListenHTTPS",
-        scopes: GLOBAL,
-        syntax: "[\"NAME\"]",
-        arguments: (0, 1),
-        once: false,
-        body: Body::Block(Scope::Listener),
-        since: "1.0",
-        standing: Standing::Pending,
-        doc: "A place where HTTPS clients come in.",
-        ..Row::ROW
-    },
-    Row {
         name: "Control",
         scopes: GLOBAL,
         syntax: "\"PATH\" | block",
@@ -590,7 +592,7 @@ pub(super) static ROWS: &[Row] = &[
     },
     Row {
         name: "Constant",
-        scopes: &[Scope::Global, Scope::Listener, Scope::Service],
+        scopes: &[Scope::Global, Scope::Listener, Scope::TlsListener, Scope::Service],
         syntax: "\"NAME\" \"VALUE\"",
         arguments: (2, 4),
         options: true,

@@ -6,7 +6,7 @@ use super::Directive as Row;
 use super::{Lower, Scope};
 use crate::lower::bounds;
 
-const PLACES: &[Scope] = &[Scope::Global, Scope::Listener];
+const PLACES: &[Scope] = &[Scope::Global, Scope::Listener, Scope::TlsListener];
 
 pub(super) static ROWS: &[Row] = &[
     Row {

@@ -1,10 +1,13 @@
-//! Directives of `ListenHTTP`.
+//! Directives of `ListenHTTP` and `ListenHTTPS`.
 
 use super::Directive as Row;
 use super::{Body, Lower, Scope, Standing, without_arguments};
-use crate::lower::{alphabet, listener};
+use crate::lower::{alphabet, ciphers, listener, tls};
 
-const LISTENER: &[Scope] = &[Scope::Listener];
+const LISTENER: &[Scope] = &[Scope::Listener, Scope::TlsListener];
+const INNER: &[Scope] = &[Scope::Listener, Scope::TlsListener, Scope::Service];
+
+const TLS: &[Scope] = &[Scope::TlsListener];
 
 /// The page directives of Pound 2.x differ in nothing but the code.
 macro_rules! page {
@@ -39,7 +42,7 @@ pub(super) static ROWS: &[Row] = &[
         name: "Port",
         scopes: LISTENER,
         syntax: "NUMBER|NAME",
-        default: "80",
+        default: "80, in ListenHTTPS 443",
         since: "2.0",
         doc: "The port to listen on, a number or the name of a service such as `http`. With 0 the system chooses one.",
         lower: Lower::Listener(|cx, draft, statement| {
@@ -170,7 +173,7 @@ pub(super) static ROWS: &[Row] = &[
         default: "the global HeaderOption, forwarded ssl",
         since: "4.4",
         doc: "Which fields are added to requests, see the global directive.",
-        lower: Lower::Listener(|cx, draft, statement| draft.forwarded_headers = cx.header_options(statement)),
+        lower: Lower::Listener(|cx, draft, statement| draft.headers = cx.header_options(statement)),
         ..Row::ROW
     },
     Row {
@@ -187,7 +190,7 @@ pub(super) static ROWS: &[Row] = &[
     },
     Row {
         name: "ForwardedHeader",
-        scopes: &[Scope::Listener, Scope::Service],
+        scopes: INNER,
         syntax: "NAME",
         default: "the one of the outer block, X-Forwarded-For",
         since: "4.9",
@@ -199,7 +202,7 @@ pub(super) static ROWS: &[Row] = &[
     },
     Row {
         name: "TrustedIP",
-        scopes: &[Scope::Listener, Scope::Service],
+        scopes: INNER,
         syntax: "\"ACL\" | -file \"FILE\" | -filewatch \"FILE\" | block of addresses",
         arguments: (0, 2),
         options: true,
@@ -212,7 +215,7 @@ pub(super) static ROWS: &[Row] = &[
     },
     Row {
         name: "RewriteErrors",
-        scopes: &[Scope::Listener, Scope::Service],
+        scopes: INNER,
         syntax: "BOOLEAN",
         since: "4.17",
         standing: Standing::Pending,
@@ -228,17 +231,159 @@ pub(super) static ROWS: &[Row] = &[
         doc: "Answer challenges of certificate authorities from this directory.",
         ..Row::ROW
     },
-    Row { name: "Cert", syntax: "\"FILE\"", once: false, since: "2.0", ..HTTPS },
-    Row { name: "ClientCert", syntax: "0|1|2|3 DEPTH", arguments: (1, 2), since: "2.0", ..HTTPS },
-    Row { name: "Disable", syntax: "PROTOCOL", once: false, since: "2.7", ..HTTPS },
-    Row { name: "Ciphers", syntax: "\"LIST\"", arguments: (1, 16), options: true, since: "2.0", ..HTTPS },
-    Row { name: "SSLHonorCipherOrder", syntax: "BOOLEAN", since: "2.7", ..HTTPS },
-    Row { name: "SSLAllowClientRenegotiation", syntax: "0|1|2", since: "2.7", ..HTTPS },
-    Row { name: "CAlist", syntax: "\"FILE\"", since: "2.0", ..HTTPS },
-    Row { name: "VerifyList", syntax: "\"FILE\"", since: "2.0", ..HTTPS },
-    Row { name: "CRLlist", syntax: "\"FILE\"", since: "2.2", ..HTTPS },
-    Row { name: "NoHTTPS11", syntax: "0|1|2", since: "2.0", ..HTTPS },
+    Row {
+        name: "Cert",
+        scopes: TLS,
+        syntax: "\"FILE|DIRECTORY|PATTERN\"",
+        once: false,
+        since: "2.0",
+        doc: "The certificates that clients are shown. A file of PEM holds one certificate, those that it was signed \
+              with, and its private key; a key may also stand beside it in a file that ends in `.key`. Of a directory \
+              all files count, of a pattern such as `*.pem` those that match, in the order of their names. A client \
+              that asks for a name gets the first certificate that covers it, exact names before those with a `*`; \
+              where several do, an ECDSA one if it can use that. The first of all is shown to those who name no other.",
+        example: "Cert \"/etc/pound/certs/\"",
+        lower: Lower::Listener(|cx, draft, statement| {
+            let file = cx.file_name(statement, &statement.arguments[0]);
+            draft.certificates.push(file);
+        }),
+        ..Row::ROW
+    },
+    Row {
+        name: "StrictSNI",
+        scopes: TLS,
+        syntax: "BOOLEAN",
+        default: "no",
+        since: "new",
+        doc: "Turn clients away that ask for a name of which there is no certificate, in place of showing them the \
+              first one. Those that ask for no name are let in.",
+        lower: Lower::Listener(|cx, draft, statement| {
+            draft.strict_sni = cx.boolean(&statement.arguments[0]).unwrap_or(false);
+        }),
+        ..Row::ROW
+    },
+    Row {
+        name: "CheckHost",
+        scopes: TLS,
+        syntax: "BOOLEAN",
+        default: "yes",
+        since: "new",
+        doc: "Answer a request by 421 when its Host goes with another certificate than the one that the connection \
+              began with: it asks one site for what belongs to another. A Host that is the name which the client \
+              asked for in TLS always passes, and so does one that no certificate covers on a connection for which \
+              no name was asked.",
+        lower: Lower::Listener(|cx, draft, statement| {
+            draft.check_host = cx.boolean(&statement.arguments[0]);
+        }),
+        ..Row::ROW
+    },
+    Row {
+        name: "ClientCert",
+        scopes: TLS,
+        syntax: "0|1|2|3 [DEPTH]",
+        arguments: (1, 2),
+        default: "0",
+        since: "2.0",
+        doc: "Whether clients are asked for a certificate: 0 no; 1 yes, and what they show is verified, but they need not \
+              show one; 2 they must; 3 they are asked, and what they show is passed on, whoever has signed it. DEPTH is \
+              how many authorities may stand between the certificate and one in VerifyList, 9 unless it is given.",
+        example: "ClientCert 2 1\nVerifyList \"/etc/pound/clients-ca.pem\"",
+        lower: Lower::Listener(tls::client_certificates),
+        ..Row::ROW
+    },
+    Row {
+        name: "Disable",
+        scopes: TLS,
+        syntax: "SSLv2|SSLv3|TLSv1|TLSv1_1|TLSv1_2|TLSv1_3",
+        once: false,
+        since: "2.7",
+        doc: "Do not speak this protocol and those before it. Those before TLS 1.2 are never spoken.",
+        example: "Disable TLSv1_2",
+        lower: Lower::Listener(|cx, draft, statement| ciphers::disable(cx, &mut draft.policy, statement)),
+        ..Row::ROW
+    },
+    Row {
+        name: "Ciphers",
+        scopes: TLS,
+        syntax: "[-cipherlist|-ciphersuites] \"LIST\" …",
+        arguments: (1, 16),
+        options: true,
+        default: "all that are not broken",
+        since: "2.0",
+        doc: "How traffic may be encrypted, as OpenSSL writes it (ciphers(1)): names, groups such as ECDHE+AESGCM, and !, - \
+              and + before them. Of those that OpenSSL knows six are spoken in TLS 1.2, which -cipherlist or no option is \
+              about, and three in TLS 1.3, which -ciphersuites is about. What a list asks for besides is told at the start.",
+        example: "Ciphers \"ECDHE+AESGCM:!AES256\"",
+        lower: Lower::Listener(|cx, draft, statement| ciphers::ciphers(cx, &mut draft.policy, statement)),
+        ..Row::ROW
+    },
+    Row {
+        name: "SSLHonorCipherOrder",
+        scopes: TLS,
+        syntax: "BOOLEAN",
+        default: "yes",
+        since: "2.7",
+        doc: "Whether our order of ciphers counts, which is that of the list, or the client's. A client that likes ChaCha20 \
+              best gets it in any case where the list has it: it cannot do AES well.",
+        lower: Lower::Listener(|cx, draft, statement| {
+            draft.policy.our_order = cx.boolean(&statement.arguments[0]);
+        }),
+        ..Row::ROW
+    },
+    Row {
+        name: "SSLAllowClientRenegotiation",
+        scopes: TLS,
+        syntax: "0|1|2",
+        default: "0",
+        since: "2.7",
+        doc: "Whether a client may agree on new keys within a connection of TLS 1.2. It never may; 1 and 2 are told of.",
+        lower: Lower::Listener(tls::renegotiation),
+        ..Row::ROW
+    },
+    Row {
+        name: "CAlist",
+        scopes: TLS,
+        syntax: "\"FILE\"",
+        default: "the certificates of VerifyList",
+        since: "2.0",
+        doc: "Authorities whose names are told to clients, so that they can choose among their certificates. Without \
+              VerifyList they are also those whose signature counts.",
+        lower: Lower::Listener(|cx, draft, statement| {
+            draft.announced = Some(cx.file_name(statement, &statement.arguments[0]));
+        }),
+        ..Row::ROW
+    },
+    Row {
+        name: "VerifyList",
+        scopes: TLS,
+        syntax: "\"FILE\"",
+        default: "the certificates of CAlist",
+        since: "2.0",
+        doc: "Authorities whose signature on the certificate of a client counts.",
+        lower: Lower::Listener(|cx, draft, statement| {
+            draft.authorities = Some(cx.file_name(statement, &statement.arguments[0]));
+        }),
+        ..Row::ROW
+    },
+    Row {
+        name: "CRLlist",
+        scopes: TLS,
+        syntax: "\"FILE\"",
+        since: "2.2",
+        doc: "Lists of revoked certificates, in PEM, one of each authority in a chain. A client whose certificate is in \
+              one is turned away, and so is one of whose authority there is no list, or one that has run out.",
+        lower: Lower::Listener(|cx, draft, statement| {
+            draft.revoked = Some(cx.file_name(statement, &statement.arguments[0]));
+        }),
+        ..Row::ROW
+    },
+    Row {
+        name: "NoHTTPS11",
+        scopes: TLS,
+        syntax: "0|1|2",
+        since: "2.0",
+        standing: Standing::NoEffect("the browsers of 2003 that could not do HTTP/1.1 over TLS are gone"),
+        doc: "Treat clients as if they spoke HTTP/1.0.",
+        ..Row::ROW
+    },
 ];
-
-/// What only `ListenHTTPS` has.
-const HTTPS: Row = Row { scopes: LISTENER, standing: Standing::Pending, doc: "Concerns HTTPS.", ..Row::ROW };

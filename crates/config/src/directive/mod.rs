@@ -31,6 +31,8 @@ pub(crate) enum Scope {
     Global,
     /// `ListenHTTP`
     Listener,
+    /// `ListenHTTPS`
+    TlsListener,
     /// `Service`
     Service,
     /// `Backend` in a service.
@@ -55,6 +57,7 @@ impl Scope {
     pub(crate) const ALL: &[Scope] = &[
         Scope::Global,
         Scope::Listener,
+        Scope::TlsListener,
         Scope::Service,
         Scope::Backend,
         Scope::NamedBackend,
@@ -71,6 +74,7 @@ impl Scope {
         match self {
             Scope::Global => "outside of all blocks",
             Scope::Listener => "in ListenHTTP",
+            Scope::TlsListener => "in ListenHTTPS",
             Scope::Service => "in Service",
             Scope::Backend => "in the Backend of a Service",
             Scope::NamedBackend => "in a named Backend",
@@ -234,20 +238,20 @@ pub(crate) static TABLE: &[Section] = &[
     },
     Section {
         title: "Listeners",
-        intro: "Directives inside of `ListenHTTP`. What changes requests and answers (see Modifications) may stand \
+        intro: "Directives inside of `ListenHTTP` and `ListenHTTPS`. What changes requests and answers (see Modifications) may stand \
                 here too and then holds for all services that this listener uses.",
         rows: listener::ROWS,
     },
     Section {
         title: "Limits",
-        intro: "How much and how slowly a client may send. They stand in `ListenHTTP`, or outside of all blocks: there \
+        intro: "How much and how slowly a client may send. They stand in listeners, or outside of all blocks: there \
                 they hold for all listeners that give none of their own. What goes beyond one of them is refused with a \
                 code of its own, see the chapter on refusals.",
         rows: limits::ROWS,
     },
     Section {
         title: "Characters of URLs",
-        intro: "The check of Pound 1.x. Besides CheckURL they stand in `ListenHTTP`, or outside of all blocks for all \
+        intro: "The check of Pound 1.x. Besides CheckURL they stand in listeners, or outside of all blocks for all \
                 listeners that give none of their own.",
         rows: alphabet::ROWS,
     },
@@ -267,7 +271,7 @@ pub(crate) static TABLE: &[Section] = &[
     },
     Section {
         title: "Modifications",
-        intro: "They stand in `ListenHTTP`, `Service` and `Rewrite`, and are made in the order of the file: to \
+        intro: "They stand in listeners, `Service` and `Rewrite`, and are made in the order of the file: to \
                 requests first those of the listener, then those of the service; to answers the other way round. \
                 The fields that Pound sets itself (X-Forwarded-For and so on) are there before. All texts are \
                 templates: `$1`, `%[host]` and the like are replaced for each request.",

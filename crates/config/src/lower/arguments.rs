@@ -14,6 +14,19 @@ use crate::suggest;
 use crate::syntax::Statement;
 use crate::value::{self, Parsed};
 
+/// `HeaderOption`
+#[derive(Clone, Copy)]
+pub(crate) struct HeaderOptions {
+    pub(crate) forwarded: bool,
+    pub(crate) tls: bool,
+}
+
+impl Default for HeaderOptions {
+    fn default() -> Self {
+        HeaderOptions { forwarded: true, tls: true }
+    }
+}
+
 impl Lowering<'_> {
     /// Complains about a word at which something else was expected.
     pub(crate) fn refuse<T>(&mut self, word: &Word, expected: impl Into<String>) -> Option<T> {
@@ -148,22 +161,22 @@ impl Lowering<'_> {
     }
 
     /// `HeaderOption`: whether the forwarded fields are set. Those about TLS have no listener to be for yet.
-    pub(crate) fn header_options(&mut self, statement: &Statement) -> Option<bool> {
-        let mut forwarded = true;
+    pub(crate) fn header_options(&mut self, statement: &Statement) -> Option<HeaderOptions> {
+        let mut options = HeaderOptions::default();
         let choices = [
-            ("none", Some(false)),
-            ("all", Some(true)),
-            ("forwarded", Some(true)),
-            ("no-forwarded", Some(false)),
-            ("ssl", None),
-            ("no-ssl", None),
+            ("none", (Some(false), Some(false))),
+            ("all", (Some(true), Some(true))),
+            ("forwarded", (Some(true), None)),
+            ("no-forwarded", (Some(false), None)),
+            ("ssl", (None, Some(true))),
+            ("no-ssl", (None, Some(false))),
         ];
         for word in &statement.arguments {
-            if let Some(on) = self.choice(word, &choices)? {
-                forwarded = on;
-            }
+            let (forwarded, tls) = self.choice(word, &choices)?;
+            options.forwarded = forwarded.unwrap_or(options.forwarded);
+            options.tls = tls.unwrap_or(options.tls);
         }
-        Some(forwarded)
+        Some(options)
     }
 
     /// A directory that must be there.

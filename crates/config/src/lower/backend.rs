@@ -3,8 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use plan::tls::{BackendTls, FileName, Verify};
 use plan::{Backend, BackendAddress, Member, limits};
 
+use super::ciphers::PolicyDraft;
 use super::{Lowering, ServiceDraft};
 use crate::diagnostic::Diagnostic;
 use crate::directive::Lower;
@@ -16,6 +18,7 @@ use crate::value::{self, Host};
 
 /// Where nothing else is said.
 const PORT: u16 = 80;
+const TLS_PORT: u16 = 443;
 
 #[derive(Default)]
 pub(crate) struct BackendDraft {
@@ -27,6 +30,12 @@ pub(crate) struct BackendDraft {
     pub(crate) tunnel_timeout: Option<(Duration, Span)>,
     pub(crate) disabled: Option<bool>,
     pub(crate) uses: Option<Word>,
+    pub(crate) https: Option<Span>,
+    pub(crate) certificate: Option<(FileName, Span)>,
+    pub(crate) authorities: Option<(FileName, Span)>,
+    pub(crate) verify: Option<(Verify, Span)>,
+    pub(crate) server_name: Option<(String, Span)>,
+    pub(crate) policy: PolicyDraft,
 }
 
 /// A back-end with a name.
@@ -54,6 +63,7 @@ struct Unplaced {
     connect_timeout: Duration,
     tunnel_timeout: Duration,
     disabled: bool,
+    tls: Option<BackendTls>,
 }
 
 pub(crate) fn address(cx: &mut Lowering<'_>, draft: &mut BackendDraft, statement: &Statement) {
@@ -72,6 +82,8 @@ pub(crate) fn lower(cx: &mut Lowering<'_>, service: &mut ServiceDraft, statement
             draft.timeout.map(|(_, span)| span),
             draft.connect_timeout.map(|(_, span)| span),
             draft.tunnel_timeout.map(|(_, span)| span),
+            draft.https,
+            draft.about_tls(),
         ];
         if let Some(span) = beside.into_iter().flatten().next() {
             let message = "beside Use, only Priority and Disabled can stand";
@@ -139,7 +151,14 @@ impl Lowering<'_> {
         (!statement.faulty && self.diagnostics.errors() == errors).then_some(draft)
     }
 
-    fn backend(&mut self, draft: BackendDraft, statement: &Statement, timeout: Duration) -> Option<Unplaced> {
+    fn backend(
+        &mut self,
+        mut draft: BackendDraft,
+        statement: &Statement,
+        timeout: Duration,
+    ) -> Option<Unplaced> {
+        let tls = self.backend_tls(&mut draft)?;
+        let default_port = if tls.is_some() { TLS_PORT } else { PORT };
         let address = match (draft.address, draft.port) {
             (None, _) => {
                 let name = statement.row.name;
@@ -156,9 +175,11 @@ impl Lowering<'_> {
             }
             (Some(Host::Unix(path)), None) => BackendAddress::Unix(path),
             (Some(Host::Ip(address)), port) => {
-                BackendAddress::Inet(address, port.map_or(PORT, |(port, _)| port))
+                BackendAddress::Inet(address, port.map_or(default_port, |(port, _)| port))
             }
-            (Some(Host::Name(name)), port) => BackendAddress::Name(name, port.map_or(PORT, |(port, _)| port)),
+            (Some(Host::Name(name)), port) => {
+                BackendAddress::Name(name, port.map_or(default_port, |(port, _)| port))
+            }
         };
         let timeout = draft.timeout.map_or(timeout, |(time, _)| time);
         let connect_timeout = draft.connect_timeout.map(|(time, _)| time).or(self.global.connect_timeout);
@@ -169,6 +190,7 @@ impl Lowering<'_> {
             connect_timeout: connect_timeout.unwrap_or(timeout),
             tunnel_timeout: draft.tunnel_timeout.map_or(self.global.tunnel_timeout, |(time, _)| time),
             disabled: draft.disabled.unwrap_or(false),
+            tls,
         })
     }
 
@@ -182,6 +204,7 @@ impl Lowering<'_> {
             connect_timeout: unplaced.connect_timeout,
             tunnel_timeout: unplaced.tunnel_timeout,
             disabled: unplaced.disabled,
+            tls: unplaced.tls,
         });
         self.backends.push(backend.clone());
         backend

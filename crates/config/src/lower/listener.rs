@@ -1,4 +1,4 @@
-//! `ListenHTTP`.
+//! `ListenHTTP` and `ListenHTTPS`.
 
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
@@ -7,9 +7,11 @@ use std::time::Duration;
 use plan::listener::{MethodLevel, RewriteLocation};
 use plan::page::{CODES, Page, Pages};
 use plan::rewrite::Rewrites;
+use plan::tls::{Demand, FileName};
 use plan::{Acl, ListenAddress, Listener, Pattern};
 
-use super::{BoundsDraft, Inner, Lowering, arguments, service};
+use super::ciphers::PolicyDraft;
+use super::{BoundsDraft, HeaderOptions, Inner, Lowering, arguments, service};
 use crate::diagnostic::Diagnostic;
 use crate::directive::Lower;
 use crate::lex::Word;
@@ -19,6 +21,7 @@ use crate::value::{self, Host};
 
 /// Where nothing else is said.
 const PORT: u16 = 80;
+const TLS_PORT: u16 = 443;
 
 #[derive(Default)]
 pub(crate) struct ListenerDraft {
@@ -34,8 +37,16 @@ pub(crate) struct ListenerDraft {
     pages: Pages,
     rewrite_location: Option<RewriteLocation>,
     pub(crate) rewrite_destination: bool,
-    pub(crate) forwarded_headers: Option<bool>,
+    pub(crate) headers: Option<HeaderOptions>,
     pub(crate) log_format: Option<usize>,
+    pub(crate) certificates: Vec<FileName>,
+    pub(crate) strict_sni: bool,
+    pub(crate) check_host: Option<bool>,
+    pub(crate) demand: Option<(Demand, u32, Span)>,
+    pub(crate) authorities: Option<FileName>,
+    pub(crate) announced: Option<FileName>,
+    pub(crate) revoked: Option<FileName>,
+    pub(crate) policy: PolicyDraft,
     inner: Inner,
     rewrites: Rewrites,
     services: Vec<(std::sync::Arc<plan::Service>, Span)>,
@@ -51,7 +62,17 @@ pub(crate) struct Finished {
     pub(crate) services: Vec<Span>,
 }
 
+/// `ListenHTTP`
 pub(crate) fn lower(cx: &mut Lowering<'_>, statement: &Statement) {
+    block(cx, statement, PORT);
+}
+
+/// `ListenHTTPS`
+pub(crate) fn lower_tls(cx: &mut Lowering<'_>, statement: &Statement) {
+    block(cx, statement, TLS_PORT);
+}
+
+fn block(cx: &mut Lowering<'_>, statement: &Statement, port: u16) {
     // The one-line form of Pound 1.x, which has been refused.
     if matches!(statement.body, Tree::None) {
         return;
@@ -79,7 +100,8 @@ pub(crate) fn lower(cx: &mut Lowering<'_>, statement: &Statement) {
     }
     let global = cx.global.bounds;
     let bounds = draft.bounds.finish(&global, statement.keyword, cx);
-    let address = listen_address(cx, &mut draft);
+    let address = listen_address(cx, &mut draft, port);
+    let tls = if port == TLS_PORT { cx.server_tls(&mut draft, statement) } else { None };
     let faulty = statement.faulty || cx.diagnostics.errors() > errors;
     // Without its address it would be taken for a second one at the default place.
     let address = match address {
@@ -87,10 +109,12 @@ pub(crate) fn lower(cx: &mut Lowering<'_>, statement: &Statement) {
         _ => ListenAddress::Inet(SocketAddr::new(IpAddr::V6(Ipv6Addr::UNSPECIFIED), 0)),
     };
     let (services, places) = draft.services.into_iter().unzip();
+    let headers = draft.headers.unwrap_or(cx.global.headers);
     let listener = Listener {
         id: cx.listeners.len(),
         name: name.map(|name| name.text.to_string()),
         address,
+        tls,
         methods: draft.methods.unwrap_or(MethodLevel::Basic),
         client_timeout: draft.client.unwrap_or(cx.global.client),
         check_url: draft.check_url,
@@ -101,7 +125,8 @@ pub(crate) fn lower(cx: &mut Lowering<'_>, statement: &Statement) {
         error_pages: draft.pages,
         rewrite_location: draft.rewrite_location.unwrap_or(RewriteLocation::BackendOrListener),
         rewrite_destination: draft.rewrite_destination,
-        forwarded_headers: draft.forwarded_headers.unwrap_or(cx.global.forwarded_headers),
+        forwarded_headers: headers.forwarded,
+        tls_headers: headers.tls,
         forwarded_header: draft.inner.forwarded_header.unwrap_or_else(|| cx.global.forwarded_header.clone()),
         trusted: draft.inner.trusted.clone().unwrap_or_else(Acl::empty),
         log_format: draft.log_format.unwrap_or(cx.global.log_format),
@@ -116,7 +141,7 @@ pub(crate) fn lower(cx: &mut Lowering<'_>, statement: &Statement) {
     });
 }
 
-fn listen_address(cx: &mut Lowering<'_>, draft: &mut ListenerDraft) -> Option<ListenAddress> {
+fn listen_address(cx: &mut Lowering<'_>, draft: &mut ListenerDraft, port: u16) -> Option<ListenAddress> {
     if let Some((path, from)) = &draft.socket_from {
         let (path, from) = (path.clone(), *from);
         let given = draft.address.as_ref().map(|(_, span)| *span).or(draft.port.map(|(_, span)| span));
@@ -127,7 +152,7 @@ fn listen_address(cx: &mut Lowering<'_>, draft: &mut ListenerDraft) -> Option<Li
         }
         return Some(ListenAddress::Received(path));
     }
-    let port = draft.port.map_or(PORT, |(port, _)| port);
+    let port = draft.port.map_or(port, |(port, _)| port);
     Some(match (&draft.address, draft.port) {
         (Some((Host::Unix(_), _)), Some((_, span))) => {
             cx.push(Diagnostic::error(span, "a Unix socket has no port").help("leave this line out"));

@@ -9,6 +9,7 @@ pub(crate) mod alphabet;
 mod arguments;
 pub(crate) mod backend;
 pub(crate) mod bounds;
+pub(crate) mod ciphers;
 pub(crate) mod condition;
 pub(crate) mod edit;
 pub(crate) mod listener;
@@ -16,6 +17,7 @@ pub(crate) mod logging;
 mod matching;
 pub(crate) mod service;
 pub(crate) mod session;
+pub(crate) mod tls;
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -34,6 +36,7 @@ use crate::directive::{Lower, Phase};
 use crate::source::{self, Span};
 use crate::syntax::{Parsed, Statement};
 
+use arguments::HeaderOptions;
 pub(crate) use backend::BackendDraft;
 pub(crate) use bounds::BoundsDraft;
 pub(crate) use listener::ListenerDraft;
@@ -57,7 +60,7 @@ pub(crate) struct Global {
     pub(crate) tag: String,
     pub(crate) log_format: usize,
     pub(crate) forwarded_header: String,
-    pub(crate) forwarded_headers: bool,
+    pub(crate) headers: HeaderOptions,
     pub(crate) trusted: Option<Arc<Acl>>,
     pub(crate) client: Duration,
     pub(crate) timeout: Duration,
@@ -89,7 +92,7 @@ impl Default for Global {
             tag: "pound".into(),
             log_format: LOG_FORMAT,
             forwarded_header: "X-Forwarded-For".into(),
-            forwarded_headers: true,
+            headers: HeaderOptions::default(),
             trusted: None,
             client: limits::CLIENT_TIMEOUT,
             timeout: limits::BACKEND_TIMEOUT,
@@ -221,7 +224,7 @@ impl Lowering<'_> {
         let end = self.diagnostics.sources.text(source).trim_end().len() as u32;
         let span = Span { source, start: end, end };
         self.push(
-            Diagnostic::error(span, "nothing listens: there is no ListenHTTP")
+            Diagnostic::error(span, "nothing listens: there is no ListenHTTP and no ListenHTTPS")
                 .help("add a block such as\nListenHTTP\n    Address 0.0.0.0\n    Port 8080\nEnd"),
         );
     }
@@ -233,6 +236,7 @@ impl Lowering<'_> {
         let listeners = self.listeners.into_iter().map(|finished| {
             let mut listener = finished.listener;
             listener.services.extend(globals.iter().cloned());
+            tls::ask_for_conditions(&mut listener);
             if !finished.trusts {
                 listener.trusted = self.global.trusted.clone().unwrap_or_else(|| nobody.clone());
             }

@@ -6,20 +6,42 @@ use std::time::Duration;
 use tokio::net::{TcpStream, UnixStream};
 use tokio::time::timeout;
 
-use super::Address;
+use super::{Address, Live};
 use crate::stream::Stream;
+use crate::tls::Scratch;
 
 /// Why there is no connection.
 #[derive(Debug)]
 pub(crate) enum ConnectError {
     /// Refused, unreachable, no such socket …
     Io(io::Error),
+    /// There is one, but TLS was not agreed on; why.
+    Tls(String),
     /// Nothing happened in time.
     Timeout,
 }
 
-/// Connects to the first address that takes the connection; `limit` holds for all of them together.
-pub(crate) async fn connect(address: &Address, limit: Duration) -> Result<Stream, ConnectError> {
+/// Connects to the first address that takes the connection; `limit` holds for all of them together, and for TLS.
+pub(crate) async fn connect(live: &Live, scratch: &Scratch) -> Result<Stream, ConnectError> {
+    let limit = live.plan.connect_timeout;
+    let Some(tls) = &live.tls else { return reach(&live.address, limit).await };
+    let secure = async {
+        let stream = attempt(&live.address).await.map_err(ConnectError::Io)?;
+        tls.connect(stream, scratch).await.map_err(|error| {
+            ConnectError::Tls(match error.kind() {
+                io::ErrorKind::UnexpectedEof => {
+                    "it closed the connection in the middle of the handshake".to_owned()
+                }
+                _ => error.to_string(),
+            })
+        })
+    };
+    // The state of a handshake takes some kilobytes.
+    timeout(limit, Box::pin(secure)).await.unwrap_or(Err(ConnectError::Timeout))
+}
+
+/// Connects without TLS.
+pub(crate) async fn reach(address: &Address, limit: Duration) -> Result<Stream, ConnectError> {
     match timeout(limit, attempt(address)).await {
         Ok(Ok(stream)) => Ok(stream),
         Ok(Err(error)) => Err(ConnectError::Io(error)),

@@ -9,6 +9,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
+use crate::tls::Connector;
+
 /// Where to connect to, names resolved.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Address {
@@ -25,6 +27,8 @@ pub struct Live {
     pub plan: Arc<plan::Backend>,
     /// Where to connect to.
     pub address: Address,
+    /// How to speak TLS with it; `None` for plain HTTP.
+    pub(crate) tls: Option<Connector>,
     alive: AtomicBool,
     enabled: AtomicBool,
     http10: AtomicBool,
@@ -33,11 +37,12 @@ pub struct Live {
 
 impl Live {
     /// Starts alive, and enabled unless the plan says otherwise.
-    pub fn new(plan: Arc<plan::Backend>, address: Address) -> Live {
+    pub(crate) fn new(plan: Arc<plan::Backend>, address: Address, tls: Option<Connector>) -> Live {
         let enabled = !plan.disabled;
         Live {
             plan,
             address,
+            tls,
             alive: AtomicBool::new(true),
             enabled: AtomicBool::new(enabled),
             http10: AtomicBool::new(false),
@@ -121,8 +126,9 @@ mod tests {
             connect_timeout: Duration::ZERO,
             tunnel_timeout: Duration::ZERO,
             disabled: false,
+            tls: None,
         };
-        let live = Live::new(Arc::new(plan), Address::Unix("/nowhere".into()));
+        let live = Live::new(Arc::new(plan), Address::Unix("/nowhere".into()), None);
         let (first, second) = (live.revival(), live.revival());
         assert!(live.died(first), "news");
         assert!(!live.died(second), "no news");

@@ -15,7 +15,7 @@ pub(crate) async fn round(backends: &[Arc<Live>]) -> Vec<Arc<Live>> {
         let live = live.clone();
         probes.spawn(async move {
             let limit: Duration = live.plan.connect_timeout.min(limits::PROBE_TIMEOUT);
-            connect::connect(&live.address, limit).await.is_ok().then_some(live)
+            connect::reach(&live.address, limit).await.is_ok().then_some(live)
         });
     }
     let mut back = Vec::new();

@@ -7,6 +7,7 @@ use std::borrow::Cow;
 
 use plan::{Listener, Page};
 
+use crate::exchange::Exchange;
 use crate::fault::Cause;
 use crate::local::{Answer, Body, add, head, reason};
 
@@ -14,8 +15,41 @@ use crate::local::{Answer, Body, add, head, reason};
 pub(crate) fn page(listener: &Listener, status: u16, code: &str) -> Result<Answer, Cause> {
     match listener.error_pages.get(&status) {
         Some(page) => answer(page, status),
-        None => built_in(status, code),
+        None => small(status, code, ""),
     }
+}
+
+/// The answer to HTTP where TLS is spoken: as for any fault, with a link to where the client wanted to go.
+pub(crate) fn plain_http(x: &Exchange, status: u16, code: &str) -> Result<Answer, Cause> {
+    if x.listener().error_pages.contains_key(&status) {
+        return page(x.listener(), status, code);
+    }
+    let host = x.request.host().and_then(|host| std::str::from_utf8(host).ok());
+    let target = std::str::from_utf8(x.request.target()).ok().filter(|target| target.starts_with('/'));
+    let advice = match host {
+        Some(host) => {
+            let link = escape(&format!("https://{host}{}", target.unwrap_or("/")));
+            format!("<p>This port speaks HTTPS: <a href=\"{link}\">{link}</a></p>")
+        }
+        None => "<p>This port speaks HTTPS.</p>".to_owned(),
+    };
+    small(status, code, &advice)
+}
+
+/// As text and attributes of HTML have it.
+fn escape(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for character in text.chars() {
+        match character {
+            '&' => escaped.push_str("&amp;"),
+            '<' => escaped.push_str("&lt;"),
+            '>' => escaped.push_str("&gt;"),
+            '"' => escaped.push_str("&quot;"),
+            '\'' => escaped.push_str("&#39;"),
+            other => escaped.push(other),
+        }
+    }
+    escaped
 }
 
 /// An answer with the operator's page.
@@ -27,7 +61,8 @@ pub(super) fn answer(page: &Page, status: u16) -> Result<Answer, Cause> {
     Ok(Answer { head, body: Body::Bytes(Cow::Owned(page.body.clone())) })
 }
 
-fn built_in(status: u16, code: &str) -> Result<Answer, Cause> {
+/// The small page, with this between its title and its code.
+fn small(status: u16, code: &str, advice: &str) -> Result<Answer, Cause> {
     let mut head = head(status)?;
     for (name, value) in [("Content-Type", "text/html; charset=utf-8"), ("Cache-Control", "no-store")] {
         add(&mut head, name, value.as_bytes())?;
@@ -35,7 +70,7 @@ fn built_in(status: u16, code: &str) -> Result<Answer, Cause> {
     let title = reason(status);
     let body = format!(
         "<!DOCTYPE html>\n<html><head><title>{status} {title}</title></head>\n\
-         <body><h1>{status} {title}</h1><p><small>{code}</small></p></body></html>\n"
+         <body><h1>{status} {title}</h1>{advice}<p><small>{code}</small></p></body></html>\n"
     );
     Ok(Answer { head, body: Body::Bytes(Cow::Owned(body.into_bytes())) })
 }

@@ -62,6 +62,7 @@ pub(super) fn keys(condition: &Condition) -> Vec<AnyOf> {
         | Condition::Query(_)
         | Condition::QueryParam { .. }
         | Condition::HeaderField { .. }
+        | Condition::ClientCertificate(_)
         | Condition::StringMatch { .. } => Vec::new(),
     }
 }
@@ -85,7 +86,7 @@ fn may_fault(condition: &Condition) -> bool {
     match condition {
         Condition::All(parts) | Condition::Any(parts) => parts.iter().any(may_fault),
         Condition::Not(part) => may_fault(part),
-        Condition::Acl { .. } => false,
+        Condition::Acl { .. } | Condition::ClientCertificate(_) => false,
         Condition::Method(matches)
         | Condition::Url(matches)
         | Condition::Path { matches, .. }

@@ -1,0 +1,292 @@
+//! Certificates of clients: who may come in, and what is told of them.
+
+use std::fmt;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use plan::tls::{ClientCertificates, Demand, FileName};
+use rustls::client::danger::HandshakeSignatureValid;
+use rustls::crypto::CryptoProvider;
+use rustls::server::WebPkiClientVerifier;
+use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
+use rustls::{
+    CertificateError, DigitallySignedStruct, DistinguishedName, Error, OtherError, RootCertStore,
+    SignatureScheme,
+};
+use rustls_pki_types::pem::PemObject;
+use rustls_pki_types::{CertificateDer, CertificateRevocationListDer, UnixTime};
+use webpki::{EndEntityCert, KeyUsage};
+
+use super::files::{self, Refusal};
+use super::sites::TlsError;
+use super::x509;
+use crate::limits;
+
+/// What a client has shown of itself, as fields of requests tell it.
+pub(crate) struct Peer {
+    pub(crate) der: CertificateDer<'static>,
+    pub(crate) subject: String,
+    pub(crate) issuer: String,
+    pub(crate) not_before: String,
+    pub(crate) not_after: String,
+    /// In decimal.
+    pub(crate) serial: String,
+    /// PEM on one line: RFC 9112 section 5.2 forbids to fold it.
+    pub(crate) pem: String,
+}
+
+impl Peer {
+    pub(super) fn new(der: &CertificateDer<'_>) -> Option<Peer> {
+        let read = x509::parse(der)?;
+        Some(Peer {
+            subject: read.subject.to_string(),
+            issuer: read.issuer.to_string(),
+            not_before: time(read.not_before),
+            not_after: time(read.not_after),
+            serial: x509::decimal(read.serial),
+            pem: pem(der),
+            der: der.clone().into_owned(),
+        })
+    }
+}
+
+/// `Nov  5 14:16:06 2026 GMT`, as OpenSSL prints a time.
+fn time(seconds: i64) -> String {
+    Timestamp::from_second(seconds)
+        .map(|time| time.strftime("%b %e %H:%M:%S %Y GMT").to_string())
+        .unwrap_or_default()
+}
+
+fn pem(der: &[u8]) -> String {
+    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut pem = String::with_capacity(der.len() * 4 / 3 + 60);
+    pem.push_str("-----BEGIN CERTIFICATE-----");
+    for group in der.chunks(3) {
+        let bits =
+            group.iter().fold(0u32, |bits, &byte| (bits << 8) | u32::from(byte)) << (8 * (3 - group.len()));
+        for place in 0..4 {
+            pem.push(match place <= group.len() {
+                true => char::from(DIGITS[(bits >> (18 - 6 * place)) as usize & 63]),
+                false => '=',
+            });
+        }
+    }
+    pem.push_str("-----END CERTIFICATE-----");
+    pem
+}
+
+/// Judges certificates of clients; `None` if they are not asked for any.
+pub(super) fn verifier(
+    plan: &ClientCertificates,
+    provider: &Arc<CryptoProvider>,
+) -> Result<Option<Arc<dyn ClientCertVerifier>>, TlsError> {
+    let authorities = plan.authorities.as_ref().map(roots).transpose()?;
+    let announced = match &plan.announced {
+        Some(file) => roots(file)?.subjects(),
+        None => authorities.as_ref().map(RootCertStore::subjects).unwrap_or_default(),
+    };
+    let strict = match (plan.demand, authorities.zip(plan.authorities.as_ref())) {
+        (Demand::None, _) => return Ok(None),
+        (Demand::Unverified, _) => None,
+        (Demand::Ask | Demand::Require, Some((authorities, named))) => {
+            Some(Strict::new(plan, named, Arc::new(authorities), provider)?)
+        }
+        // A configuration that wants this was refused. Without authorities no certificate can be verified: none is.
+        (Demand::Ask | Demand::Require, None) => {
+            let named = FileName { path: "".into(), directive: "ClientCert", place: "ListenHTTPS".into() };
+            return Err(TlsError::whole(&named, "needs VerifyList".into()));
+        }
+    };
+    let required = plan.demand == Demand::Require;
+    Ok(Some(Arc::new(Verifier { strict, required, announced, provider: provider.clone() })))
+}
+
+/// The authorities in a file.
+pub(super) fn roots(file: &FileName) -> Result<RootCertStore, TlsError> {
+    let refused = |refusal: Refusal| TlsError::new(file, &refusal);
+    let pem = files::read(&file.path).map_err(refused)?;
+    let certificates = files::certificates(&file.path, &pem).map_err(refused)?;
+    let refuse = |reason: String| refused(Refusal { path: file.path.clone(), reason });
+    if certificates.is_empty() {
+        return Err(refuse("there is no certificate in it; PEM is expected".into()));
+    }
+    let mut roots = RootCertStore::empty();
+    for (index, certificate) in certificates.into_iter().enumerate() {
+        roots
+            .add(certificate)
+            .map_err(|error| refuse(format!("certificate {} in it cannot be used: {error}", index + 1)))?;
+    }
+    Ok(roots)
+}
+
+struct Verifier {
+    strict: Option<Strict>,
+    required: bool,
+    announced: Vec<DistinguishedName>,
+    provider: Arc<CryptoProvider>,
+}
+
+impl fmt::Debug for Verifier {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Verifier(required: {})", self.required)
+    }
+}
+
+/// Verifies certificates of clients: signatures, times, purpose and revocation by rustls, and the length of the chain.
+struct Strict {
+    inner: Arc<dyn ClientCertVerifier>,
+    authorities: Arc<RootCertStore>,
+    depth: u32,
+}
+
+impl Strict {
+    fn new(
+        plan: &ClientCertificates,
+        named: &FileName,
+        authorities: Arc<RootCertStore>,
+        provider: &Arc<CryptoProvider>,
+    ) -> Result<Strict, TlsError> {
+        let mut builder = WebPkiClientVerifier::builder_with_provider(authorities.clone(), provider.clone());
+        if let Some(file) = &plan.revoked {
+            // Revoked, or of unknown state, or by a list that has run out: all of that is no.
+            builder = builder.with_crls(lists(file)?).enforce_revocation_expiration();
+        }
+        let inner = builder.build().map_err(|error| {
+            let file = plan.revoked.as_ref().unwrap_or(named);
+            let why = format!("cannot be used to verify clients: {error}");
+            TlsError::whole(
+                file,
+                why + "; lists have to be of version 2, with a number (crl_extensions of openssl ca)",
+            )
+        })?;
+        Ok(Strict { inner, authorities, depth: plan.depth })
+    }
+
+    fn verify(
+        &self,
+        certificate: &CertificateDer<'_>,
+        chain: &[CertificateDer<'_>],
+        now: UnixTime,
+        provider: &CryptoProvider,
+    ) -> Result<ClientCertVerified, Error> {
+        let verified = self.inner.verify_client_cert(certificate, chain, now)?;
+        if chain.len() <= self.depth as usize {
+            return Ok(verified);
+        }
+        // More was shown than may stand in between, but perhaps not all of it was needed.
+        let too_long =
+            || Error::InvalidCertificate(CertificateError::Other(OtherError(Arc::new(TooDeep(self.depth)))));
+        let leaf = EndEntityCert::try_from(certificate).map_err(|_| too_long())?;
+        leaf.verify_for_usage(
+            provider.signature_verification_algorithms.all,
+            &self.authorities.roots,
+            chain,
+            now,
+            KeyUsage::client_auth(),
+            None,
+            Some(&|path| match path.intermediate_certificates().count() <= self.depth as usize {
+                true => Ok(()),
+                false => Err(webpki::Error::MaximumPathDepthExceeded),
+            }),
+        )
+        .map_err(|_| too_long())?;
+        Ok(verified)
+    }
+}
+
+/// More authorities stand between than `ClientCert` allows.
+#[derive(Debug)]
+struct TooDeep(u32);
+
+impl fmt::Display for TooDeep {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "its chain is longer than the {} that ClientCert allows", self.0)
+    }
+}
+
+impl std::error::Error for TooDeep {}
+
+/// The lists of revoked certificates in a file.
+fn lists(file: &FileName) -> Result<Vec<CertificateRevocationListDer<'static>>, TlsError> {
+    let refused = |refusal: Refusal| TlsError::new(file, &refusal);
+    let refuse = |reason: String| refused(Refusal { path: file.path.clone(), reason });
+    let pem = files::read(&file.path).map_err(refused)?;
+    let lists: Vec<_> = CertificateRevocationListDer::pem_slice_iter(&pem)
+        .take(limits::CERTIFICATES)
+        .collect::<Result<_, _>>()
+        .map_err(|error| refuse(format!("it is no PEM: {error}")))?;
+    match lists.is_empty() {
+        true => Err(refuse("there is no list of revoked certificates in it; PEM is expected".into())),
+        false => Ok(lists),
+    }
+}
+
+impl ClientCertVerifier for Verifier {
+    fn client_auth_mandatory(&self) -> bool {
+        self.required
+    }
+
+    fn root_hint_subjects(&self) -> &[DistinguishedName] {
+        &self.announced
+    }
+
+    fn verify_client_cert(
+        &self,
+        certificate: &CertificateDer<'_>,
+        chain: &[CertificateDer<'_>],
+        now: UnixTime,
+    ) -> Result<ClientCertVerified, Error> {
+        match &self.strict {
+            Some(strict) => strict.verify(certificate, chain, now, &self.provider),
+            None => Ok(ClientCertVerified::assertion()),
+        }
+    }
+
+    // That the client has the key of what it shows is proved in any case.
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        let algorithms = &self.provider.signature_verification_algorithms;
+        rustls::crypto::verify_tls12_signature(message, certificate, signed, algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        let algorithms = &self.provider.signature_verification_algorithms;
+        rustls::crypto::verify_tls13_signature(message, certificate, signed, algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.provider.signature_verification_algorithms.supported_schemes()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_certificate_is_pem_on_one_line() {
+        let check = |der: &[u8], expect: &str| {
+            assert_eq!(pem(der), format!("-----BEGIN CERTIFICATE-----{expect}-----END CERTIFICATE-----"));
+        };
+        check(b"", "");
+        check(b"f", "Zg==");
+        check(b"fo", "Zm8=");
+        check(b"foo", "Zm9v");
+        check(&[0xff, 0xfe, 0xfd, 0xfc], "//79/A==");
+    }
+
+    #[test]
+    fn times_are_printed_as_by_openssl() {
+        assert_eq!(time(1_794_200_000), "Nov  9 04:53:20 2026 GMT");
+        assert_eq!(time(i64::MAX), "");
+    }
+}

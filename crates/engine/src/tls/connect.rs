@@ -1,0 +1,227 @@
+//! TLS with back-ends: whom we believe, and the handshake.
+
+use std::fmt;
+use std::future::poll_fn;
+use std::io;
+use std::sync::{Arc, OnceLock};
+
+use plan::tls::{BackendTls, FileName, Suite, Verify};
+use plan::{Backend, BackendAddress};
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::client::{Resumption, WebPkiServerVerifier};
+use rustls::crypto::CryptoProvider;
+use rustls::{
+    CertificateError, ClientConfig, ClientConnection, DigitallySignedStruct, Error, OtherError,
+    RootCertStore, SignatureScheme,
+};
+use rustls_pki_types::{CertificateDer, IpAddr, Ipv4Addr, ServerName, UnixTime};
+
+use super::clients;
+use super::files;
+use super::sites::{TlsError, provider, supported, versions};
+use super::stream::{Scratch, TlsStream};
+use crate::limits;
+use crate::stream::Stream;
+
+/// TLS with one back-end, shared by all workers.
+pub(crate) struct Connector {
+    config: Arc<ClientConfig>,
+    name: ServerName<'static>,
+}
+
+impl fmt::Debug for Connector {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Connector({:?})", self.name)
+    }
+}
+
+impl Connector {
+    /// Reads what the plan names.
+    ///
+    /// # Errors
+    /// The first file that cannot be used.
+    pub(crate) fn new(backend: &Backend, tls: &BackendTls, now: i64) -> Result<Connector, TlsError> {
+        let provider = provider(&tls.policy);
+        let whole = |reason: String| {
+            let named = FileName { path: "".into(), directive: "HTTPS", place: tls.place.clone() };
+            TlsError::whole(&named, reason)
+        };
+        let roots = match &tls.verify {
+            Verify::No | Verify::Pinned(_) => None,
+            Verify::Signed(Some(file)) => Some(Arc::new(clients::roots(file)?)),
+            Verify::Signed(None) => Some(system_roots().ok_or_else(|| {
+                whole("needs to know whom to believe, and this system has no list of authorities; install ca-certificates, or write CAlist \"FILE\"".into())
+            })?),
+        };
+        let signed = roots
+            .map(|roots| WebPkiServerVerifier::builder_with_provider(roots, provider.clone()).build())
+            .transpose()
+            .map_err(|error| whole(format!("cannot verify certificates: {error}")))?;
+        let pinned = match tls.verify {
+            Verify::Pinned(digest) => Some(digest),
+            Verify::No | Verify::Signed(_) => None,
+        };
+        let verifier = Verifier { signed, pinned, provider: provider.clone() };
+        let builder = ClientConfig::builder_with_provider(provider.clone())
+            .with_protocol_versions(&versions(&tls.policy))
+            .map_err(|error| whole(format!("has no protocol left: {error}")))?
+            .dangerous()
+            .with_custom_certificate_verifier(Arc::new(verifier));
+        let mut config = match &tls.certificate {
+            None => builder.with_no_client_auth(),
+            Some(file) => {
+                let identity = files::identity(&file.path, &provider, now)
+                    .map_err(|refusal| TlsError::new(file, &refusal))?;
+                let shown = rustls::sign::SingleCertAndKey::from(identity.key);
+                builder.with_client_cert_resolver(Arc::new(shown))
+            }
+        };
+        config.resumption = Resumption::in_memory_sessions(limits::TLS_SESSIONS_PER_BACKEND);
+        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        let name = name(backend, tls).map_err(whole)?;
+        Ok(Connector { config: Arc::new(config), name })
+    }
+
+    /// Makes the handshake on a new connection.
+    pub(crate) async fn connect(&self, stream: Stream, scratch: &Scratch) -> io::Result<Stream> {
+        let tls = ClientConnection::new(self.config.clone(), self.name.clone())
+            .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
+        let mut tls = TlsStream::new(stream, tls.into(), scratch.clone());
+        while !poll_fn(|cx| tls.poll_handshake(cx)).await? {}
+        Ok(Stream::Tls(Box::new(tls)))
+    }
+}
+
+/// Whom a certificate has to be for.
+fn name(backend: &Backend, tls: &BackendTls) -> Result<ServerName<'static>, String> {
+    let name = |name: &str| {
+        let name = ServerName::try_from(name.to_owned());
+        name.map_err(|_| "has no name that can stand in a certificate; write ServerName".to_owned())
+    };
+    match (&tls.server_name, &backend.address) {
+        (Some(own), _) => name(own),
+        (None, BackendAddress::Name(host, _)) => name(host),
+        (None, BackendAddress::Inet(ip, _)) => Ok(ServerName::IpAddress((*ip).into())),
+        // Nothing is verified by name here, and no name is sent.
+        (None, BackendAddress::Unix(_)) => {
+            Ok(ServerName::IpAddress(IpAddr::V4(Ipv4Addr::from(std::net::Ipv4Addr::LOCALHOST))))
+        }
+    }
+}
+
+/// The authorities that the system believes; read once, when a back-end first needs them.
+fn system_roots() -> Option<Arc<RootCertStore>> {
+    static ROOTS: OnceLock<Option<Arc<RootCertStore>>> = OnceLock::new();
+    let roots = ROOTS.get_or_init(|| {
+        let mut roots = RootCertStore::empty();
+        // One that is broken or too old to be read is believed by nobody, and the others are none the worse.
+        let (_, _) = roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+        (!roots.is_empty()).then(|| Arc::new(roots))
+    });
+    roots.clone()
+}
+
+/// Judges the certificate of a back-end.
+struct Verifier {
+    /// By name, time and signature.
+    signed: Option<Arc<WebPkiServerVerifier>>,
+    /// By what it is.
+    pinned: Option<[u8; 32]>,
+    provider: Arc<CryptoProvider>,
+}
+
+impl fmt::Debug for Verifier {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Verifier")
+    }
+}
+
+/// Why a certificate was refused, and what would accept it.
+#[derive(Debug)]
+struct Refused(String);
+
+impl fmt::Display for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Refused {}
+
+impl Verifier {
+    fn refuse(certificate: &CertificateDer<'_>, reason: &str, accept: &str) -> Error {
+        let digest = Verifier::digest(certificate);
+        let mut digits = String::with_capacity(2 * digest.len());
+        for byte in digest {
+            let _ = fmt::Write::write_fmt(&mut digits, format_args!("{byte:02x}"));
+        }
+        let sentence = format!("{reason}; {accept}, or Verify \"sha256:{digits}\" would accept it");
+        Error::InvalidCertificate(CertificateError::Other(OtherError(Arc::new(Refused(sentence)))))
+    }
+
+    fn digest(certificate: &CertificateDer<'_>) -> [u8; 32] {
+        let suite = supported(Suite::Aes128);
+        let output = suite.tls13().map(|suite| suite.common.hash_provider.hash(certificate));
+        // The hash of that suite is SHA-256; no certificate has the digest that would be made up here.
+        output.and_then(|output| output.as_ref().try_into().ok()).unwrap_or_default()
+    }
+}
+
+impl ServerCertVerifier for Verifier {
+    fn verify_server_cert(
+        &self,
+        certificate: &CertificateDer<'_>,
+        chain: &[CertificateDer<'_>],
+        name: &ServerName<'_>,
+        ocsp: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, Error> {
+        if let Some(wanted) = self.pinned {
+            return match Verifier::digest(certificate) == wanted {
+                true => Ok(ServerCertVerified::assertion()),
+                false => Err(Verifier::refuse(
+                    certificate,
+                    "it is another certificate than Verify names",
+                    "Verify yes",
+                )),
+            };
+        }
+        let Some(signed) = &self.signed else { return Ok(ServerCertVerified::assertion()) };
+        signed.verify_server_cert(certificate, chain, name, ocsp, now).map_err(|error| {
+            let Error::InvalidCertificate(error) = error else { return error };
+            let accept = match &error {
+                CertificateError::UnknownIssuer => "CAlist with its authority",
+                CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
+                    "ServerName with a name of its own"
+                }
+                _ => "a new certificate on the back-end, Verify no",
+            };
+            Verifier::refuse(certificate, &error.to_string(), accept)
+        })
+    }
+
+    // That the back-end has the key of what it shows is proved in any case.
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        let algorithms = &self.provider.signature_verification_algorithms;
+        rustls::crypto::verify_tls12_signature(message, certificate, signed, algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        let algorithms = &self.provider.signature_verification_algorithms;
+        rustls::crypto::verify_tls13_signature(message, certificate, signed, algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.provider.signature_verification_algorithms.supported_schemes()
+    }
+}

@@ -1,0 +1,279 @@
+//! Reads certificates and keys from files.
+
+use std::fmt;
+use std::fs;
+use std::io::{self, Read};
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use rustls::crypto::CryptoProvider;
+use rustls::sign::CertifiedKey;
+use rustls_pki_types::pem::PemObject;
+use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+
+use super::x509;
+use crate::limits;
+
+/// What is wrong with a file, as the end of a sentence.
+#[derive(Debug)]
+pub(super) struct Refusal {
+    /// The file itself, where the configuration names a directory or a pattern.
+    pub(super) path: PathBuf,
+    /// Why it cannot be used, and what to do.
+    pub(super) reason: String,
+}
+
+impl Refusal {
+    fn new(path: &Path, reason: impl Into<String>) -> Refusal {
+        Refusal { path: path.to_owned(), reason: reason.into() }
+    }
+
+    fn read(path: &Path, error: &io::Error) -> Refusal {
+        Refusal::new(path, format!("it cannot be read: {error}"))
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.path.display(), self.reason)
+    }
+}
+
+/// A certificate with its chain and its key, and what it says.
+pub(super) struct Identity {
+    /// Where it came from.
+    pub(super) path: PathBuf,
+    pub(super) key: Arc<CertifiedKey>,
+    /// In lower case; a `*` may stand for the first label.
+    pub(super) names: Vec<Box<str>>,
+    pub(super) addresses: Vec<std::net::IpAddr>,
+    /// Seconds since the epoch.
+    pub(super) not_after: i64,
+    /// Until when the OCSP answer that goes with it holds, if there is one.
+    pub(super) staple_until: Option<i64>,
+    /// What is not right about its files, though it can be used.
+    pub(super) misgivings: Vec<String>,
+    /// How the files looked just before they were read.
+    pub(super) mark: Mark,
+}
+
+/// What tells that one of the files of a certificate has changed: time, length and inode of each.
+pub(super) type Mark = [Option<(SystemTime, u64, u64)>; 3];
+
+/// How the files of a certificate look now: its own, and those of its key and its OCSP answer.
+pub(super) fn mark(path: &Path) -> Mark {
+    [path.to_owned(), path.with_extension(&KEY[1..]), path.with_extension(&STAPLE[1..])].map(|path| {
+        let metadata = fs::metadata(path).ok()?;
+        Some((metadata.modified().ok()?, metadata.len(), metadata.ino()))
+    })
+}
+
+/// The files that a `Cert` means, in order; at least one.
+pub(super) fn expand(path: &Path) -> Result<Vec<PathBuf>, Refusal> {
+    let last = path.file_name().map(|last| last.to_string_lossy().into_owned()).unwrap_or_default();
+    let (directory, pattern) = if last.contains(['*', '?']) {
+        (path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new(".")), &*last)
+    } else if fs::metadata(path).map_err(|error| Refusal::read(path, &error))?.is_dir() {
+        (path, "*")
+    } else {
+        return Ok(vec![path.to_owned()]);
+    };
+    let mut files = Vec::new();
+    let entries = fs::read_dir(directory).map_err(|error| Refusal::read(directory, &error))?;
+    for entry in entries.take(limits::CERTIFICATE_ENTRIES) {
+        let entry = entry.map_err(|error| Refusal::read(directory, &error))?;
+        let file = entry.file_name().to_string_lossy().into_owned();
+        // What stands beside a certificate is read with it; hidden files are an editor's or a tool's.
+        let beside = [KEY, STAPLE].iter().any(|end| file.ends_with(end));
+        if !beside
+            && !file.starts_with('.')
+            && matches(pattern.as_bytes(), file.as_bytes())
+            && entry.path().is_file()
+        {
+            files.push(entry.path());
+        }
+    }
+    if files.is_empty() {
+        return Err(Refusal::new(path, "there is no file in it"));
+    }
+    if files.len() > limits::CERTIFICATES {
+        return Err(Refusal::new(path, format!("more than {} files are in it", limits::CERTIFICATES)));
+    }
+    files.sort();
+    Ok(files)
+}
+
+/// How the file of a key ends that stands beside its certificate.
+const KEY: &str = ".key";
+/// How the file of an OCSP answer ends that stands beside its certificate.
+const STAPLE: &str = ".ocsp";
+
+/// Whether `text` is as `pattern` says, where `*` stands for anything and `?` for one byte.
+fn matches(pattern: &[u8], text: &[u8]) -> bool {
+    match (pattern, text) {
+        ([], []) => true,
+        ([b'*', pattern @ ..], text) => (0..=text.len()).any(|skip| matches(pattern, &text[skip..])),
+        ([b'?', pattern @ ..], [_, text @ ..]) => matches(pattern, text),
+        ([one, pattern @ ..], [other, text @ ..]) => one == other && matches(pattern, text),
+        _ => false,
+    }
+}
+
+/// Reads a certificate with its chain and its key.
+pub(super) fn identity(path: &Path, provider: &CryptoProvider, now: i64) -> Result<Identity, Refusal> {
+    let refuse = |reason: String| Refusal::new(path, reason);
+    let mark = mark(path);
+    let mut misgivings = Vec::new();
+    let pem = read(path)?;
+    let chain = certificates(path, &pem)?;
+    let Some(first) = chain.first() else {
+        return Err(refuse("there is no certificate in it; PEM is expected".into()));
+    };
+    let read = x509::parse(first).ok_or_else(|| refuse("its first certificate cannot be read".into()))?;
+    let mut names: Vec<Box<str>> = read.names.iter().map(|name| name.to_ascii_lowercase().into()).collect();
+    // RFC 9525 looks at alternative names alone; certificates of one's own making often have none.
+    if names.is_empty()
+        && read.addresses.is_empty()
+        && let Some(name) = read.subject.common_name().and_then(|name| std::str::from_utf8(name).ok())
+    {
+        names.push(name.to_ascii_lowercase().into());
+    }
+    let (addresses, not_before, not_after) = (read.addresses.clone(), read.not_before, read.not_after);
+    if not_before > now {
+        misgivings.push(format!("the certificate in {} does not hold yet", path.display()));
+    }
+    let (key, holder) = key(path, &pem)?;
+    if fs::metadata(&holder).is_ok_and(|metadata| metadata.permissions().mode() & 0o004 != 0) {
+        misgivings.push(format!("everybody can read the private key in {}; chmod o-r", holder.display()));
+    }
+    let signer = provider.key_provider.load_private_key(key).map_err(|_| {
+        refuse("its private key is of a kind that is not supported; use ECDSA (P-256, P-384, P-521), RSA of 2048 bits or more, or Ed25519".into())
+    })?;
+    let mut key = CertifiedKey::new(chain, signer);
+    match key.keys_match() {
+        // Unknown: the key cannot tell its public half, and signatures will show.
+        Ok(()) | Err(rustls::Error::InconsistentKeys(rustls::InconsistentKeys::Unknown)) => {}
+        Err(_) => {
+            return Err(refuse("its private key does not belong to its first certificate".into()));
+        }
+    }
+    let staple = staple(path, now, &mut misgivings);
+    let staple_until = staple.as_ref().map(|(_, until)| *until);
+    key.ocsp = staple.map(|(staple, _)| staple);
+    Ok(Identity {
+        path: path.to_owned(),
+        key: Arc::new(key),
+        names,
+        addresses,
+        not_after,
+        staple_until,
+        misgivings,
+        mark,
+    })
+}
+
+/// The OCSP answer that stands beside a certificate, and until when it holds. One that is no good is left out: a client
+/// takes a missing answer for what it is, and a bad one for an attack.
+fn staple(path: &Path, now: i64, misgivings: &mut Vec<String>) -> Option<(Vec<u8>, i64)> {
+    let beside = path.with_extension(&STAPLE[1..]);
+    let file = beside.display();
+    match fs::metadata(&beside) {
+        Ok(_) => {}
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return None,
+        Err(error) => {
+            misgivings.push(format!("{file} cannot be read: {error}; no OCSP answer is sent"));
+            return None;
+        }
+    }
+    let staple = match read(&beside) {
+        Ok(staple) => staple,
+        Err(refusal) => {
+            misgivings.push(format!("{refusal}; no OCSP answer is sent"));
+            return None;
+        }
+    };
+    match x509::staple_until(&staple) {
+        Some(until) if until > now => Some((staple, until)),
+        Some(_) => {
+            misgivings.push(format!("the OCSP answer in {file} has run out and is not sent; get a new one"));
+            None
+        }
+        None => {
+            misgivings.push(format!("there is no good OCSP answer in {file}; none is sent"));
+            None
+        }
+    }
+}
+
+/// All certificates of a file.
+pub(super) fn certificates(path: &Path, pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, Refusal> {
+    CertificateDer::pem_slice_iter(pem)
+        .take(limits::CERTIFICATES + 1)
+        .collect::<Result<_, _>>()
+        .map_err(|error| Refusal::new(path, format!("it is no PEM: {error}")))
+}
+
+/// The private key in the file, or in the one beside it; and which it was.
+fn key(path: &Path, pem: &[u8]) -> Result<(PrivateKeyDer<'static>, PathBuf), Refusal> {
+    if let Ok(key) = PrivateKeyDer::from_pem_slice(pem) {
+        return Ok((key, path.to_owned()));
+    }
+    if holds(pem, b"ENCRYPTED") {
+        return Err(Refusal::new(
+            path,
+            "its private key is encrypted; nobody is there to type the word, so decrypt it (openssl pkey)",
+        ));
+    }
+    let beside = path.with_extension(&KEY[1..]);
+    let pem = match fs::File::open(&beside) {
+        Ok(_) => read(&beside)?,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            let reason = format!("there is no private key in it, and no file {}", beside.display());
+            return Err(Refusal::new(path, reason));
+        }
+        Err(error) => return Err(Refusal::read(&beside, &error)),
+    };
+    match PrivateKeyDer::from_pem_slice(&pem) {
+        Ok(key) => Ok((key, beside)),
+        Err(_) => {
+            Err(Refusal::new(&beside, "there is no private key in it; PEM without a password is expected"))
+        }
+    }
+}
+
+fn holds(text: &[u8], word: &[u8]) -> bool {
+    memchr::memmem::find(text, word).is_some()
+}
+
+/// Reads a file of PEM.
+pub(super) fn read(path: &Path) -> Result<Vec<u8>, Refusal> {
+    let failed = |error: io::Error| Refusal::read(path, &error);
+    let file = fs::File::open(path).map_err(failed)?;
+    let mut content = Vec::new();
+    file.take(limits::PEM_BYTES + 1).read_to_end(&mut content).map_err(failed)?;
+    if content.len() as u64 > limits::PEM_BYTES {
+        return Err(Refusal::new(path, format!("it is larger than {} MiB", limits::PEM_BYTES / 1024 / 1024)));
+    }
+    Ok(content)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn patterns_match_as_in_a_shell() {
+        let check = |pattern: &str, text: &str, expect| {
+            assert_eq!(matches(pattern.as_bytes(), text.as_bytes()), expect, "{pattern} {text}");
+        };
+        check("*", "", true);
+        check("*.pem", "a.pem", true);
+        check("*.pem", "a.pem.bak", false);
+        check("a?c", "abc", true);
+        check("a?c", "ac", false);
+        check("*a*b*", "xaxbx", true);
+        check("*a*b*", "xbxax", false);
+    }
+}

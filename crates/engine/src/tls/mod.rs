@@ -1,0 +1,25 @@
+//! TLS: our own thin layer over rustls, which keeps the state of each connection and does the cryptography.
+//!
+//! `files` and `x509` read certificates, `sites` keeps what a listener shows and finds the one for a name, `follow`
+//! reads it again when a file changes, `clients` judges those of clients, `accept` makes a handshake with a client,
+//! `connect` one with a back-end, `stream` moves bytes through rustls afterwards. Why there is no crate between rustls and us is told in
+//! `docs/why/tls.md`. Nothing here decides what a request may do, and no key ever shows in `Debug`.
+
+mod accept;
+mod clients;
+mod connect;
+mod files;
+mod follow;
+mod handshakes;
+mod sessions;
+mod sites;
+mod stream;
+mod x509;
+
+pub(crate) use accept::{Arrival, Failure, accept};
+pub(crate) use connect::Connector;
+pub(crate) use follow::{Follower, News};
+pub(crate) use handshakes::Handshakes;
+pub use sites::TlsError;
+pub(crate) use sites::{Facts, Server};
+pub(crate) use stream::{Scratch, TlsStream};

@@ -1,0 +1,396 @@
+//! What a listener shows: its certificates, by name, and the terms on which it talks.
+//!
+//! Each certificate has a rustls configuration of its own, made when it is read, so that a handshake only picks one.
+//! All of a listener share its session cache and the keys of its tickets, and no other listener does: a session never
+//! passes from one set of terms to another.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::net::IpAddr;
+use std::path::Path;
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use plan::ServerTls;
+use plan::tls::{ClientCertificates, FileName, Policy, Suite};
+use rustls::crypto::CryptoProvider;
+use rustls::crypto::aws_lc_rs::{self, cipher_suite as suites};
+use rustls::server::danger::ClientCertVerifier;
+use rustls::server::{ClientHello, ProducesTickets};
+use rustls::sign::SingleCertAndKey;
+use rustls::{CipherSuite, ServerConfig, SignatureAlgorithm, SupportedCipherSuite, SupportedProtocolVersion};
+use smallvec::SmallVec;
+
+use super::clients::{self, Peer};
+use super::files::{self, Identity, Refusal};
+use super::sessions::Sessions;
+
+/// Why TLS cannot be had as the plan wants it.
+#[derive(Debug)]
+pub struct TlsError {
+    name: FileName,
+    reason: String,
+}
+
+impl fmt::Display for TlsError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {} {}", self.name.place, self.name.directive, self.reason)
+    }
+}
+
+impl TlsError {
+    pub(super) fn new(name: &FileName, refusal: &Refusal) -> TlsError {
+        TlsError { name: name.clone(), reason: refusal.to_string() }
+    }
+
+    /// One that is about all of what a directive names.
+    pub(super) fn whole(name: &FileName, reason: String) -> TlsError {
+        TlsError { name: name.clone(), reason }
+    }
+}
+
+/// TLS of one listener, shared by all workers.
+pub(crate) struct Server {
+    plan: ServerTls,
+    sites: ArcSwap<Sites>,
+    terms: ArcSwap<Terms>,
+}
+
+impl fmt::Debug for Server {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Server").field("plan", &self.plan).finish_non_exhaustive()
+    }
+}
+
+/// What all certificates of a listener have in common.
+pub(super) struct Terms {
+    policy: Policy,
+    provider: Arc<CryptoProvider>,
+    sessions: Arc<Sessions>,
+    tickets: Arc<dyn ProducesTickets>,
+    clients: Option<Arc<dyn ClientCertVerifier>>,
+}
+
+/// The cryptography that is wanted.
+pub(super) fn provider(policy: &Policy) -> Arc<CryptoProvider> {
+    Arc::new(CryptoProvider {
+        cipher_suites: policy.suites.iter().map(|&suite| supported(suite)).collect(),
+        ..aws_lc_rs::default_provider()
+    })
+}
+
+/// The protocols that are wanted: those that have a suite.
+pub(super) fn versions(policy: &Policy) -> Vec<&'static SupportedProtocolVersion> {
+    let spoken = |tls13: bool| policy.suites.iter().any(|suite| suite.is_tls13() == tls13);
+    let both = [(true, &rustls::version::TLS13), (false, &rustls::version::TLS12)];
+    both.into_iter().filter(|(tls13, _)| spoken(*tls13)).map(|(_, version)| version).collect()
+}
+
+/// A cipher suite as rustls has it.
+pub(super) fn supported(suite: Suite) -> SupportedCipherSuite {
+    match suite {
+        Suite::Aes128 => suites::TLS13_AES_128_GCM_SHA256,
+        Suite::Aes256 => suites::TLS13_AES_256_GCM_SHA384,
+        Suite::ChaCha20 => suites::TLS13_CHACHA20_POLY1305_SHA256,
+        Suite::EcdsaAes128 => suites::TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256,
+        Suite::RsaAes128 => suites::TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256,
+        Suite::EcdsaAes256 => suites::TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384,
+        Suite::RsaAes256 => suites::TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384,
+        Suite::EcdsaChaCha20 => suites::TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256,
+        Suite::RsaChaCha20 => suites::TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256,
+    }
+}
+
+/// One certificate and the terms on which it is shown.
+pub(crate) struct Site {
+    pub(super) identity: Arc<Identity>,
+    /// Which `Cert` names it: index into `ServerTls::certificates`.
+    pub(super) name: usize,
+    /// For nearly everybody: the suite is the one that we like best.
+    ours: Arc<ServerConfig>,
+    /// The suite is the one that the client likes best.
+    theirs: Arc<ServerConfig>,
+}
+
+/// The certificates of a listener, to be found by name.
+pub(super) struct Sites {
+    /// In the order of the configuration; never empty.
+    pub(super) all: Vec<Arc<Site>>,
+    /// By name; under the name without `*.` for one that has it.
+    exact: HashMap<Box<str>, Candidates>,
+    wild: HashMap<Box<str>, Candidates>,
+    addresses: HashMap<IpAddr, Candidates>,
+}
+
+/// Indices into `Sites::all`, in order.
+type Candidates = SmallVec<[usize; 2]>;
+
+impl Server {
+    /// Reads what the plan names.
+    ///
+    /// # Errors
+    /// The first file that cannot be used.
+    pub(crate) fn new(plan: &ServerTls, now: i64) -> Result<Server, TlsError> {
+        let provider = provider(&plan.policy);
+        let terms = Terms::new(plan, &plan.client, provider).map_err(|error| match error {
+            TermsError::Tls(error) => error,
+            TermsError::Tickets(error) => TlsError::whole(
+                &plan.certificates[0],
+                format!("cannot have keys for session tickets: {error}"),
+            ),
+        })?;
+        let sites = Sites::read(plan, &terms, now)?;
+        Ok(Server {
+            plan: plan.clone(),
+            sites: ArcSwap::from_pointee(sites),
+            terms: ArcSwap::from_pointee(terms),
+        })
+    }
+
+    /// What was configured.
+    pub(super) fn plan(&self) -> &ServerTls {
+        &self.plan
+    }
+
+    /// What is shown now.
+    pub(super) fn sites(&self) -> Arc<Sites> {
+        self.sites.load_full()
+    }
+
+    /// Reads a certificate as this listener would show it.
+    pub(super) fn read(&self, path: &Path, name: usize, now: i64) -> Result<Arc<Site>, Refusal> {
+        Site::read(path, name, &self.terms.load(), now).map(Arc::new)
+    }
+
+    /// From now on shows these, which are not none. Connections that are there go on.
+    pub(super) fn show(&self, sites: Vec<Arc<Site>>) {
+        self.sites.store(Arc::new(Sites::of(sites)));
+    }
+
+    /// From now on judges certificates of clients by what these files say now. Sessions that began before end: they
+    /// would come in by the old ones.
+    pub(super) fn judge(&self, client: &ClientCertificates) -> Result<(), TermsError> {
+        let terms = Terms::new(&self.plan, client, self.terms.load().provider.clone())?;
+        let sites = self.sites.load();
+        let again = |site: &Arc<Site>| Site::new(site.identity.clone(), site.name, &terms).map(Arc::new);
+        let sites = sites.all.iter().map(again).collect::<Result<_, _>>().map_err(TermsError::Tickets)?;
+        self.show(sites);
+        self.terms.store(Arc::new(terms));
+        Ok(())
+    }
+
+    /// The certificate for a client; `None` if it is to be turned away.
+    pub(super) fn choose(&self, hello: &ClientHello<'_>) -> Option<Arc<Site>> {
+        let sites = self.sites.load();
+        let named = hello.server_name().and_then(|name| sites.find(&name.to_ascii_lowercase()));
+        let candidates = match named {
+            Some(candidates) => candidates,
+            None if hello.server_name().is_some() && self.plan.strict_sni => return None,
+            None => sites.default(),
+        };
+        // ECDSA signatures cost a tenth of RSA's, so they are taken where the client can read them.
+        let usable = |ecdsa: bool| {
+            let site = |&index: &usize| &sites.all[index];
+            candidates.iter().map(site).find(|site| site.is_ecdsa() == ecdsa && site.suits(hello))
+        };
+        let site = usable(true).or_else(|| usable(false)).unwrap_or(&sites.all[candidates[0]]);
+        Some(site.clone())
+    }
+
+    /// Whether a request for `host` may come by a connection with these facts (RFC 9110 section 15.5.20).
+    pub(crate) fn admits(&self, facts: &Facts, host: &str) -> bool {
+        if !self.plan.check_host
+            || facts.server_name.as_deref().is_some_and(|name| name.eq_ignore_ascii_case(host))
+        {
+            return true;
+        }
+        let host = host.strip_suffix('.').unwrap_or(host).to_ascii_lowercase();
+        if facts.site.identity.covers(&host) || facts.server_name.as_deref() == Some(&*host) {
+            return true;
+        }
+        // Nobody has a better connection for it, and the client has named nothing else: an address, an old client.
+        facts.server_name.is_none() && self.sites.load().find(&host).is_none()
+    }
+}
+
+/// Why a listener cannot talk on the terms that are wanted.
+pub(super) enum TermsError {
+    Tls(TlsError),
+    Tickets(rustls::Error),
+}
+
+impl fmt::Display for TermsError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            TermsError::Tls(error) => error.fmt(f),
+            TermsError::Tickets(error) => error.fmt(f),
+        }
+    }
+}
+
+impl Terms {
+    fn new(
+        plan: &ServerTls,
+        client: &ClientCertificates,
+        provider: Arc<CryptoProvider>,
+    ) -> Result<Terms, TermsError> {
+        let policy = plan.policy.clone();
+        let clients = clients::verifier(client, &provider).map_err(TermsError::Tls)?;
+        let tickets = aws_lc_rs::Ticketer::new().map_err(TermsError::Tickets)?;
+        Ok(Terms { policy, provider, sessions: Arc::new(Sessions::new()), tickets, clients })
+    }
+}
+
+impl Sites {
+    fn of(all: Vec<Arc<Site>>) -> Sites {
+        let mut sites = Sites {
+            all: Vec::with_capacity(all.len()),
+            exact: HashMap::new(),
+            wild: HashMap::new(),
+            addresses: HashMap::new(),
+        };
+        all.into_iter().for_each(|site| sites.add(site));
+        sites
+    }
+
+    fn read(plan: &ServerTls, terms: &Terms, now: i64) -> Result<Sites, TlsError> {
+        let mut all = Vec::new();
+        for (index, name) in plan.certificates.iter().enumerate() {
+            let refused = |refusal: Refusal| TlsError::new(name, &refusal);
+            for path in files::expand(&name.path).map_err(refused)? {
+                all.push(Arc::new(Site::read(&path, index, terms, now).map_err(refused)?));
+            }
+        }
+        Ok(Sites::of(all))
+    }
+
+    fn add(&mut self, site: Arc<Site>) {
+        let index = self.all.len();
+        for name in &site.identity.names {
+            let (map, name) = match name.strip_prefix("*.") {
+                Some(rest) => (&mut self.wild, rest),
+                None => (&mut self.exact, &**name),
+            };
+            map.entry(name.into()).or_default().push(index);
+        }
+        for &address in &site.identity.addresses {
+            self.addresses.entry(address).or_default().push(index);
+        }
+        self.all.push(site);
+    }
+
+    /// The certificates that cover a name, or an address as Host has it; in lower case.
+    fn find(&self, name: &str) -> Option<&[usize]> {
+        if let Some(address) = address(name) {
+            return self.addresses.get(&address).map(SmallVec::as_slice);
+        }
+        // A `*` stands for one label (RFC 9525 section 6.3).
+        let wild = || self.wild.get(name.split_once('.')?.1);
+        self.exact.get(name).or_else(wild).map(SmallVec::as_slice)
+    }
+
+    /// The first certificate, and others for its first name.
+    fn default(&self) -> &[usize] {
+        let name = self.all[0].identity.names.first();
+        name.and_then(|name| self.exact.get(name))
+            .filter(|sites| sites[0] == 0)
+            .map_or(&[0], SmallVec::as_slice)
+    }
+}
+
+impl Site {
+    fn read(path: &Path, name: usize, terms: &Terms, now: i64) -> Result<Site, Refusal> {
+        let identity = files::identity(path, &terms.provider, now)?;
+        Site::new(Arc::new(identity), name, terms)
+            .map_err(|error| Refusal { path: path.to_owned(), reason: format!("it cannot be used: {error}") })
+    }
+
+    fn new(identity: Arc<Identity>, name: usize, terms: &Terms) -> Result<Site, rustls::Error> {
+        let builder = ServerConfig::builder_with_provider(terms.provider.clone())
+            .with_protocol_versions(&versions(&terms.policy))?;
+        let builder = match &terms.clients {
+            Some(verifier) => builder.with_client_cert_verifier(verifier.clone()),
+            None => builder.with_no_client_auth(),
+        };
+        let mut config = builder.with_cert_resolver(Arc::new(SingleCertAndKey::from(identity.key.clone())));
+        config.session_storage = terms.sessions.clone();
+        config.ticketer = terms.tickets.clone();
+        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        let theirs = Arc::new(config.clone());
+        config.ignore_client_order = terms.policy.our_order;
+        Ok(Site { identity, name, ours: Arc::new(config), theirs })
+    }
+
+    /// The terms for a client. One that likes ChaCha20 best has no AES in its processor, and is believed.
+    pub(super) fn config(&self, hello: &ClientHello<'_>) -> Arc<ServerConfig> {
+        let supported = &self.ours.crypto_provider().cipher_suites;
+        let first =
+            hello.cipher_suites().iter().find(|&&suite| supported.iter().any(|own| own.suite() == suite));
+        match first {
+            Some(
+                CipherSuite::TLS13_CHACHA20_POLY1305_SHA256
+                | CipherSuite::TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256
+                | CipherSuite::TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256,
+            ) => self.theirs.clone(),
+            _ => self.ours.clone(),
+        }
+    }
+
+    fn is_ecdsa(&self) -> bool {
+        self.identity.key.key.algorithm() == SignatureAlgorithm::ECDSA
+    }
+
+    /// Whether the client can do with the signatures of this certificate.
+    fn suits(&self, hello: &ClientHello<'_>) -> bool {
+        let key = &self.identity.key.key;
+        key.choose_scheme(hello.signature_schemes()).is_some()
+            && hello.cipher_suites().iter().any(|&suite| {
+                // TLS 1.2 ties the suite to the kind of key (RFC 5246 section 7.4.2), TLS 1.3 does not.
+                let supported = self.ours.crypto_provider().cipher_suites.iter();
+                supported
+                    .filter(|supported| supported.suite() == suite)
+                    .any(|supported| supported.usable_for_signature_algorithm(key.algorithm()))
+            })
+    }
+}
+
+impl Identity {
+    /// Whether the certificate is for this name or address; in lower case.
+    fn covers(&self, name: &str) -> bool {
+        if let Some(address) = address(name) {
+            return self.addresses.contains(&address);
+        }
+        let parent = name.split_once('.').map(|(_, parent)| parent);
+        self.names.iter().any(|own| match own.strip_prefix("*.") {
+            Some(rest) => Some(rest) == parent,
+            None => **own == *name,
+        })
+    }
+}
+
+/// `192.0.2.1` or `[2001:db8::1]`
+fn address(host: &str) -> Option<IpAddr> {
+    match host.strip_prefix('[') {
+        Some(rest) => rest.strip_suffix(']')?.parse().ok().map(IpAddr::V6),
+        None => host.parse().ok(),
+    }
+}
+
+/// What a handshake has agreed on.
+pub(crate) struct Facts {
+    /// The certificate that was shown.
+    pub(super) site: Arc<Site>,
+    /// The name that the client asked for, in lower case.
+    pub(crate) server_name: Option<Box<str>>,
+    /// The cipher suite.
+    pub(crate) suite: Suite,
+    /// What the client has shown of itself.
+    pub(crate) peer: Option<Box<Peer>>,
+}
+
+impl fmt::Debug for Facts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Facts { server_name, suite, .. } = self;
+        write!(f, "Facts({server_name:?}, {suite:?})")
+    }
+}

@@ -1,0 +1,187 @@
+"""Certificates of clients: who may come in, and what back-ends are told of them."""
+
+import re
+import ssl
+
+import pytest
+
+from peers import configuration as cfg
+from peers import wait
+from peers.backend import answer
+from peers.tls import Authority, context
+
+ENDS = (ssl.SSLError, ConnectionError, EOFError)
+FIELDS = ["Subject", "Issuer", "notBefore", "notAfter", "serial", "certificate"]
+
+
+@pytest.fixture(scope="module")
+def people(tmp_path_factory):
+    """Who signs certificates of clients."""
+    return Authority(tmp_path_factory.mktemp("people"), "People")
+
+
+@pytest.fixture(scope="module")
+def ann(people):
+    return people.issue(subject="/C=DE/O=Example, Ltd/CN=Ann", usage="clientAuth")
+
+
+@pytest.fixture
+def guarded(tls_proxy, backend, people):
+    """A listener with these lines, and the back-end behind it."""
+
+    def start(*lines, **more):
+        lines = [line.replace("$CA", str(people.certificate)) for line in lines]
+        server = backend()
+        return tls_proxy(server, listener=lines, **more), server
+
+    return start
+
+
+def comes_in(tls_client, pound, certificate, version=None):
+    """Whether a client with this certificate gets an answer. In TLS 1.3 it hears of a refusal only when it reads."""
+    try:
+        client = tls_client(pound, wanted=context(version=version, certificate=certificate))
+        return client.ask().status == 200
+    except ENDS:
+        return False
+
+
+VERSIONS = [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3]
+
+
+@pytest.mark.parametrize("version", VERSIONS, ids=str)
+@pytest.mark.parametrize(
+    ("level", "none", "good", "strange"),
+    [(0, True, True, True), (1, True, True, False), (2, False, True, False), (3, True, True, True)],
+)
+def test_who_comes_in(guarded, tls_client, ann, authority, version, level, none, good, strange):
+    pound, _ = guarded(f"ClientCert {level}", 'VerifyList "$CA"')
+    stranger = authority.issue(subject="/CN=Stranger", usage="clientAuth")
+    assert comes_in(tls_client, pound, None, version) == none
+    assert comes_in(tls_client, pound, ann, version) == good
+    assert comes_in(tls_client, pound, stranger, version) == strange
+
+
+def test_certificates_that_ran_out_or_are_for_servers_do_not_count(guarded, tls_client, people):
+    pound, _ = guarded("ClientCert 2", 'VerifyList "$CA"')
+    assert not comes_in(tls_client, pound, people.issue(subject="/CN=Old", usage="clientAuth", days=-1))
+    assert not comes_in(tls_client, pound, people.issue(subject="/CN=Server", usage="serverAuth"))
+    pound.wait_for_log("no TLS with 127.0.0.1: invalid peer certificate: Expired")
+
+
+def test_caList_alone_is_also_whom_we_believe(guarded, tls_client, ann):
+    pound, _ = guarded("ClientCert 2", 'CAlist "$CA"')
+    assert comes_in(tls_client, pound, ann)
+    assert not comes_in(tls_client, pound, None)
+
+
+def test_revoked_certificates_do_not_count(guarded, tls_client, people, tmp_path):
+    good = people.issue(subject="/CN=Good", usage="clientAuth")
+    bad = people.issue(subject="/CN=Bad", usage="clientAuth")
+    people.revoke(bad)
+    pound, _ = guarded("ClientCert 2", 'VerifyList "$CA"', f'CRLlist "{people.revoked(tmp_path)}"')
+    assert comes_in(tls_client, pound, good)
+    assert not comes_in(tls_client, pound, bad)
+    pound.wait_for_log("invalid peer certificate: Revoked")
+
+
+def test_a_list_that_ran_out_lets_nobody_in(guarded, tls_client, people, ann, tmp_path):
+    pound, _ = guarded("ClientCert 2", 'VerifyList "$CA"', f'CRLlist "{people.revoked(tmp_path, "-1")}"')
+    assert not comes_in(tls_client, pound, ann)
+
+
+@pytest.mark.parametrize(("depth", "direct", "below"), [(0, True, False), (1, True, True)])
+def test_a_chain_that_is_too_long_does_not_count(guarded, tls_client, people, ann, tmp_path, depth, direct, below):
+    middle = people.delegate(tmp_path / "middle", "Middle")
+    bob = middle.issue(subject="/CN=Bob", usage="clientAuth", chain=True)
+    pound, _ = guarded(f"ClientCert 2 {depth}", 'VerifyList "$CA"')
+    assert comes_in(tls_client, pound, ann) == direct
+    assert comes_in(tls_client, pound, bob) == below
+
+
+def test_a_resumed_session_is_still_whose_it_was(guarded, tls_client, ann):
+    pound, server = guarded("ClientCert 2", 'VerifyList "$CA"')
+    for version in VERSIONS:
+        wanted = context(version=version, certificate=ann)
+        first = tls_client(pound, wanted=wanted)
+        first.ask()
+        again = tls_client(pound, wanted=wanted, session=first.sock.session)
+        again.ask()
+        assert again.sock.session_reused
+        subjects = [request.fields.one("X-SSL-Subject") for request in server.requests[-2:]]
+        assert subjects == ["C = DE, O = Example\\, Ltd, CN = Ann"] * 2
+
+
+# -- what back-ends are told
+
+
+def test_the_back_end_is_told_whose_request_it_is(guarded, tls_client, people, ann):
+    pound, server = guarded("ClientCert 1", 'VerifyList "$CA"')
+    wanted = context(certificate=ann)
+    tls_client(pound, wanted=wanted).ask()
+    fields = server.requests[0].fields
+    assert fields.one("X-SSL-Subject") == "C = DE, O = Example\\, Ltd, CN = Ann"
+    assert fields.one("X-SSL-Issuer") == "CN = People"
+    assert re.fullmatch(r"[A-Z][a-z]{2} [ 1-3]\d \d\d:\d\d:\d\d 20\d\d GMT", fields.one("X-SSL-notBefore"))
+    assert re.fullmatch(r"[A-Z][a-z]{2} [ 1-3]\d \d\d:\d\d:\d\d 20\d\d GMT", fields.one("X-SSL-notAfter"))
+    assert fields.one("X-SSL-serial").isdigit()
+    sent = fields.one("X-SSL-certificate")
+    text = ann.read_text()
+    begin, end = "-----BEGIN CERTIFICATE-----", "-----END CERTIFICATE-----"
+    assert sent == text[text.index(begin) : text.index(end) + len(end)].replace("\n", "")
+
+
+def test_the_cipher_is_told_as_openssl_describes_it(guarded, tls_client):
+    pound, server = guarded()
+    tls_client(pound, wanted=context(version=VERSIONS[1])).ask()
+    tls_client(pound, wanted=context(version=VERSIONS[0])).ask()
+    told = [request.fields.one("X-SSL-cipher") for request in server.requests]
+    assert told == [
+        "TLSv1.3/TLS_AES_128_GCM_SHA256 TLSv1.3 Kx=any Au=any Enc=AESGCM(128) Mac=AEAD",
+        "TLSv1.2/ECDHE-ECDSA-AES128-GCM-SHA256 TLSv1.2 Kx=ECDH Au=ECDSA Enc=AESGCM(128) Mac=AEAD",
+    ]
+    assert not any(request.fields.has(f"X-SSL-{name}") for request in server.requests for name in FIELDS)
+
+
+def test_what_a_client_claims_of_itself_is_taken_out(guarded, tls_client):
+    pound, server = guarded("ClientCert 1", 'VerifyList "$CA"')
+    claims = [*(f"X-SSL-{name}: me" for name in [*FIELDS, "cipher", "other"]), "x_ssl_subject: me", "X-Ssl-SUBJECT: me"]
+    tls_client(pound).ask(fields="".join(f"{claim}\r\n" for claim in claims))
+    fields = server.requests[0].fields
+    assert not [value for _, value in fields if value == "me"]
+    assert len(fields.all("X-SSL-cipher")) == 1
+
+
+def test_header_option_no_ssl(guarded, tls_client, ann):
+    pound, server = guarded("ClientCert 1", 'VerifyList "$CA"', "HeaderOption no-ssl")
+    tls_client(pound, wanted=context(certificate=ann)).ask(fields="X-SSL-Subject: me\r\n")
+    fields = server.requests[0].fields
+    assert not [name for name, _ in fields if name.lower().startswith("x-ssl")]
+    assert fields.one("X-Forwarded-Proto") == "https"
+
+
+# -- conditions
+
+
+def test_a_service_for_one_certificate(pound, backend, tls_client, authority, people, ann):
+    bob = people.issue(subject="/CN=Bob", usage="clientAuth")
+    for_ann, others = backend(answer("for ann")), backend(answer("others"))
+    port = wait.free_port()
+    services = [cfg.service(f'ClientCert "{ann}"', cfg.backend(for_ann)), cfg.service(cfg.backend(others))]
+    running = pound(cfg.text(cfg.listen_tls(port, f'Cert "{authority.issue("localhost")}"', services)), port)
+    for certificate, expected in [(ann, "for ann"), (bob, "others"), (None, "others")]:
+        assert tls_client(running, wanted=context(certificate=certificate)).ask().text == expected
+
+
+def test_a_certificate_revoked_while_we_run_ends_its_sessions_too(guarded, tls_client, people, tmp_path):
+    bob = people.issue(subject="/CN=Bob", usage="clientAuth")
+    pound, _ = guarded("ClientCert 2", 'VerifyList "$CA"', f'CRLlist "{people.revoked(tmp_path)}"')
+    wanted = context(certificate=bob)
+    first = tls_client(pound, wanted=wanted)
+    assert first.ask().status == 200
+    people.revoke(bob)
+    people.revoked(tmp_path)
+    pound.wait_for_log("are read again")
+    assert not comes_in(tls_client, pound, bob)
+    with pytest.raises(ENDS):
+        tls_client(pound, wanted=wanted, session=first.sock.session).ask()
