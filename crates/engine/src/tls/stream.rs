@@ -125,7 +125,8 @@ impl TlsStream {
         self.work(read.filled(), buffer)?;
         // An answer to a request for new keys; if it has to wait, it goes with what is written next.
         if self.tls.wants_write() && !self.tls.is_handshaking() && !self.tickets_wait {
-            let _ = self.poll_flush(&mut Context::from_waker(Waker::noop()))?;
+            // With the waker of this task and no other: whoever writes may be waiting for the same socket.
+            let _ = self.poll_flush(cx)?;
         }
         Poll::Ready(Ok(()))
     }
