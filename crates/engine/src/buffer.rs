@@ -89,10 +89,9 @@ impl Buffer {
         &mut self.bytes
     }
 
-    /// Forgets what was used, where nothing is unread: what comes now comes past this buffer.
-    pub(crate) fn forget(&mut self) {
-        debug_assert!(self.is_empty());
-        self.bytes.clear();
+    /// Forgets what was used, where nothing is unread, and gives the memory back: what comes now comes past this buffer.
+    pub(crate) fn forget(&mut self, store: &Store) {
+        self.release(store);
         self.restart();
     }
 

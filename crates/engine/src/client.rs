@@ -162,7 +162,8 @@ impl Client {
         // A request without a body needs no buffer while its answer is waited for.
         conn.rest(store);
         let persists = h1::persists(x.request.version(), x.request.fields());
-        self.last = !persists;
+        // After a body old clients may send an empty line, which closing at once would answer with a reset.
+        self.last = !persists && matches!(x.body, BodyLength::None | BodyLength::Length(0));
         self.requests_left = self.requests_left.saturating_sub(1);
         x.keep = persists && self.requests_left > 0;
         self.written = 0;
@@ -181,6 +182,12 @@ impl Client {
         x.sent.status = x.response.status();
         self.unfinished = true;
         self.conn.begin_write(framing.body, store, |out| write::response_head(&x.response, framing, out));
+    }
+
+    /// An answer of our own begins: from here on the client is held to how it takes that.
+    pub(crate) fn begin_own_answer(&mut self) {
+        self.written = 0;
+        self.watchdog.measure();
     }
 
     /// The answer has been sent to its end.
@@ -249,7 +256,7 @@ impl Client {
 
     /// Ends the connection so that the last answer arrives: our side first, then what the client still sends is read
     /// and thrown away for a while (RFC 9112 section 9.6). A client that announced the end of the connection and has sent
-    /// its whole request has nothing more to say, so a plain close is as safe, and spares three system calls.
+    /// a request without a body has nothing more to say, so it gets a plain close, which spares three system calls.
     pub(crate) async fn linger(&mut self, store: &Store) {
         if self.last && self.conn.is_read_out() {
             return;

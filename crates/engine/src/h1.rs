@@ -256,9 +256,13 @@ impl Conn {
         &mut self,
         cx: &mut Context<'_>,
         pipe: &mut Pipe,
+        store: &Store,
     ) -> Poll<Result<usize, ReadError>> {
         let left = self.decoder.left().unwrap_or(0);
         if left == 0 {
+            // Only a read that was refused tells the reactor that nothing more is there, and without that the connection
+            // would never be taken for clean again.
+            self.stream.settle();
             return Poll::Ready(Ok(0));
         }
         let most = usize::try_from(left).unwrap_or(usize::MAX);
@@ -270,7 +274,7 @@ impl Conn {
         self.heard = true;
         self.decoder.consume(moved);
         // What is gone through the pipe can never be sent again.
-        self.input.forget();
+        self.input.forget(store);
         Poll::Ready(Ok(moved))
     }
 

@@ -33,7 +33,8 @@ pub(crate) const PIPE_BYTES: usize = 256 * 1024;
 /// of copying for 1 MiB and half of it for 100 MiB; below a quarter of a MiB there is nothing to gain.
 pub(crate) const SPLICE_BYTES: u64 = 256 * 1024;
 
-/// Pipes of one worker: two descriptors each. Whoever comes when all are in use is copied for.
+/// Pipes of one worker: two descriptors each, and 16 MiB in all, which is a quarter of what a user who is not root may
+/// have (`pipe-user-pages-soft`). Whoever comes when all are in use is copied for.
 pub(crate) const PIPES: usize = 64;
 
 /// Pipes that a worker keeps for the next body, until idle connections are looked at again ([`IDLE_SWEEP`]).
@@ -128,6 +129,9 @@ pub(crate) const LOG_BYTES: usize = 4 * 1024 * 1024;
 /// How long a client may take for its TLS handshake, or as long as `Client` allows where that is less: four round trips
 /// to the moon, and a browser that asks its user for a certificate asks before.
 pub(crate) const HANDSHAKE: Duration = Duration::from_secs(10);
+
+/// Bytes of ciphertext that are read at least, if they are there, however little room there is for what is in them.
+pub(crate) const TLS_READ_LEAST: usize = 4096;
 
 /// Bytes of ciphertext read at once, into the one buffer that a worker has for this: four records.
 pub(crate) const TLS_READ_BYTES: usize = 64 * 1024;

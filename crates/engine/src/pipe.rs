@@ -51,6 +51,11 @@ impl Pipe {
     }
 }
 
+/// Whether the system does not do this at all with such a socket, or may not: the stream is as good as before.
+pub(crate) fn is_refused(error: &io::Error) -> bool {
+    matches!(error.raw_os_error(), Some(libc::EINVAL | libc::ENOSYS | libc::EPERM))
+}
+
 const FLAGS: SpliceFlags = SpliceFlags::MOVE.union(SpliceFlags::NONBLOCK);
 
 /// The right to a pipe, given back when dropped.
@@ -69,6 +74,8 @@ pub(crate) struct Pipes {
     spare: RefCell<Vec<Pipe>>,
     /// How many there are, those in use and the spare ones.
     all: Rc<Cell<usize>>,
+    /// The system would not have it, or not at a size that pays; not asked again until the next sweep.
+    refused: Cell<bool>,
 }
 
 impl Pipes {
@@ -77,19 +84,30 @@ impl Pipes {
         if let Some(pipe) = self.spare.borrow_mut().pop() {
             return Some(pipe);
         }
-        if self.all.get() >= limits::PIPES {
+        if self.refused.get() || self.all.get() >= limits::PIPES {
             return None;
         }
-        let (out, into) = pipe_with(PipeFlags::CLOEXEC | PipeFlags::NONBLOCK).ok()?;
-        // Where the user's share of pipe memory is used up the usual size stays: slower, and no less right.
-        let _ = fcntl_setpipe_size(&into, limits::PIPE_BYTES);
+        // Where the user's share of pipe memory (`pipe-user-pages-soft`, pipe(7)) is used up, a new pipe holds two pieces
+        // of a few KB, and copying costs less than that.
+        let made = pipe_with(PipeFlags::CLOEXEC | PipeFlags::NONBLOCK)
+            .and_then(|(out, into)| fcntl_setpipe_size(&into, limits::PIPE_BYTES).map(|_| (out, into)));
+        let Ok((out, into)) = made else {
+            self.refuse();
+            return None;
+        };
         self.all.set(self.all.get() + 1);
         Some(Pipe { into, out, held: 0, _ticket: Ticket(self.all.clone()) })
+    }
+
+    /// Hands out no more for now; bodies are copied.
+    pub(crate) fn refuse(&self) {
+        self.refused.set(true);
     }
 
     /// Closes the spare ones: descriptors are for who needs them.
     pub(crate) fn sweep(&self) {
         self.spare.borrow_mut().clear();
+        self.refused.set(false);
     }
 
     /// Keeps a pipe for the next body if it is empty and there are not enough.
@@ -135,6 +153,10 @@ mod tests {
         let held: Vec<Pipe> = std::iter::from_fn(|| pipes.take()).collect();
         assert_eq!(held.len(), limits::PIPES);
         drop(held);
+        assert!(pipes.take().is_some());
+        pipes.refuse();
+        assert!(pipes.take().is_none());
+        pipes.sweep();
         assert!(pipes.take().is_some());
     }
 }

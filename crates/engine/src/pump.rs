@@ -1,7 +1,7 @@
 //! The only thing that moves bodies: from one connection to another, in either direction.
 //!
 //! What the sink does not take is not read from the source, so a slow reader slows the writer down and never costs
-//! memory: at most one read buffer is held for each direction.
+//! memory: at most one read buffer is held for each direction, or one pipe.
 
 use std::io;
 use std::task::{Context, Poll, ready};
@@ -11,7 +11,7 @@ use wire::BodyError;
 use crate::buffer::Store;
 use crate::h1::{Conn, Piece, ReadError};
 use crate::limits;
-use crate::pipe::Pipe;
+use crate::pipe::{self, Pipe};
 
 /// Whom a pump waits for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,6 +68,12 @@ impl Pump {
             state: State::Moving,
             pipe: None,
         }
+    }
+
+    /// Body bytes that the sink's socket has taken: what waits in the pipe, or behind a head, has not got that far.
+    pub(crate) fn passed(&self, sink: &Conn) -> u64 {
+        let held = self.pipe.as_ref().map_or(0, Pipe::held) + sink.waiting();
+        self.bytes.saturating_sub(held as u64)
     }
 
     /// Whether the whole body has arrived.
@@ -167,7 +173,15 @@ impl Pump {
                 self.waiting = Waiting::Sink;
                 break;
             }
-            match source.poll_splice_into(cx, &mut pipe).map_err(PumpError::Source)? {
+            let moved = source.poll_splice_into(cx, &mut pipe, store);
+            if let Poll::Ready(Err(ReadError::Io(error))) = &moved
+                && pipe::is_refused(error)
+            {
+                // Nothing is lost: the pipe is empty, and the socket is as it was.
+                store.pipes.refuse();
+                return Poll::Ready(Ok(()));
+            }
+            match moved.map_err(PumpError::Source)? {
                 Poll::Ready(0) => {
                     store.pipes.keep(pipe);
                     return Poll::Ready(Ok(()));

@@ -218,7 +218,7 @@ async fn wait_for_head(
         // A client that waits for a 100 owes us nothing: it is the back-end that is silent.
         let on_client =
             upload.is_running() && upload.waiting == Waiting::Source && !(asked && upload.bytes == 0);
-        let now = Some((upload.bytes, upload.waiting, upload.is_running()));
+        let now = Some((upload.bytes, upload.passed(conn), upload.waiting, upload.is_running()));
         if now != before {
             before = now;
             watchdog.turn(if on_client { client_timeout } else { live.plan.timeout }, on_client);
@@ -372,7 +372,7 @@ pub(crate) async fn response(
 
     let mut download = Pump::new(None);
     let result = move_bodies(client, parts, live, &mut upstream, &mut download).await;
-    x.sent.body_bytes = download.bytes;
+    x.sent.body_bytes = download.passed(&client.conn);
     x.received = upstream.upload.bytes;
     result.map_err(|cause| Fault::new(Stage::Relay, cause))?;
     client.finish_answer();
@@ -430,13 +430,17 @@ async fn move_bodies(
         // Whose turn it is: the client's if it has to take the answer, or to send what the back-end waits for.
         let on_client =
             download.waiting == Waiting::Sink || (upload.is_running() && upload.waiting == Waiting::Source);
-        let now = Some((upload.bytes, download.bytes, on_client));
+        let passed = download.passed(client);
+        let now = Some((upload.bytes, upload.passed(backend), passed, on_client));
         if now != before {
             before = now;
-            watchdog.turn(if on_client { client_timeout } else { live.plan.timeout }, on_client);
+            // Once an answer has begun, a client that sends little may just have little to say: only how it takes what
+            // is there for it is held against the least rate.
+            let takes = download.waiting == Waiting::Sink;
+            watchdog.turn(if on_client { client_timeout } else { live.plan.timeout }, takes);
         }
         watchdog
-            .poll_moving(cx, || upload.bytes + download.bytes.saturating_sub(client.stream().queued()))
+            .poll_moving(cx, || upload.bytes + passed.saturating_sub(client.stream().queued()))
             .map(|bark| Err(if on_client { late(bark) } else { Cause::BackendTimeout }))
     })
     .await

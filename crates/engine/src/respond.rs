@@ -104,6 +104,7 @@ async fn send(x: &mut Exchange, client: &mut Client, parts: &Parts, body: Body) 
     } else {
         Framing { connection, ..Framing::of(BodyLength::Length(length)) }
     };
+    client.begin_own_answer();
     client.write_head(x, &framing, &parts.store);
     if !headless {
         match body {

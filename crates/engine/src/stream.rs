@@ -112,6 +112,22 @@ impl Stream {
         }
     }
 
+    /// Lets the reactor know if nothing is there to read; one system call. A read that takes less than it could does so by
+    /// itself, a splice does not.
+    pub(crate) fn settle(&self) {
+        let mut byte = [MaybeUninit::<u8>::uninit()];
+        // What is there stays there, and is found by whoever reads next.
+        let _ = match self {
+            Stream::Tcp(stream) => {
+                stream.try_io(Interest::READABLE, || SockRef::from(stream).peek(&mut byte))
+            }
+            Stream::Unix(stream) => {
+                stream.try_io(Interest::READABLE, || SockRef::from(stream).peek(&mut byte))
+            }
+            Stream::Tls(_) => return,
+        };
+    }
+
     /// Moves what is in a pipe, or some of it, to the peer.
     pub(crate) fn poll_splice_from(&self, cx: &mut Context<'_>, pipe: &mut Pipe) -> Poll<io::Result<usize>> {
         loop {

@@ -100,8 +100,45 @@ async fn a_long_body_goes_through_a_pipe_and_cannot_be_sent_again() {
     assert_eq!(pump.bytes, body.len() as u64);
     assert!(arrived.strip_prefix(b"head ") == Some(&body[..]), "{} bytes arrived", arrived.len());
     assert!(!source.rewind(&mark), "half of it is gone");
+    assert!(!source.is_clean(), "what nobody asked for is there");
     poll_fn(|cx| source.poll_fill(cx, &store)).await.unwrap();
     assert_eq!(source.unread(), b"next");
+}
+
+// A small socket buffer makes the sink take a pipe's worth in many steps.
+#[tokio::test]
+async fn a_reader_that_takes_little_at_a_time_is_seen_to_take_it_and_leaves_a_clean_connection() {
+    let store = Store::default();
+    let (mut source, mut writer) = connection(Kind::Response);
+    let (mut sink, mut reader) = connection(Kind::Request);
+    let body = vec![b'x'; 1_500_000];
+    let length = BodyLength::Length(body.len() as u64);
+    source.begin_read(length);
+    sink.begin_write(length, &store, |_| {});
+    let mut pump = Pump::new(None);
+    let mut passed = Vec::new();
+    let pumping = poll_fn(|cx| {
+        let moved = pump.poll(&mut source, &mut sink, cx, &store);
+        passed.push(pump.passed(&sink));
+        moved
+    });
+    let reading = async {
+        let mut taken = 0;
+        let mut piece = vec![0; 10_000];
+        while taken < body.len() {
+            taken += reader.read(&mut piece).await.unwrap();
+            tokio::task::yield_now().await;
+        }
+    };
+    let (fed, result, ()) = tokio::join!(writer.write_all(&body), pumping, reading);
+    fed.unwrap();
+    assert!(result.is_ok(), "{result:?}");
+    assert!(passed.is_sorted(), "progress went backwards");
+    assert_eq!(passed.last(), Some(&(body.len() as u64)));
+    // More steps than pipes were filled: each that the reader makes room for is one.
+    assert!(passed.windows(2).filter(|pair| pair[0] < pair[1]).count() > body.len() / limits::PIPE_BYTES);
+    source.idle(&store);
+    assert!(source.is_clean(), "the next request could not use it");
 }
 
 #[tokio::test]

@@ -99,7 +99,7 @@ impl TlsStream {
     }
 
     /// Reads ciphertext once and lets rustls work on it. Plaintext goes into the spare room of `buffer`, and waits where
-    /// that is used up: no more ciphertext is read than there is room, so what waits is never more than one record.
+    /// that is used up: hardly more ciphertext is read than there is room, so what waits is little more than one record.
     fn poll_ciphertext(
         &mut self,
         cx: &mut Context<'_>,
@@ -108,7 +108,8 @@ impl TlsStream {
         let scratch = self.scratch.clone();
         let mut scratch = scratch.0.borrow_mut();
         let room = buffer.as_ref().map_or(RECORD, |buffer| buffer.capacity() - buffer.len());
-        let len = scratch.len().min(room);
+        // Not only as much as there is room: whoever leaves us room for one byte would get a system call for each.
+        let len = scratch.len().min(room.max(limits::TLS_READ_LEAST));
         let mut read = ReadBuf::new(&mut scratch[..len]);
         ready!(self.inner.poll_read_into(cx, &mut read))?;
         if read.filled().is_empty() {
