@@ -99,3 +99,17 @@ def _ended_or_fed(connection):
     except OSError:
         return True
     return connection.has_ended_within(0.01) or b"408" in connection.buffer
+
+
+def test_a_backend_connection_is_used_again_after_long_answers(proxy, backend, client):
+    origin = backend(answer(2_000_000 * b"x"))
+    connection = client(proxy(origin))
+    assert [len(connection.ask().body) for _ in range(3)] == [2_000_000] * 3
+    assert origin.accepted == 1
+
+
+def test_what_stands_behind_a_long_answer_reaches_nobody(proxy, backend, client):
+    origin = backend(lambda *_: answer(2_000_000 * b"x") + b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil")
+    connection = client(proxy(origin))
+    assert [len(connection.ask().body) for _ in range(3)] == [2_000_000] * 3
+    assert origin.accepted == 3
