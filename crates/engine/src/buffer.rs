@@ -4,13 +4,13 @@
 //! an idle client costs no buffer memory. A body that fills its buffer goes on through a larger one, of which there are
 //! few: what a reader that stops reading can pin down has a bound.
 
-use std::cell::{Cell, RefCell};
-use std::rc::Rc;
+use std::cell::RefCell;
 
 use wire::Slots;
 
 use crate::limits;
 use crate::pipe::Pipes;
+use crate::quota::{Quota, Share};
 
 /// Bytes that were read and not yet used. Empty of memory until the first read.
 #[derive(Debug, Default)]
@@ -21,7 +21,7 @@ pub(crate) struct Buffer {
     /// this is the same (see `Mark`).
     generation: u32,
     /// Held while `bytes` is a large buffer.
-    large: Option<LargeTicket>,
+    large: Option<Share>,
 }
 
 /// A place in a [`Buffer`] to which it can go back.
@@ -160,26 +160,28 @@ impl Buffer {
 /// The memory of a head: its bytes and its field list.
 pub(crate) type HeadSpace = (Vec<u8>, Slots);
 
-/// The right to a large buffer, given back when dropped: a connection may end without a word to the store.
-#[derive(Debug)]
-struct LargeTicket(Rc<Cell<usize>>);
-
-impl Drop for LargeTicket {
-    fn drop(&mut self) {
-        self.0.set(self.0.get() - 1);
-    }
-}
-
 /// A worker's spare buffers and heads.
-#[derive(Default)]
 pub(crate) struct Store {
     buffers: RefCell<Vec<Vec<u8>>>,
     large: RefCell<Vec<Vec<u8>>>,
-    /// How many large buffers are out.
-    large_out: Rc<Cell<usize>>,
+    /// The large buffers that are out.
+    large_out: Quota,
     heads: RefCell<Vec<HeadSpace>>,
     outputs: RefCell<Vec<Vec<u8>>>,
     pub(crate) pipes: Pipes,
+}
+
+impl Default for Store {
+    fn default() -> Self {
+        Store {
+            buffers: RefCell::default(),
+            large: RefCell::default(),
+            large_out: Quota::new(limits::LARGE_BUFFERS),
+            heads: RefCell::default(),
+            outputs: RefCell::default(),
+            pipes: Pipes::default(),
+        }
+    }
 }
 
 impl Store {
@@ -196,15 +198,10 @@ impl Store {
     }
 
     /// A large buffer, unless too many are out.
-    fn large(&self) -> Option<(Vec<u8>, LargeTicket)> {
-        let out = self.large_out.get();
-        if out >= limits::LARGE_BUFFERS {
-            return None;
-        }
-        self.large_out.set(out + 1);
+    fn large(&self) -> Option<(Vec<u8>, Share)> {
+        let share = self.large_out.take()?;
         let spare = self.large.borrow_mut().pop();
-        let buffer = spare.unwrap_or_else(|| Vec::with_capacity(limits::LARGE_BYTES));
-        Some((buffer, LargeTicket(self.large_out.clone())))
+        Some((spare.unwrap_or_else(|| Vec::with_capacity(limits::LARGE_BYTES)), share))
     }
 
     fn keep_large(&self, mut buffer: Vec<u8>) {
@@ -334,9 +331,9 @@ mod tests {
         };
         assert_eq!(fill(&mut buffer, false, limits::BUFFER_BYTES), limits::BUFFER_BYTES);
         assert_eq!(fill(&mut buffer, true, limits::LARGE_BYTES), limits::LARGE_BYTES);
-        assert_eq!(store.large_out.get(), 1);
+        assert_eq!(store.large_out.used(), 1);
         assert_eq!(fill(&mut buffer, false, limits::BUFFER_BYTES), limits::BUFFER_BYTES);
-        assert_eq!((store.large_out.get(), store.large.borrow().len()), (0, 1));
+        assert_eq!((store.large_out.used(), store.large.borrow().len()), (0, 1));
     }
 
     #[test]
@@ -352,7 +349,7 @@ mod tests {
         let held: Vec<Buffer> = (0..limits::LARGE_BUFFERS + 3).map(|_| full()).collect();
         assert_eq!(held.iter().filter(|buffer| buffer.large.is_some()).count(), limits::LARGE_BUFFERS);
         drop(held);
-        assert_eq!(store.large_out.get(), 0);
+        assert_eq!(store.large_out.used(), 0);
         assert!(full().large.is_some());
     }
 }

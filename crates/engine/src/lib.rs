@@ -26,7 +26,7 @@
 //!   5  forwarded  condition  expand  scene  basic  received  looking at a message
 //!   6  parts  client  pump  backend                          speaking
 //!   7  h1  stats                                             one connection; counters
-//!   8  stream  tls  buffer  pipe  watchdog  fault  excerpt  clock  random  text  limits  sys
+//!   8  stream  tls  buffer  pipe  quota  watchdog  fault  excerpt  clock  random  text  limits  sys
 //! ```
 
 mod accept;
@@ -69,6 +69,7 @@ mod expand;
 mod forwarded;
 mod local;
 mod location;
+mod quota;
 mod random;
 mod received;
 mod rewrite;

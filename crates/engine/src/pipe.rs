@@ -6,11 +6,11 @@
 use std::cell::{Cell, RefCell};
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
-use std::rc::Rc;
 
 use rustix::pipe::{PipeFlags, SpliceFlags, fcntl_setpipe_size, pipe_with, splice};
 
 use crate::limits;
+use crate::quota::{Quota, Share};
 
 /// A pipe, and how many bytes are in it.
 #[derive(Debug)]
@@ -18,7 +18,7 @@ pub(crate) struct Pipe {
     into: OwnedFd,
     out: OwnedFd,
     held: usize,
-    _ticket: Ticket,
+    _share: Share,
 }
 
 impl Pipe {
@@ -58,35 +58,31 @@ pub(crate) fn is_refused(error: &io::Error) -> bool {
 
 const FLAGS: SpliceFlags = SpliceFlags::MOVE.union(SpliceFlags::NONBLOCK);
 
-/// The right to a pipe, given back when dropped.
-#[derive(Debug)]
-struct Ticket(Rc<Cell<usize>>);
-
-impl Drop for Ticket {
-    fn drop(&mut self) {
-        self.0.set(self.0.get() - 1);
-    }
-}
-
 /// The pipes of one worker.
-#[derive(Default)]
 pub(crate) struct Pipes {
     spare: RefCell<Vec<Pipe>>,
-    /// How many there are, those in use and the spare ones.
-    all: Rc<Cell<usize>>,
+    /// All there are, those in use and the spare ones.
+    all: Quota,
     /// The system would not have it, or not at a size that pays; not asked again until the next sweep.
     refused: Cell<bool>,
+}
+
+impl Default for Pipes {
+    fn default() -> Self {
+        Pipes { spare: RefCell::default(), all: Quota::new(limits::PIPES), refused: Cell::new(false) }
+    }
 }
 
 impl Pipes {
     /// An empty pipe; `None` if too many are in use or the system has none left. The body is then copied.
     pub(crate) fn take(&self) -> Option<Pipe> {
+        if self.refused.get() {
+            return None;
+        }
         if let Some(pipe) = self.spare.borrow_mut().pop() {
             return Some(pipe);
         }
-        if self.refused.get() || self.all.get() >= limits::PIPES {
-            return None;
-        }
+        let share = self.all.take()?;
         // Where the user's share of pipe memory (`pipe-user-pages-soft`, pipe(7)) is used up, a new pipe holds two pieces
         // of a few KB, and copying costs less than that.
         let made = pipe_with(PipeFlags::CLOEXEC | PipeFlags::NONBLOCK)
@@ -95,8 +91,7 @@ impl Pipes {
             self.refuse();
             return None;
         };
-        self.all.set(self.all.get() + 1);
-        Some(Pipe { into, out, held: 0, _ticket: Ticket(self.all.clone()) })
+        Some(Pipe { into, out, held: 0, _share: share })
     }
 
     /// Hands out no more for now; bodies are copied.
@@ -134,7 +129,7 @@ mod tests {
         near.write_all(b"secret").unwrap();
         assert_eq!(pipe.fill(&far, 100).unwrap(), 6);
         pipes.keep(pipe);
-        assert_eq!(pipes.all.get(), 0, "it is closed");
+        assert_eq!(pipes.all.used(), 0, "it is closed");
         let mut pipe = pipes.take().unwrap();
         near.write_all(b"public").unwrap();
         assert_eq!(pipe.fill(&far, 4).unwrap(), 4);
@@ -153,7 +148,8 @@ mod tests {
         let held: Vec<Pipe> = std::iter::from_fn(|| pipes.take()).collect();
         assert_eq!(held.len(), limits::PIPES);
         drop(held);
-        assert!(pipes.take().is_some());
+        let spare = pipes.take().unwrap();
+        pipes.keep(spare);
         pipes.refuse();
         assert!(pipes.take().is_none());
         pipes.sweep();
