@@ -55,8 +55,8 @@ pub(crate) struct ClientFacts {
     pub secure: bool,
     /// It came without TLS where TLS is spoken: it gets told so, and nothing else.
     pub misplaced: bool,
-    /// What the TLS handshake has agreed on.
-    pub tls: Option<tls::Facts>,
+    /// What the TLS handshake has agreed on. Boxed: whoever comes without TLS pays for no room.
+    pub tls: Option<Box<tls::Facts>>,
 }
 
 /// The groups of one match, copied out of the subject.

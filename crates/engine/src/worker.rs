@@ -145,7 +145,7 @@ async fn secure(worker: Rc<Worker>, stream: Stream, mut facts: ClientFacts) -> O
     let (stream, said) = match tls::accept(stream, server, handshakes, scratch, limit).await {
         Ok(tls::Arrival::Secure(stream, agreed)) => {
             facts.secure = true;
-            facts.tls = Some(agreed);
+            facts.tls = Some(Box::new(agreed));
             (stream, Vec::new())
         }
         Ok(tls::Arrival::Plain(stream, said)) => {
