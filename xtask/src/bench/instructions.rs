@@ -10,8 +10,9 @@ use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
+use super::origin;
 use super::peer::{Kind, OURS, Peer};
-use super::proxy::{Process, Proxy, pinned};
+use super::proxy::Proxy;
 use super::template::Values;
 use super::{cargo_build, system};
 use crate::Failure;
@@ -134,9 +135,7 @@ fn whole(workspace: &Workspace) -> Result<Vec<Count>, Failure> {
     let peer = Peer::new(OURS, kind, release.join("pound"))?;
     let core = system::processors().first().copied().unwrap_or(0);
     let origin_port = free_port()?;
-    let mut origin = pinned(&core.to_string());
-    origin.arg(release.join("bench-origin")).arg(format!("127.0.0.1:{origin_port}"));
-    let _origin = Process::spawn(&mut origin)?;
+    let _origin = origin::start(&release, core, &[format!("127.0.0.1:{origin_port}")])?;
     let mut counts = Vec::new();
     for whole in &WHOLES {
         say(&format!("counting {}", whole.name));

@@ -8,8 +8,9 @@ use std::time::{Duration, SystemTime};
 
 use super::load::{Loader, Outcome};
 use super::options::Options;
+use super::origin;
 use super::peer::Peer;
-use super::proxy::{Process, Proxy, pinned};
+use super::proxy::{Process, Proxy};
 use super::quiet::{self, Span};
 use super::results::{Results, Run, spread};
 use super::scenario::{Load, SCENARIOS, Scenario, Services};
@@ -25,9 +26,6 @@ const TRIES: u32 = 3;
 
 /// Ports for listeners: below those that the kernel gives to clients, or a client may sit on one.
 const PORTS: std::ops::Range<u16> = 21_000..31_000;
-
-/// How long the origin may take to listen.
-const ORIGIN_PATIENCE: Duration = Duration::from_secs(10);
 
 /// The share of the saturation at which latency is measured.
 const PACE: f64 = 0.7;
@@ -67,12 +65,8 @@ impl<'a> Bench<'a> {
         // This program's own work is done beside the load, not beside the proxy.
         stay_on(&[load_core])?;
         let origin_port = free_port()?;
-        let mut origin = pinned(&load_core.to_string());
-        origin
-            .arg(release.join("bench-origin"))
-            .args([format!("127.0.0.1:{origin_port}"), format!("127.0.0.2:{origin_port}")]);
-        let origin = Process::spawn(&mut origin)?;
-        wait_for_listener(origin_port)?;
+        let addresses = ["127.0.0.1", "127.0.0.2"].map(|address| format!("{address}:{origin_port}"));
+        let origin = origin::start(&release, load_core, &addresses)?;
         Ok(Bench {
             options,
             peers,
@@ -298,18 +292,6 @@ fn stay_on(processors: &[u32]) -> Result<(), Failure> {
 fn saturation(results: &Results, peer: &str) -> Option<f64> {
     let runs = results.of(SCENARIOS[0].name, peer);
     spread(runs.iter().map(|run| run.outcome.requests / run.outcome.seconds)).map(|spread| spread.median)
-}
-
-/// Waits until somebody listens there: a proxy that finds no origin at its first request takes it for dead.
-fn wait_for_listener(port: u16) -> Result<(), Failure> {
-    let end = std::time::Instant::now() + ORIGIN_PATIENCE;
-    while std::time::Instant::now() < end {
-        if std::net::TcpStream::connect(("127.0.0.1", port)).is_ok() {
-            return Ok(());
-        }
-        std::thread::sleep(Duration::from_millis(5));
-    }
-    Err(Failure::new(format!("the origin does not listen on port {port}")))
 }
 
 /// A port that was free a moment ago.

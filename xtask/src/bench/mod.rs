@@ -10,6 +10,7 @@ mod instructions;
 mod load;
 mod measure;
 mod options;
+mod origin;
 mod peer;
 mod proxy;
 mod quiet;
