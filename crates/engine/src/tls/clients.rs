@@ -17,8 +17,7 @@ use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, CertificateRevocationListDer, UnixTime};
 use webpki::{EndEntityCert, KeyUsage};
 
-use super::files::{self, Refusal};
-use super::sites::TlsError;
+use super::files::{self, Refusal, TlsError};
 use super::x509;
 use crate::limits;
 

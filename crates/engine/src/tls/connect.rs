@@ -17,8 +17,8 @@ use rustls::{
 use rustls_pki_types::{CertificateDer, IpAddr, Ipv4Addr, ServerName, UnixTime};
 
 use super::clients;
-use super::files;
-use super::sites::{TlsError, provider, supported, versions};
+use super::files::{self, TlsError};
+use super::sites::{provider, supported, versions};
 use super::stream::{Scratch, TlsStream};
 use crate::limits;
 use crate::stream::Stream;

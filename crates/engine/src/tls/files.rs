@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use plan::tls::FileName;
 use rustls::crypto::CryptoProvider;
 use rustls::sign::CertifiedKey;
 use rustls_pki_types::pem::PemObject;
@@ -38,6 +39,30 @@ impl Refusal {
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", self.path.display(), self.reason)
+    }
+}
+
+/// Why TLS cannot be had as the plan wants it.
+#[derive(Debug)]
+pub struct TlsError {
+    name: FileName,
+    reason: String,
+}
+
+impl fmt::Display for TlsError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {} {}", self.name.place, self.name.directive, self.reason)
+    }
+}
+
+impl TlsError {
+    pub(super) fn new(name: &FileName, refusal: &Refusal) -> TlsError {
+        TlsError { name: name.clone(), reason: refusal.to_string() }
+    }
+
+    /// One that is about all of what a directive names.
+    pub(super) fn whole(name: &FileName, reason: String) -> TlsError {
+        TlsError { name: name.clone(), reason }
     }
 }
 

@@ -18,8 +18,8 @@ mod x509;
 
 pub(crate) use accept::{Arrival, Failure, accept};
 pub(crate) use connect::Connector;
+pub use files::TlsError;
 pub(crate) use follow::{Follower, News};
 pub(crate) use handshakes::Handshakes;
-pub use sites::TlsError;
 pub(crate) use sites::{Facts, Server};
 pub(crate) use stream::{Scratch, TlsStream};

@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use plan::ServerTls;
-use plan::tls::{ClientCertificates, FileName, Policy, Suite};
+use plan::tls::{ClientCertificates, Policy, Suite};
 use rustls::crypto::CryptoProvider;
 use rustls::crypto::aws_lc_rs::{self, cipher_suite as suites};
 use rustls::server::danger::ClientCertVerifier;
@@ -22,32 +22,8 @@ use rustls::{CipherSuite, ServerConfig, SignatureAlgorithm, SupportedCipherSuite
 use smallvec::SmallVec;
 
 use super::clients::{self, Peer};
-use super::files::{self, Identity, Refusal};
+use super::files::{self, Identity, Refusal, TlsError};
 use super::sessions::Sessions;
-
-/// Why TLS cannot be had as the plan wants it.
-#[derive(Debug)]
-pub struct TlsError {
-    name: FileName,
-    reason: String,
-}
-
-impl fmt::Display for TlsError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {} {}", self.name.place, self.name.directive, self.reason)
-    }
-}
-
-impl TlsError {
-    pub(super) fn new(name: &FileName, refusal: &Refusal) -> TlsError {
-        TlsError { name: name.clone(), reason: refusal.to_string() }
-    }
-
-    /// One that is about all of what a directive names.
-    pub(super) fn whole(name: &FileName, reason: String) -> TlsError {
-        TlsError { name: name.clone(), reason }
-    }
-}
 
 /// TLS of one listener, shared by all workers.
 pub(crate) struct Server {
