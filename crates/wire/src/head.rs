@@ -15,6 +15,7 @@ use crate::{target, token};
 
 mod fields;
 
+pub(crate) use fields::field_line;
 pub use fields::{Field, Fields, Slots};
 
 /// A protocol version this codec speaks.

@@ -75,12 +75,6 @@ fn is_ours(known: Known) -> bool {
     known == Known::ContentLength || known.is_hop_by_hop()
 }
 
-/// `Name: value CRLF`, the only way a field is ever written; `Name:` for an empty value.
-pub(crate) fn field_line(name: &[u8], value: &[u8], out: &mut Vec<u8>) {
-    let colon: &[u8] = if value.is_empty() { b":" } else { b": " };
-    put(out, &[name, colon, value, b"\r\n"]);
-}
-
 fn framing_lines(framing: &Framing<'_>, out: &mut Vec<u8>) {
     match (framing.body, framing.length_info) {
         (BodyLength::Length(length), _) | (BodyLength::None, Some(length)) => {

@@ -252,17 +252,14 @@ impl Fields {
             return Err(EditError::ValueInvalid);
         }
         let value = token::trim(value);
-        let colon: &[u8] = if value.is_empty() { b":" } else { b": " };
         let start = self.buf.len();
-        let value_start = start.saturating_add(name.len()).saturating_add(colon.len());
+        let value_start = start.saturating_add(name.len()).saturating_add(colon(value).len());
         let end = value_start.saturating_add(value.len());
         if end.saturating_add(2) > EDITED_HEAD_MAX {
             return Err(EditError::HeadFull);
         }
         self.buf.reserve(end + 2 - start);
-        for piece in [name, colon, value, b"\r\n"] {
-            self.buf.extend_from_slice(piece);
-        }
+        field_line(name, value, &mut self.buf);
         Ok(Field::new(Span::new(start, start + name.len()), Span::new(value_start, end), known))
     }
 
@@ -284,7 +281,7 @@ impl Fields {
                 }
             } else {
                 out.extend_from_slice(self.buf.get(std::mem::replace(&mut run, 0..0)).unwrap_or_default());
-                crate::h1::write::field_line(self.bytes(field.name), self.bytes(field.value), out);
+                field_line(self.bytes(field.name), self.bytes(field.value), out);
             }
         }
         out.extend_from_slice(self.buf.get(run).unwrap_or_default());
@@ -300,8 +297,7 @@ impl Fields {
     fn is_canonical(&self, field: &Field) -> bool {
         let (name_end, value) =
             (field.name.end as usize, field.value.start as usize..field.value.end as usize);
-        let colon: &[u8] = if value.is_empty() { b":" } else { b": " };
-        self.buf.get(name_end..value.start) == Some(colon)
+        self.buf.get(name_end..value.start) == Some(colon(self.bytes(field.value)))
             && self.buf.get(value.end..value.end.saturating_add(2)) == Some(b"\r\n")
     }
 
@@ -311,6 +307,18 @@ impl Fields {
         let bytes = |span: Span| buf.get(span.start as usize..span.end as usize).unwrap_or_default();
         list.retain_mut(|field| !matches.is(field.known, bytes(field.name)) || keep(field));
     }
+}
+
+/// `Name: value CRLF`, the only way a field is ever written; `Name:` for an empty value.
+pub(crate) fn field_line(name: &[u8], value: &[u8], out: &mut Vec<u8>) {
+    for piece in [name, colon(value), value, b"\r\n"] {
+        out.extend_from_slice(piece);
+    }
+}
+
+/// What stands between a name and this value.
+fn colon(value: &[u8]) -> &'static [u8] {
+    if value.is_empty() { b":" } else { b": " }
 }
 
 /// Compares fields with one wanted name: by table row when the name is known, by bytes otherwise.

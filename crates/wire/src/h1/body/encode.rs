@@ -2,8 +2,7 @@
 
 use crate::h1::error::BodyError;
 use crate::h1::framing::BodyLength;
-use crate::h1::write;
-use crate::head::Fields;
+use crate::head::{Fields, field_line};
 
 /// What to write for a piece of body data: `prefix`, the first `take` bytes of the data, `suffix`.
 #[derive(Clone, Copy, Debug)]
@@ -130,7 +129,7 @@ impl Encoder {
                 out.extend_from_slice(b"0\r\n");
                 let fields = trailers.iter().flat_map(|fields| fields.iter());
                 for (name, value) in fields.filter(|(name, _)| crate::field::allowed_in_trailers(name)) {
-                    write::field_line(name, value, out);
+                    field_line(name, value, out);
                 }
                 out.extend_from_slice(b"\r\n");
             }
