@@ -25,9 +25,12 @@ pub(crate) struct Watchdog {
     /// How far ahead the deadline was set, in microseconds. Smaller than a `Duration`: every idle connection has one.
     delay_us: u64,
     pace: Pace,
-    /// What had been moved at the last look in this wait; [`NO_LOOK`] before the first.
+    /// The most that had been moved at a look in this wait; [`NO_LOOK`] before the first.
     seen: u64,
 }
+
+/// How many looks are taken while a client may be silent; by as much of that time a bark may come late, and never early.
+const LOOKS: u64 = 8;
 
 /// No look has been taken yet.
 const NO_LOOK: u64 = u64::MAX;
@@ -107,22 +110,20 @@ impl Watchdog {
                 return Poll::Pending;
             }
             let now = clock::instant();
-            let clients = self.pace.turn.is_some();
-            if now >= self.deadline {
-                // The system takes what we write in large pieces, so a client may have taken some without any sign.
-                match (self.seen, moved()) {
-                    (seen, moved) if clients && seen != NO_LOOK && moved > seen => {
-                        self.deadline = now + Duration::from_micros(self.delay_us);
-                    }
-                    _ => return Poll::Ready(Bark::Silent),
-                }
-            }
-            if clients {
+            if self.pace.turn.is_some() {
                 let moved = moved();
-                self.seen = moved;
+                // The system takes what we write in large pieces, so a client may have taken some without any sign. When
+                // it did is not known, nor whether it did before the first look: the silence begins at this look.
+                if self.seen == NO_LOOK || moved > self.seen {
+                    self.seen = moved;
+                    self.deadline = now + Duration::from_micros(self.delay_us);
+                }
                 if self.pace.is_slow(now, moved) {
                     return Poll::Ready(Bark::Slow);
                 }
+            }
+            if now >= self.deadline {
+                return Poll::Ready(Bark::Silent);
             }
             self.arm(self.next(now));
         }
@@ -133,11 +134,9 @@ impl Watchdog {
         if self.pace.turn.is_none() {
             return self.deadline;
         }
-        // A look on the way, to know at the deadline whether anything has moved.
-        let half = Duration::from_micros(self.delay_us / 2);
-        let look = if self.seen == NO_LOOK { now + half } else { self.deadline };
-        let judged = self.pace.judged(now);
-        look.min(self.deadline).min(judged.unwrap_or(look))
+        // Looks on the way, to know at the deadline since when nothing has moved.
+        let look = now + Duration::from_micros(self.delay_us / LOOKS);
+        look.min(self.deadline).min(self.pace.judged(now).unwrap_or(look))
     }
 
     fn arm(&mut self, at: Instant) {
@@ -297,6 +296,18 @@ mod tests {
         // Nothing is written: the client takes a thousand bytes a second of what was, for a minute, and then no more.
         let moved = || 1000 * start.elapsed().as_secs().min(60);
         assert_eq!(poll_fn(|cx| dog.poll_moving(cx, moved)).await, Bark::Silent);
-        assert!((60..=75).contains(&start.elapsed().as_secs()), "{}", start.elapsed().as_secs());
+        assert!((70..=72).contains(&start.elapsed().as_secs()), "{}", start.elapsed().as_secs());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_that_takes_much_at_a_time_and_seldom_is_not_silent() {
+        let start = Instant::now();
+        // A window opens when much has been read: seven seconds of ten between two signs, and none at a round time.
+        let mut dog = Watchdog::new(10 * SECOND, rate(0, 30));
+        dog.measure();
+        dog.turn(10 * SECOND, true);
+        let moved = || 70_000 * ((start.elapsed().as_secs() + 3) / 7).min(20);
+        assert_eq!(poll_fn(|cx| dog.poll_moving(cx, moved)).await, Bark::Silent);
+        assert!(start.elapsed().as_secs() >= 137 + 10, "{}", start.elapsed().as_secs());
     }
 }
