@@ -28,13 +28,23 @@ pub(crate) fn gone(scope: Scope, word: &str) -> Option<&'static Gone> {
 pub(crate) fn one_line(directive: &str, arguments: &[Word]) -> Option<String> {
     let first = arguments.first().filter(|word| !word.quoted)?;
     let mut parts = first.text.split(',');
-    let host = parts.next().map_or("", |host| if host == "*" { "0.0.0.0" } else { host });
-    let port = parts.next().unwrap_or("80");
+    let mut host = parts.next().unwrap_or_default();
+    let mut port = parts.next();
+    // Not that any Pound had it so, but everybody else has. An address of IPv6 alone has more than one colon.
+    if port.is_none()
+        && let Some((before, after)) = host.rsplit_once(':')
+        && (!before.contains(':') || before.ends_with(']'))
+    {
+        (host, port) = (before.trim_start_matches('[').trim_end_matches(']'), Some(after));
+    }
+    let host = if matches!(host, "*" | "") { "0.0.0.0" } else { host };
+    let port = port.unwrap_or(if directive == "ListenHTTPS" { "443" } else { "80" });
     match directive {
         "ListenHTTP" | "ListenHTTPS" if first.text.contains([',', '.', ':', '*']) => {
             Some(format!("{directive}\n    Address {host}\n    Port {port}\nEnd"))
         }
-        "Backend" if first.text.contains(',') => {
+        // A name may have a colon in it, and hardly a dot before it.
+        "Backend" if first.text.contains(',') || (first.text.contains(':') && host.contains(['.', ':'])) => {
             let priority = parts.next().unwrap_or("5");
             Some(format!("Backend\n    Address {host}\n    Port {port}\n    Priority {priority}\nEnd"))
         }
