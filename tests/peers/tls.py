@@ -35,14 +35,30 @@ class Authority:
         )
 
     def issue(
-        self, *names, kind="ec", file=None, days=30, subject=None, key_apart=False, usage="serverAuth", chain=False
+        self,
+        *names,
+        kind="ec",
+        file=None,
+        days=30,
+        subject=None,
+        key=None,
+        key_apart=False,
+        usage="serverAuth",
+        chain=False,
     ):
-        """A PEM file with a certificate for `names` and its key; with `chain`, ours stands behind it."""
+        """A PEM file with a certificate for `names` and its key, a new one of this `kind` unless `key` is a file with one.
+
+        With `chain`, ours stands behind it.
+        """
         self.count += 1
         base = self.home / f"leaf{self.count}"
-        request, key, leaf, extensions = (base.with_suffix(end) for end in (".csr", ".tmp", ".crt", ".ext"))
+        request, leaf, extensions = (base.with_suffix(end) for end in (".csr", ".crt", ".ext"))
         subject = subject or f"/CN={names[0]}"
-        self._run("req", "-new", "-nodes", "-subj", subject, *_kind(kind), "-keyout", key, "-out", request)
+        if key:
+            self._run("req", "-new", "-key", key, "-subj", subject, "-out", request)
+        else:
+            key = base.with_suffix(".tmp")
+            self._run("req", "-new", "-nodes", "-subj", subject, *_kind(kind), "-keyout", key, "-out", request)
         lines = [f"extendedKeyUsage={usage}", "basicConstraints=critical,CA:false"]
         if names:
             lines.append("subjectAltName=" + ",".join(_alternative(name) for name in names))
