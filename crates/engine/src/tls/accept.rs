@@ -14,7 +14,7 @@ use rustls::server::{Accepted, AcceptedAlert, Acceptor};
 use tokio::io::ReadBuf;
 use tokio::time::timeout;
 
-use super::clients::Peer;
+use super::clients::{self, Peer};
 use super::handshakes::{Handshakes, Place};
 use super::sites::{Facts, Server, Site, supported};
 use super::stream::{Scratch, TlsStream};
@@ -221,7 +221,12 @@ async fn send(stream: &mut Stream, bytes: &[u8]) {
 fn failure(error: &io::Error) -> Failure {
     match error.kind() {
         io::ErrorKind::InvalidData => {
-            Failure::Refused(error.get_ref().map_or_else(|| error.to_string(), ToString::to_string))
+            let cause = error.get_ref();
+            let about_certificate = cause.and_then(|cause| clients::refusal(cause.downcast_ref()?));
+            Failure::Refused(
+                about_certificate
+                    .unwrap_or_else(|| cause.map_or_else(|| error.to_string(), ToString::to_string)),
+            )
         }
         _ => Failure::Gone,
     }

@@ -193,13 +193,53 @@ impl Strict {
     }
 }
 
+/// Why a client was refused, as the log says it, where that is about its certificate.
+pub(super) fn refusal(error: &Error) -> Option<String> {
+    use CertificateError as Why;
+    let sentence = match error {
+        Error::NoCertificatesPresented => "it shows no certificate, and ClientCert 2 wants one".into(),
+        Error::InvalidCertificate(why) => match why {
+            Why::Expired | Why::ExpiredContext { .. } => "its certificate has run out".into(),
+            Why::NotValidYet | Why::NotValidYetContext { .. } => {
+                "its certificate does not hold yet; does the clock here go right?".into()
+            }
+            Why::Revoked => "its certificate is revoked (CRLlist)".into(),
+            Why::UnknownRevocationStatus => {
+                "CRLlist has no list of an authority above its certificate; put one there".into()
+            }
+            Why::ExpiredRevocationList | Why::ExpiredRevocationListContext { .. } => {
+                "the list in CRLlist has run out; get a new one".into()
+            }
+            Why::UnknownIssuer => {
+                "its certificate is not signed by an authority in VerifyList, nor by one below that it shows"
+                    .into()
+            }
+            Why::BadSignature => {
+                "a signature of its certificate is wrong; VerifyList may have the same authority with another key"
+                    .into()
+            }
+            Why::InvalidPurpose | Why::InvalidPurposeContext { .. } => {
+                "its certificate is not for clients (extendedKeyUsage clientAuth)".into()
+            }
+            Why::Other(OtherError(own)) => own.to_string(),
+            other => format!("its certificate cannot be used: {other}"),
+        },
+        _ => return None,
+    };
+    Some(sentence)
+}
+
 /// More authorities stand between than `ClientCert` allows.
 #[derive(Debug)]
 struct TooDeep(u32);
 
 impl fmt::Display for TooDeep {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "its chain is longer than the {} that ClientCert allows", self.0)
+        let allowed = self.0;
+        write!(
+            f,
+            "its certificate has more authorities above it than ClientCert allows ({allowed} below VerifyList)"
+        )
     }
 }
 
