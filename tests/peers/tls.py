@@ -45,10 +45,12 @@ class Authority:
         key_apart=False,
         usage="serverAuth",
         chain=False,
+        serial=None,
+        more=(),
     ):
         """A PEM file with a certificate for `names` and its key, a new one of this `kind` unless `key` is a file with one.
 
-        With `chain`, ours stands behind it.
+        With `chain`, ours stands behind it. `more` are extensions as `openssl` has them in its files.
         """
         self.count += 1
         base = self.home / f"leaf{self.count}"
@@ -59,13 +61,13 @@ class Authority:
         else:
             key = base.with_suffix(".tmp")
             self._run("req", "-new", "-nodes", "-subj", subject, *_kind(kind), "-keyout", key, "-out", request)
-        lines = [f"extendedKeyUsage={usage}", "basicConstraints=critical,CA:false"]
+        lines = [f"extendedKeyUsage={usage}", "basicConstraints=critical,CA:false", *more]
         if names:
             lines.append("subjectAltName=" + ",".join(_alternative(name) for name in names))
         extensions.write_text("\n".join(lines) + "\n")
         self._run(
             *("x509", "-req", "-in", request, "-CA", self.certificate, "-CAkey", self.key, "-out", leaf),
-            *("-set_serial", 1000 + self.count, "-days", days, "-extfile", extensions),
+            *("-set_serial", serial or 1000 + self.count, "-days", days, "-extfile", extensions),
         )
         file = file or base.with_suffix(".pem")
         file.parent.mkdir(parents=True, exist_ok=True)
