@@ -15,7 +15,7 @@ from peers.browser import Browser, program
 from peers.tls import Authority
 
 pytestmark = pytest.mark.skipif(
-    program() is None and "ID=debian" not in Path("/etc/os-release").read_text(),
+    program() is None and "ID=debian" not in Path("/etc/os-release").read_text().splitlines(),
     reason="no Chromium is in PATH, and only Debian has a package of it",
 )
 

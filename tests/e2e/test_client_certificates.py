@@ -88,6 +88,7 @@ def test_revoked_certificates_do_not_count(guarded, tls_client, people, tmp_path
 def test_a_list_that_ran_out_lets_nobody_in(guarded, tls_client, people, ann, tmp_path):
     pound, _ = guarded("ClientCert 2", 'VerifyList "$CA"', f'CRLlist "{people.revoked(tmp_path, "-1")}"')
     assert not comes_in(tls_client, pound, ann)
+    pound.wait_for_log("the list in CRLlist has run out")
 
 
 @pytest.mark.parametrize(("depth", "direct", "below"), [(0, True, False), (1, True, True)])

@@ -217,6 +217,15 @@ def test_a_deep_chain_comes_in_where_it_may(tls_proxy, backend, people, shown, v
     assert s_client(pound, version, certificate=files["deep"]).status == 200
 
 
+def test_an_authority_without_a_list_is_told_of(tls_proxy, backend, people, shown, tmp_path):
+    files, _ = shown
+    lines = ["ClientCert 2 1", f'VerifyList "{people.certificate}"', f'CRLlist "{people.revoked(tmp_path)}"']
+    pound = tls_proxy(backend(), listener=lines)
+    assert s_client(pound, "1.3", certificate=files["deep"], asks=False).alert
+    pound.wait_for_log("no TLS with 127.0.0.1: CRLlist has no list of an authority above its certificate")
+    assert s_client(pound, "1.3", certificate=files["good"]).status == 200
+
+
 @pytest.mark.parametrize("version", VERSIONS)
 def test_a_reused_session_is_of_the_client_that_began_it(tls_proxy, backend, people, shown, tmp_path, version):
     """It shows no certificate again; the back-end is told of the first one, by whichever worker."""

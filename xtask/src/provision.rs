@@ -13,7 +13,17 @@ use crate::command::{installed, output, run, say};
 use crate::workspace::Workspace;
 
 /// A program the tests call and the Debian package it is in.
-const PROGRAMS: [(&str, &str); 2] = [("nginx", "nginx-light"), ("curl", "curl")];
+const PROGRAMS: [(&str, &str); 5] = [
+    ("nginx", "nginx-light"),
+    ("curl", "curl"),
+    ("openssl", "openssl"),
+    // Puts the authority of the tests where the browser looks for it.
+    ("certutil", "libnss3-tools"),
+    ("testssl", "testssl.sh"),
+];
+
+/// A browser, where it is a package: Ubuntu has it only as a snap, and the tests of it are skipped there.
+const BROWSER: (&str, &str) = ("chromium", "chromium");
 
 /// What Debian calls a Python with `venv` and `pip`.
 const PYTHON_PACKAGES: [&str; 2] = ["python3", "python3-venv"];
@@ -42,12 +52,18 @@ pub(crate) fn everything(workspace: &Workspace) -> Result<(), Failure> {
 
 /// The Debian packages that would bring what is not there.
 fn missing_packages() -> Vec<&'static str> {
-    let programs = PROGRAMS.iter().filter(|(program, _)| !installed(program));
+    let browser = is_debian().then_some(&BROWSER);
+    let programs = PROGRAMS.iter().chain(browser).filter(|(program, _)| !installed(program));
     let mut packages: Vec<_> = programs.map(|(_, package)| *package).collect();
     if fitting_python().is_none() {
         packages.extend(PYTHON_PACKAGES);
     }
     packages
+}
+
+/// Whether this is Debian itself, and not what was made of it (os-release(5)).
+fn is_debian() -> bool {
+    fs::read_to_string("/etc/os-release").is_ok_and(|text| text.lines().any(|line| line == "ID=debian"))
 }
 
 /// The first Python that is new enough and can make environments.

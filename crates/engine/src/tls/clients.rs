@@ -324,6 +324,30 @@ mod tests {
     }
 
     #[test]
+    fn a_refusal_names_the_directive_that_helps() {
+        let check = |error: Error, expect: &str| {
+            let sentence = refusal(&error).unwrap_or_default();
+            assert!(sentence.contains(expect) && !sentence.contains("Error"), "{error:?}: {sentence}");
+        };
+        check(Error::NoCertificatesPresented, "ClientCert");
+        for (why, expect) in [
+            (CertificateError::Expired, "run out"),
+            (CertificateError::NotValidYet, "clock"),
+            (CertificateError::Revoked, "CRLlist"),
+            (CertificateError::UnknownRevocationStatus, "CRLlist"),
+            (CertificateError::ExpiredRevocationList, "CRLlist"),
+            (CertificateError::UnknownIssuer, "VerifyList"),
+            (CertificateError::BadSignature, "VerifyList"),
+            (CertificateError::InvalidPurpose, "clientAuth"),
+            (CertificateError::Other(OtherError(Arc::new(TooDeep(3)))), "than ClientCert allows (3)"),
+            (CertificateError::BadEncoding, "cannot be used"),
+        ] {
+            check(Error::InvalidCertificate(why), expect);
+        }
+        assert_eq!(refusal(&Error::DecryptError), None);
+    }
+
+    #[test]
     fn times_are_printed_as_by_openssl() {
         assert_eq!(time(1_794_200_000), "Nov  9 04:53:20 2026 GMT");
         assert_eq!(time(i64::MAX), "");
