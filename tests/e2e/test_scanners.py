@@ -95,7 +95,9 @@ def test_sslyze_finds_what_mozilla_calls_intermediate(site, authority, tmp_path)
     assert found["session_renegotiation"]["supports_secure_renegotiation"]
     assert not found["session_renegotiation"]["is_vulnerable_to_client_renegotiation_dos"]
     assert found["session_resumption"]["session_id_resumption_result"] == "FULLY_SUPPORTED"
-    assert found["session_resumption"]["tls_ticket_resumption_result"] == "FULLY_SUPPORTED"
+    # Not judged: `tls_ticket_resumption_result`. It takes a session for ignored unless the same ticket comes back, and ours
+    # are new each time, so that nobody follows a client by them (RFC 8446 appendix C.4). That they work is seen in
+    # test_openssl_clients.py.
     assert found["http_headers"]["strict_transport_security_header"]["max_age"] == 31536000
 
 

@@ -238,7 +238,7 @@ impl fmt::Display for TooDeep {
         let allowed = self.0;
         write!(
             f,
-            "its certificate has more authorities above it than ClientCert allows ({allowed} below VerifyList)"
+            "more authorities stand between its certificate and VerifyList than ClientCert allows ({allowed})"
         )
     }
 }
