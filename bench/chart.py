@@ -16,7 +16,7 @@ LIMIT = "#95a5a6"
 PEER = "#34699a"
 
 #: Who stands where in a chart without an order of its own.
-ORDER = ["pound", "limit-tokio", "limit-epoll", "haproxy", "nginx", "h2o", "varnish", "envoy", "caddy"]
+ORDER = ["pound", "limit-tokio", "limit-epoll", "haproxy", "nginx", "h2o", "varnish", "envoy", "caddy", "hitch"]
 
 
 def read(file):
@@ -160,6 +160,21 @@ def main():
             ("idle-10000", "10,000 idle connections", connection_kib, "KiB per connection"),
         ],
         "scenarios",
+        folder,
+    )
+    several(
+        facts,
+        runs,
+        [
+            ("tls-small", "Over TLS, 64 kept connections", request_us, us),
+            ("tls-answer-1m", "Answers of 1 MiB over TLS", gibibyte_ms, ms),
+            ("tls-ecdsa", "A full handshake, ECDSA P-256", request_us, "CPU us per handshake"),
+            ("tls-rsa", "A full handshake, RSA 2048", request_us, "CPU us per handshake"),
+            ("tls-resumed", "A resumed handshake", request_us, "CPU us per handshake"),
+            ("tls-flood", "p99 in a flood of RSA handshakes", lambda run: run["p99_us"], "microseconds"),
+            ("tls-idle-10000", "10,000 idle connections of TLS", connection_kib, "KiB per connection"),
+        ],
+        "tls",
         folder,
     )
     services(facts, runs, folder)

@@ -1,5 +1,5 @@
 //! A load generator for what wrk cannot do: a set rate without coordinated omission, uploads of any
-//! size, thousands of hosts, connections held idle.
+//! size, thousands of hosts, handshakes of TLS, connections held idle.
 //!
 //! One thread, edge-triggered epoll, one timer. The harness reads `begin` and `end` and looks at the
 //! proxy's processor time at these two moments.
@@ -10,6 +10,7 @@ mod options;
 mod request;
 mod response;
 mod run;
+mod tls;
 
 use std::process::ExitCode;
 

@@ -1,12 +1,13 @@
 //! The command line of the load generator.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use lexopt::{Arg, ValueExt};
 
 pub(crate) const HELP: &str = "\
-Requests at a rate, in unusual shapes or held idle, from one thread.
+Requests at a rate, in unusual shapes, over TLS or held idle, from one thread.
 
 Usage: bench-load ADDRESS:PORT [OPTIONS]
 
@@ -24,6 +25,11 @@ Usage: bench-load ADDRESS:PORT [OPTIONS]
   --chunked          the body in chunks of 4 KiB
   --close            a new connection for each request
   --hold             one request on each connection, then idle until standard input ends
+  --tls FILE         TLS 1.3 with AES-128-GCM and X25519, from servers that the authority in FILE knows
+                     as bench.test; every handshake a full one
+  --resume           with --close: every handshake but the first ones goes on with an earlier session
+  --flood N          with --rate and --tls: a window as long as the counted one in calm, and then, during
+                     the counted one, N more clients that make a handshake and a request and go
 
 Writes `begin` and `end` at the edges of the window, then one `name value` a line.
 ";
@@ -45,6 +51,11 @@ pub(crate) struct Options {
     pub(crate) chunked: bool,
     pub(crate) close: bool,
     pub(crate) hold: bool,
+    /// The authority that servers have to be known to; without one there is no TLS.
+    pub(crate) tls: Option<PathBuf>,
+    pub(crate) resume: bool,
+    /// Clients of the flood; 0 for none.
+    pub(crate) flood: usize,
 }
 
 /// Clients at once: each has a descriptor, a slot and a buffer.
@@ -67,6 +78,9 @@ pub(crate) fn parse() -> Result<Option<Options>, lexopt::Error> {
         chunked: false,
         close: false,
         hold: false,
+        tls: None,
+        resume: false,
+        flood: 0,
     };
     let mut parser = lexopt::Parser::from_env();
     while let Some(argument) = parser.next()? {
@@ -85,6 +99,9 @@ pub(crate) fn parse() -> Result<Option<Options>, lexopt::Error> {
             Arg::Long("chunked") => options.chunked = true,
             Arg::Long("close") => options.close = true,
             Arg::Long("hold") => options.hold = true,
+            Arg::Long("tls") => options.tls = Some(parser.value()?.into()),
+            Arg::Long("resume") => options.resume = true,
+            Arg::Long("flood") => options.flood = parser.value()?.parse()?,
             Arg::Short('h') | Arg::Long("help") => return Ok(None),
             other => return Err(other.unexpected()),
         }
@@ -94,6 +111,15 @@ pub(crate) fn parse() -> Result<Option<Options>, lexopt::Error> {
     }
     if options.connections == 0 || options.connections > CONNECTIONS_MAX {
         return Err(format!("--connections: 1 to {CONNECTIONS_MAX}").into());
+    }
+    if options.flood > CONNECTIONS_MAX {
+        return Err(format!("--flood: at most {CONNECTIONS_MAX}").into());
+    }
+    if options.flood > 0 && (options.tls.is_none() || options.rate.is_none()) {
+        return Err("--flood goes with --tls and --rate: what it does to others is what it is for".into());
+    }
+    if options.resume && (options.tls.is_none() || !options.close) {
+        return Err("--resume goes with --tls and --close: a kept connection makes one handshake".into());
     }
     if options.variants == 0 || options.rate == Some(0) {
         return Err("--variants and --rate: 1 or more".into());

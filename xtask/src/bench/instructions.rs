@@ -12,7 +12,7 @@ use std::process::{Command, ExitCode};
 
 use super::origin;
 use super::peer::{Kind, OURS, Peer};
-use super::proxy::Proxy;
+use super::proxy::{Proxy, answers};
 use super::template::Values;
 use super::{cargo_build, system};
 use crate::Failure;
@@ -150,12 +150,12 @@ fn whole(workspace: &Workspace) -> Result<Vec<Count>, Failure> {
                     ("dir", folder.display().to_string()),
                     ("program", peer.program.display().to_string()),
                 ],
-                flags: whole.flags.iter().map(|flag| (*flag).to_owned()).collect(),
+                flags: whole.flags.iter().chain(&["plain"]).map(|flag| (*flag).to_owned()).collect(),
                 count: SERVICES,
             };
             let host = if whole.load.contains("--host") { "h0.bench.test" } else { "bench.test" };
             let probe = format!("GET {} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n", whole.path);
-            let proxy = Proxy::start(&peer, &folder, core, &values, port, &probe)?;
+            let proxy = Proxy::start(&peer, &folder, core, &values, &|| answers(port, &probe))?;
             let mut load = Command::new(release.join("bench-load"));
             load.arg(format!("127.0.0.1:{port}")).args(["--connections", "1", "--in-turn"]);
             load.args(["--variants", &count.to_string()]).args(whole.load.split_whitespace());

@@ -18,6 +18,9 @@ pub(super) struct Outcome {
     pub(super) p50_us: f64,
     pub(super) p99_us: f64,
     pub(super) p999_us: f64,
+    /// Where there was a flood of handshakes: the p99 before it, and its handshakes in the window.
+    pub(super) calm_p99_us: f64,
+    pub(super) flood_handshakes: f64,
     /// The proxy's processor time in the window.
     pub(super) processor_ns: u64,
     /// The proxy's memory at the end of the window, and where connections are held, before they came.
@@ -31,6 +34,8 @@ pub(super) struct Loader {
     /// wrk's script that tells the figures.
     pub(super) script: PathBuf,
     pub(super) core: u32,
+    /// Where the certificates of peers are, and the authority that clients believe.
+    pub(super) certificates: PathBuf,
 }
 
 impl Loader {
@@ -90,11 +95,17 @@ impl Loader {
     }
 
     /// Connections that had one answer each and then are held; the memory before and with them.
-    pub(super) fn hold(&self, proxy: &mut Proxy, port: u16, connections: u32) -> Result<Outcome, Failure> {
+    pub(super) fn hold(
+        &self,
+        proxy: &mut Proxy,
+        port: u16,
+        connections: u32,
+        tls: &[String],
+    ) -> Result<Outcome, Failure> {
         proxy.look_for_family();
         let before = proxy.resident_kib();
-        let mut running =
-            self.begin(port, &["--hold".into(), "--connections".into(), connections.to_string()])?;
+        let words = ["--hold".into(), "--connections".into(), connections.to_string()];
+        let mut running = self.begin(port, &[&words, tls].concat())?;
         running.wait_for("begin")?;
         // What is given back when a connection idles is given back soon, or it is of no use.
         std::thread::sleep(std::time::Duration::from_secs(2));
@@ -107,6 +118,23 @@ impl Loader {
         outcome.resident_kib = resident_kib;
         outcome.resident_before_kib = before;
         Ok(outcome)
+    }
+
+    /// The words that make our generator speak TLS.
+    pub(super) fn tls(&self) -> [String; 2] {
+        ["--tls".into(), self.certificates.join("authority.crt").display().to_string()]
+    }
+
+    /// Whether a request over TLS is answered.
+    pub(super) fn answers_in_tls(&self, port: u16) -> bool {
+        let words = [&self.tls()[..], &["--connections", "1", "--in-turn"].map(str::to_owned)].concat();
+        let mut command = pinned(&self.core.to_string());
+        command.arg(&self.generator).arg(format!("127.0.0.1:{port}")).args(words);
+        // One who is not there yet is no news, and asking by a whole program costs more than a look.
+        std::net::TcpStream::connect(("127.0.0.1", port)).is_ok()
+            && crate::command::output(&mut command).is_ok_and(|out| {
+                out.status.success() && out.stdout.windows(9).any(|text| text == b"\nerrors 0")
+            })
     }
 
     fn begin(&self, port: u16, arguments: &[String]) -> Result<Running, Failure> {
@@ -173,6 +201,8 @@ fn read(text: &str) -> Result<Outcome, Failure> {
             .and_then(|(_, value)| value.trim().parse::<f64>().ok())
             .ok_or_else(|| Failure::new(format!("the load generator does not tell `{name}`")))
     };
+    let flooded = text.lines().any(|line| line.starts_with("calm_p99_us "));
+    let in_flood = |name: &str| if flooded { number(name) } else { Ok(0.0) };
     Ok(Outcome {
         requests: number("requests")?,
         errors: number("errors")?,
@@ -181,6 +211,8 @@ fn read(text: &str) -> Result<Outcome, Failure> {
         p50_us: number("p50_us")?,
         p99_us: number("p99_us")?,
         p999_us: number("p999_us")?,
+        calm_p99_us: in_flood("calm_p99_us")?,
+        flood_handshakes: in_flood("flood_handshakes")?,
         ..Outcome::default()
     })
 }

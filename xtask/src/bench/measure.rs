@@ -10,10 +10,10 @@ use super::load::{Loader, Outcome};
 use super::options::Options;
 use super::origin;
 use super::peer::Peer;
-use super::proxy::{Process, Proxy};
+use super::proxy::{Process, Proxy, answers};
 use super::quiet::{self, Span};
 use super::results::{Results, Run, spread};
-use super::scenario::{Load, SCENARIOS, Scenario, Services};
+use super::scenario::{Certificate, Load, SCENARIOS, Scenario, Services};
 use super::syslog::Sink;
 use super::system;
 use super::template::Values;
@@ -29,6 +29,9 @@ const PORTS: std::ops::Range<u16> = 21_000..31_000;
 
 /// The share of the saturation at which latency is measured.
 const PACE: f64 = 0.7;
+
+/// Descriptors that a proxy needs beside those of connections.
+const DESCRIPTORS_SPARE: u32 = 500;
 
 /// Everything that runs as long as the command.
 pub(super) struct Bench<'a> {
@@ -62,6 +65,8 @@ impl<'a> Bench<'a> {
             }
         };
         let release = workspace.target.join("release");
+        let certificates = workspace.target.join("bench/certificates");
+        crate::command::run(Command::new(release.join("bench-certificates")).arg(&certificates))?;
         // This program's own work is done beside the load, not beside the proxy.
         stay_on(&[load_core])?;
         let origin_port = free_port()?;
@@ -77,6 +82,7 @@ impl<'a> Bench<'a> {
                 generator: release.join("bench-load"),
                 script: workspace.root.join("bench/wrk.lua"),
                 core: load_core,
+                certificates,
             },
             origin,
             origin_port,
@@ -183,6 +189,7 @@ impl<'a> Bench<'a> {
     fn once(&self, peer: &Peer, scenario: &Scenario, results: &Results) -> Result<Run, Failure> {
         let port = free_port()?;
         let folder = self.folder.join(&peer.name);
+        let certificate = scenario.tls.unwrap_or(Certificate::Ecdsa).name();
         let values = Values {
             names: vec![
                 ("port", port.to_string()),
@@ -191,13 +198,17 @@ impl<'a> Bench<'a> {
                 ("dir", folder.display().to_string()),
                 ("program", peer.program.display().to_string()),
                 ("count", scenario.count().to_string()),
+                ("certificate", self.loader.certificates.join(certificate).display().to_string()),
             ],
             flags: scenario.flags().into_iter().collect(),
             count: scenario.count(),
         };
         let origin = [self.origin.id()];
         let span = Span::begin(system::own_ns() + system::processor_ns(&origin))?;
-        let mut proxy = Proxy::start(peer, &folder, self.proxy_core, &values, port, &scenario.probe())?;
+        let mut proxy = Proxy::start(peer, &folder, self.proxy_core, &values, &|| match scenario.tls {
+            None => answers(port, &scenario.probe()),
+            Some(_) => self.loader.answers_in_tls(port),
+        })?;
         let outcome = self.load(peer, scenario, results, &mut proxy, port)?;
         let ours = system::own_ns() + system::processor_ns(&origin) + proxy.processor_ns();
         let foreign = span.foreign(ours)?;
@@ -230,6 +241,9 @@ impl<'a> Bench<'a> {
                 let url = format!("http://127.0.0.1:{port}{path}");
                 self.loader.wrk(proxy, &url, connections, close, self.options.seconds)
             }
+            Load::Own(words) if scenario.tls.is_some() => {
+                self.own(proxy, port, &format!("{} {words}", self.loader.tls().join(" ")))
+            }
             Load::Own(words) => self.own(proxy, port, words),
             Load::Paced => {
                 let rate = saturation(results, &peer.name).map_or(1000.0, |most| most * PACE);
@@ -244,7 +258,12 @@ impl<'a> Bench<'a> {
                     .unwrap_or(1000.0 / PACE);
                 self.own(proxy, port, &format!("--rate {:.0}", slowest * PACE))
             }
-            Load::Hold(connections) => self.loader.hold(proxy, port, connections),
+            Load::Hold(connections) => {
+                let connections = connections.min(connections_max(scenario));
+                let tls = scenario.tls.map(|_| self.loader.tls());
+                let tls = tls.as_ref().map_or(&[][..], |words| &words[..]);
+                self.loader.hold(proxy, port, connections, tls)
+            }
             Load::Sessions => {
                 proxy.look_for_family();
                 let before = proxy.resident_kib();
@@ -286,6 +305,13 @@ fn stay_on(processors: &[u32]) -> Result<(), Failure> {
     let list: Vec<String> = processors.iter().map(u32::to_string).collect();
     let own = std::process::id().to_string();
     crate::command::run(Command::new("taskset").args(["-acp", &list.join(","), &own]).stdout(Stdio::null()))
+}
+
+/// So many clients have room in any proxy of a scenario: what ends TLS and knows no HTTP has a connection to the
+/// origin for each.
+fn connections_max(scenario: &Scenario) -> u32 {
+    let descriptors = system::descriptors_max().unwrap_or(u32::MAX);
+    if scenario.tls.is_some() { descriptors.saturating_sub(DESCRIPTORS_SPARE) / 2 } else { u32::MAX }
 }
 
 /// Requests per second of a peer in the scenario that the paced ones build on.

@@ -33,7 +33,7 @@ use crate::command::{run as run_command, say};
 use crate::workspace::Workspace;
 
 /// The scenarios of `--quick`: one of each shape.
-const QUICK: [&str; 9] = [
+const QUICK: [&str; 10] = [
     "small-64",
     "new-connection",
     "log-file",
@@ -43,6 +43,7 @@ const QUICK: [&str; 9] = [
     "paced",
     "idle-10000",
     "hosts-10",
+    "tls-small",
 ];
 
 /// The peers of `--quick`: ours, the floor, and one that the other tests need anyway.

@@ -14,7 +14,7 @@ pub(super) const LIMITS: [&str; 3] = ["limit-tokio", "limit-epoll", "limit-splic
 pub(super) const OURS: &str = "pound";
 
 /// In this order they stand in tables and run in a round; `nginx-debian` is the same kind as `nginx`.
-pub(super) const ORDER: [&str; 10] = [
+pub(super) const ORDER: [&str; 11] = [
     "pound",
     "limit-tokio",
     "limit-epoll",
@@ -25,6 +25,7 @@ pub(super) const ORDER: [&str; 10] = [
     "varnish",
     "envoy",
     "caddy",
+    "hitch",
 ];
 
 /// What is known of one kind of proxy.

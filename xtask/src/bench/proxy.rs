@@ -70,14 +70,13 @@ pub(super) struct Proxy {
 }
 
 impl Proxy {
-    /// Writes the configuration, starts the proxy and waits until it answers `probe`.
+    /// Writes the configuration, starts the proxy and waits until `answers` says that it does.
     pub(super) fn start(
         peer: &Peer,
         folder: &Path,
         core: u32,
         values: &Values,
-        port: u16,
-        probe: &str,
+        answers: &dyn Fn() -> bool,
     ) -> Result<Self, Failure> {
         let failed = |what: &str, error: &dyn std::fmt::Display| Failure::new(format!("{what}: {error}"));
         // What an earlier run left, logs of it above all, is no part of this one.
@@ -114,7 +113,7 @@ impl Proxy {
             command.args(values.fill(run).split(' ')).stdout(out("stdout.log")?).stderr(out("stderr.log")?);
             proxy.processes.push(Process::spawn(&mut command)?);
             if proxy.processes.len() == 1 {
-                proxy.wait_for_answer(port, probe)?;
+                proxy.wait_for_answer(answers)?;
                 proxy.start = began.elapsed();
             }
         }
@@ -122,10 +121,10 @@ impl Proxy {
         Ok(proxy)
     }
 
-    fn wait_for_answer(&mut self, port: u16, probe: &str) -> Result<(), Failure> {
+    fn wait_for_answer(&mut self, answers: &dyn Fn() -> bool) -> Result<(), Failure> {
         let end = Instant::now() + START_PATIENCE;
         while Instant::now() < end {
-            if answers(port, probe) {
+            if answers() {
                 return Ok(());
             }
             if self.processes.iter_mut().any(Process::ended) {
@@ -166,7 +165,7 @@ impl Proxy {
 }
 
 /// Whether a request of HTTP/1.1 is answered with 200.
-fn answers(port: u16, request: &str) -> bool {
+pub(super) fn answers(port: u16, request: &str) -> bool {
     let Ok(mut stream) = TcpStream::connect(("127.0.0.1", port)) else { return false };
     let mut begin = [0; 12];
     stream.set_read_timeout(Some(Duration::from_secs(2))).is_ok()

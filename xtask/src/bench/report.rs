@@ -33,7 +33,7 @@ enum Of {
     Unit(&'static str),
 }
 
-const GOALS: [Goal; 13] = [
+const GOALS: [Goal; 21] = [
     goal("CPU per small request, log off", "small-64", request_us, 0.75, Of::BestPeer),
     goal("CPU per small request, log off", "small-64", request_us, 1.15, Of::Limit),
     goal("CPU per small request, access log to a file", "log-file", request_us, 0.75, Of::BestPeer),
@@ -46,6 +46,14 @@ const GOALS: [Goal; 13] = [
     goal("memory per idle connection", "idle-10000", connection_kib, 2.0, Of::Unit("KiB")),
     goal("memory per idle connection", "idle-10000", connection_kib, 1.0, Of::BestPeer),
     goal("10,000 services by host, against 10", "hosts-10000", request_us, 1.1, Of::Ours("hosts-10")),
+    goal("CPU per small request over TLS", "tls-small", request_us, 0.65, Of::BestPeer),
+    goal("CPU per full handshake, ECDSA P-256", "tls-ecdsa", request_us, 0.9, Of::BestPeer),
+    goal("CPU per full handshake, RSA 2048", "tls-rsa", request_us, 0.9, Of::BestPeer),
+    goal("CPU per resumed handshake", "tls-resumed", request_us, 0.9, Of::BestPeer),
+    goal("CPU per GiB over TLS, answers of 1 MiB", "tls-answer-1m", gibibyte_ms, 0.9, Of::BestPeer),
+    goal("memory per idle connection of TLS", "tls-idle-10000", connection_kib, 10.0, Of::Unit("KiB")),
+    goal("memory per idle connection of TLS", "tls-idle-10000", connection_kib, 1.0, Of::BestPeer),
+    goal("what a flood of RSA handshakes adds to p99", "tls-flood", added_ms, 5.0, Of::Unit("ms")),
     goal("start with 10,000 services", "hosts-10000", start_ms, 200.0, Of::Unit("ms")),
 ];
 
@@ -71,6 +79,11 @@ fn p99_us(run: &Run) -> f64 {
     run.outcome.p99_us
 }
 
+/// What a flood adds to the p99 of those who were there before.
+fn added_ms(run: &Run) -> f64 {
+    (run.outcome.p99_us - run.outcome.calm_p99_us) / 1000.0
+}
+
 fn p999_us(run: &Run) -> f64 {
     run.outcome.p999_us
 }
@@ -86,9 +99,9 @@ fn start_ms(run: &Run) -> f64 {
 impl Figure {
     fn of(self) -> fn(&Run) -> f64 {
         match self {
-            Figure::Request => request_us,
+            Figure::Request | Figure::Handshake => request_us,
             Figure::Gibibyte => gibibyte_ms,
-            Figure::Latency => p99_us,
+            Figure::Latency | Figure::Flooded => p99_us,
             Figure::Connection => connection_kib,
             Figure::Start => start_ms,
         }
@@ -98,8 +111,10 @@ impl Figure {
     fn column(self) -> &'static str {
         match self {
             Figure::Request => "CPU us/request",
+            Figure::Handshake => "CPU us/handshake",
             Figure::Gibibyte => "CPU ms/GiB",
             Figure::Latency => "p99 us",
+            Figure::Flooded => "p99 us in the flood",
             Figure::Connection => "KiB/connection",
             Figure::Start => "ms to the first answer",
         }
@@ -143,6 +158,7 @@ fn text(results: &Results, reading: &str, charts: &dyn Fn(&str) -> bool) -> Stri
     }
     out.push_str("\n## The scenarios\n");
     picture(&mut out, charts, "Other scenarios", "scenarios.png");
+    picture(&mut out, charts, "TLS", "tls.png");
     picture(&mut out, charts, "Cost against the number of services", "services.png");
     for scenario in &SCENARIOS {
         table(&mut out, results, scenario);
@@ -317,6 +333,12 @@ fn other_columns(scenario: &Scenario) -> Vec<Column> {
     let volume: Column = ("GiB/s", |run| run.outcome.bytes / f64::from(1 << 30) / run.outcome.seconds);
     let mut columns = match scenario.figure {
         Figure::Request => vec![rate, p50, p99, p999, memory, errors],
+        Figure::Handshake => vec![("handshakes/s", rate.1), p50, p99, p999, memory, errors],
+        Figure::Flooded => {
+            let calm: Column = ("p99 us before it", |run| run.outcome.calm_p99_us);
+            let flood: Column = ("handshakes/s", |run| run.outcome.flood_handshakes / run.outcome.seconds);
+            vec![calm, p50, p999, flood, memory, errors]
+        }
         Figure::Gibibyte => vec![volume, p50, p99, memory, errors],
         Figure::Latency => vec![p50, p999, rate, ("CPU us/request", request_us), memory, errors],
         Figure::Connection => {

@@ -10,7 +10,7 @@ use crate::Failure;
 
 /// The columns of the file, in their order.
 const COLUMNS: &str = "scenario\tpeer\tround\trequests\terrors\tseconds\tbytes\tp50_us\tp99_us\tp999_us\tprocessor_ns\t\
-                       resident_kib\tresident_before_kib\tstart_ms\tforeign\tprogram_bytes";
+                       resident_kib\tresident_before_kib\tstart_ms\tforeign\tprogram_bytes\tcalm_p99_us\tflood_handshakes";
 
 /// One run of one proxy.
 #[derive(Clone, Debug)]
@@ -43,7 +43,7 @@ impl Results {
                 if let Some((key, value)) = fact.split_once('\t') {
                     results.facts.push((key.to_owned(), value.to_owned()));
                 }
-            } else if line != COLUMNS {
+            } else if !line.starts_with("scenario\t") {
                 let run = parse(line)
                     .ok_or_else(|| Failure::new(format!("{}: not a run: {line}", file.display())))?;
                 results.runs.push(run);
@@ -63,7 +63,7 @@ impl Results {
         for run in &self.runs {
             let outcome = &run.outcome;
             text.push_str(&format!(
-                "{}\t{}\t{}\t{}\t{}\t{:.6}\t{}\t{:.1}\t{:.1}\t{:.1}\t{}\t{}\t{}\t{:.1}\t{:.4}\t{}\n",
+                "{}\t{}\t{}\t{}\t{}\t{:.6}\t{}\t{:.1}\t{:.1}\t{:.1}\t{}\t{}\t{}\t{:.1}\t{:.4}\t{}\t{:.1}\t{}\n",
                 run.scenario,
                 run.peer,
                 run.round,
@@ -80,6 +80,8 @@ impl Results {
                 run.start_ms,
                 run.foreign,
                 run.program_bytes,
+                outcome.calm_p99_us,
+                outcome.flood_handshakes,
             ));
         }
         let failed = |error: std::io::Error| Failure::new(format!("{}: {error}", file.display()));
@@ -133,6 +135,9 @@ fn parse(line: &str) -> Option<Run> {
             processor_ns: whole(10)?,
             resident_kib: whole(11)?,
             resident_before_kib: whole(12)?,
+            // Files older than the scenario with a flood end before these.
+            calm_p99_us: number(16).unwrap_or_default(),
+            flood_handshakes: number(17).unwrap_or_default(),
         },
         start_ms: number(13)?,
         foreign: number(14)?,

@@ -5,10 +5,14 @@
 pub(super) enum Figure {
     /// Processor time per request.
     Request,
+    /// Processor time per connection with a handshake of TLS and one request.
+    Handshake,
     /// Processor time per GiB of bodies.
     Gibibyte,
     /// Latency, at a rate that leaves the proxy idle at times.
     Latency,
+    /// Latency on kept connections while others make handshakes as fast as they can.
+    Flooded,
     /// Memory per connection held idle.
     Connection,
     /// Time from the start to the first answer.
@@ -26,7 +30,7 @@ pub(super) enum Load {
     Paced,
     /// The same for all: 70 % of what the slowest of them managed in `small-64`.
     PacedAlike,
-    /// So many connections held idle.
+    /// So many connections held idle, or as many as the descriptors allow.
     Hold(u32),
     /// A million requests of a million sessions to fill the table, then requests of those sessions.
     Sessions,
@@ -53,6 +57,27 @@ pub(super) struct Scenario {
     pub(super) load: Load,
     pub(super) services: Services,
     pub(super) log: &'static str,
+    /// Over TLS, and with which certificate.
+    pub(super) tls: Option<Certificate>,
+}
+
+/// The key of a certificate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Certificate {
+    /// P-256.
+    Ecdsa,
+    /// 2048 bits.
+    Rsa,
+}
+
+impl Certificate {
+    /// What its files are called.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Certificate::Ecdsa => "ecdsa",
+            Certificate::Rsa => "rsa",
+        }
+    }
 }
 
 /// A small answer on some kept connections: the scenario that most others are variants of.
@@ -63,6 +88,7 @@ const SMALL: Scenario = Scenario {
     load: Load::Wrk { connections: 64, path: "/", close: false },
     services: Services::One,
     log: "log-off",
+    tls: None,
 };
 
 const fn small(name: &'static str, title: &'static str, load: Load) -> Scenario {
@@ -71,6 +97,16 @@ const fn small(name: &'static str, title: &'static str, load: Load) -> Scenario 
 
 const fn large(name: &'static str, title: &'static str, load: Load) -> Scenario {
     Scenario { name, title, load, figure: Figure::Gibibyte, ..SMALL }
+}
+
+const fn secure(
+    name: &'static str,
+    title: &'static str,
+    figure: Figure,
+    certificate: Certificate,
+    load: Load,
+) -> Scenario {
+    Scenario { name, title, figure, load, tls: Some(certificate), ..SMALL }
 }
 
 const fn logged(name: &'static str, title: &'static str, log: &'static str) -> Scenario {
@@ -86,7 +122,7 @@ const fn wrk(connections: u32, path: &'static str) -> Load {
 }
 
 /// All of them, in the order of the report. `small-64` stands first: the paced ones build on it.
-pub(super) const SCENARIOS: [Scenario; 24] = [
+pub(super) const SCENARIOS: [Scenario; 31] = [
     SMALL,
     small("small-1000", "A small answer, 1,000 kept connections", wrk(1000, "/")),
     small(
@@ -169,6 +205,55 @@ pub(super) const SCENARIOS: [Scenario; 24] = [
         services: Services::Sessions,
         ..small("sessions-1m", "A table of 1,000,000 sessions", Load::Sessions)
     },
+    secure(
+        "tls-small",
+        "TLS: a small answer, 64 kept connections",
+        Figure::Request,
+        Certificate::Ecdsa,
+        Load::Own("--connections 64"),
+    ),
+    secure(
+        "tls-ecdsa",
+        "TLS: a full handshake for each request, ECDSA P-256",
+        Figure::Handshake,
+        Certificate::Ecdsa,
+        Load::Own("--connections 32 --close"),
+    ),
+    secure(
+        "tls-rsa",
+        "TLS: a full handshake for each request, RSA 2048",
+        Figure::Handshake,
+        Certificate::Rsa,
+        Load::Own("--connections 32 --close"),
+    ),
+    secure(
+        "tls-resumed",
+        "TLS: a resumed handshake for each request",
+        Figure::Handshake,
+        Certificate::Ecdsa,
+        Load::Own("--connections 32 --close --resume"),
+    ),
+    secure(
+        "tls-answer-1m",
+        "TLS: an answer of 1 MiB",
+        Figure::Gibibyte,
+        Certificate::Ecdsa,
+        Load::Own("--connections 16 --path /bytes/1048576"),
+    ),
+    secure(
+        "tls-flood",
+        "TLS: 1,000 requests a second on kept connections during a flood of RSA handshakes",
+        Figure::Flooded,
+        Certificate::Rsa,
+        Load::Own("--connections 16 --rate 1000 --flood 64"),
+    ),
+    secure(
+        "tls-idle-10000",
+        "TLS: 10,000 idle kept connections",
+        Figure::Connection,
+        Certificate::Ecdsa,
+        Load::Hold(10_000),
+    ),
     Scenario { figure: Figure::Start, ..small("start", "Start-up", Load::Nothing) },
 ];
 
@@ -182,7 +267,8 @@ impl Scenario {
             Services::Regex(_) => &["services", "services-regex"],
             Services::Sessions => &["sessions"],
         };
-        [self.name, self.log].iter().chain(services).map(|flag| (*flag).to_owned()).collect()
+        let tls = if self.tls.is_some() { "tls" } else { "plain" };
+        [self.name, self.log, tls].iter().chain(services).map(|flag| (*flag).to_owned()).collect()
     }
 
     /// How many services there are.

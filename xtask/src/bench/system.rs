@@ -105,6 +105,13 @@ pub(super) fn processors() -> Vec<u32> {
     processors
 }
 
+/// How many descriptors a process may have at most; nothing if there is no limit.
+pub(super) fn descriptors_max() -> Option<u32> {
+    let text = fs::read_to_string("/proc/self/limits").ok()?;
+    let line = text.lines().find(|line| line.starts_with("Max open files"))?;
+    line.split_whitespace().nth(4)?.parse().ok()
+}
+
 /// The machine in one line.
 pub(super) fn machine() -> String {
     let read = |file: &str| fs::read_to_string(file).unwrap_or_default();
