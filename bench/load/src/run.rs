@@ -62,6 +62,8 @@ struct Run<'a> {
     answered: u64,
     errors: u64,
     bad_status: u64,
+    /// Handshakes that were full where they should not be, or the other way round.
+    wrong_handshakes: u64,
     /// Whether answers count.
     counting: bool,
     /// Whether there is a request left to send.
@@ -91,6 +93,7 @@ pub(crate) fn run(options: &Options) -> std::io::Result<()> {
         answered: 0,
         errors: 0,
         bad_status: 0,
+        wrong_handshakes: 0,
         counting: false,
         exhausted: false,
         busy: 0,
@@ -232,9 +235,7 @@ impl Run<'_> {
             Step::Waits => return Ok(()),
             Step::Answered { .. } if client.response.status == 200 => {
                 self.handshakes += u64::from(self.counting);
-                if !judge(self.tls.as_ref(), client)? {
-                    self.errors += 1;
-                }
+                self.wrong_handshakes += u64::from(!judge(self.tls.as_ref(), client)?);
             }
             Step::Answered { .. } | Step::Failed => self.errors += 1,
         }
@@ -280,7 +281,7 @@ impl Run<'_> {
                 let right = judge(self.tls.as_ref(), client)?;
                 if let Some(began) = client.began.filter(|_| self.counting) {
                     // The first ones cannot go on with a session.
-                    self.errors += u64::from(!right && self.options.close);
+                    self.wrong_handshakes += u64::from(!right && self.options.close);
                     self.latencies.add(u64::try_from(began.elapsed().as_nanos()).unwrap_or(u64::MAX));
                     self.answered += 1;
                 }
@@ -347,12 +348,15 @@ impl Run<'_> {
     fn report(&self, took: Duration, at_begin: Volume) -> std::io::Result<()> {
         let mut out = std::io::stdout().lock();
         writeln!(out, "requests {}", self.answered)?;
-        writeln!(out, "errors {}", self.errors + self.bad_status)?;
+        writeln!(out, "errors {}", self.errors + self.bad_status + self.wrong_handshakes)?;
         writeln!(out, "seconds {:.6}", took.as_secs_f64())?;
         writeln!(out, "sent {}", self.volume.sent - at_begin.sent)?;
         writeln!(out, "received {}", self.volume.received - at_begin.received)?;
         for (name, share) in [("p50_us", 0.5), ("p99_us", 0.99), ("p999_us", 0.999)] {
             writeln!(out, "{name} {:.1}", self.latencies.percentile_us(share))?;
+        }
+        if self.tls.is_some() {
+            writeln!(out, "wrong_handshakes {}", self.wrong_handshakes)?;
         }
         if let Some(calm) = &self.calm {
             writeln!(out, "calm_p99_us {:.1}", calm.percentile_us(0.99))?;

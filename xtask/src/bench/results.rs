@@ -200,4 +200,10 @@ mod tests {
         let run = &read.of("small-64", "pound")[0];
         assert_eq!((run.outcome.processor_ns, run.start_ms, run.program_bytes), (7, 1.5, 9));
     }
+
+    #[test]
+    fn a_run_from_before_the_flood_is_still_a_run() {
+        let run = parse("log-file\tpound\t2\t10\t0\t1.0\t64\t1.0\t2.0\t3.0\t5\t6\t7\t8.0\t0.1\t9").unwrap();
+        assert_eq!((run.program_bytes, run.outcome.calm_p99_us), (9, 0.0));
+    }
 }
