@@ -1,6 +1,7 @@
 """ListenHTTPS: handshakes, certificates by name, bytes within TLS, and what is refused."""
 
 import re
+import select
 import socket
 import ssl
 import subprocess
@@ -69,6 +70,39 @@ def test_alpn_agrees_on_http_1_1(tls_proxy, backend, tls_client):
     wanted.set_alpn_protocols(["h2", "http/1.1"])
     client = tls_client(tls_proxy(backend()), wanted=wanted)
     assert client.sock.selected_alpn_protocol() == "http/1.1"
+
+
+def test_tickets_go_with_the_first_answer(tls_proxy, backend, authority):
+    """Not before it, in a packet of their own: they are of no use to a client that has a connection."""
+    came, go = threading.Event(), threading.Event()
+
+    def reply(*_):
+        came.set()
+        assert go.wait(10)
+        return answer("hello")
+
+    pound = tls_proxy(backend(reply))
+    incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+    tls = context(authority, ssl.TLSVersion.TLSv1_3).wrap_bio(incoming, outgoing, server_hostname="localhost")
+    with socket.create_connection(("127.0.0.1", pound.port), timeout=10) as sock:
+
+        def step(do):
+            while True:
+                try:
+                    return do()
+                except ssl.SSLWantReadError:
+                    sock.sendall(outgoing.read())
+                    incoming.write(sock.recv(65536))
+
+        step(tls.do_handshake)
+        tls.write(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        # The end of the handshake and the request, in one piece.
+        sock.sendall(outgoing.read())
+        assert came.wait(10)
+        assert select.select([sock], [], [], 0)[0] == []
+        go.set()
+        assert step(lambda: tls.read(65536)).startswith(b"HTTP/1.1 200 ")
+        assert tls.session.has_ticket
 
 
 # -- bytes

@@ -105,6 +105,8 @@ impl TlsStream {
         cx: &mut Context<'_>,
         buffer: Option<&mut Vec<u8>>,
     ) -> Poll<io::Result<()>> {
+        // What a server has to say when its handshake ends are tickets, or what `poll_handshake` sends.
+        let ending = self.tls.is_handshaking() && matches!(self.tls, Connection::Server(_));
         let scratch = self.scratch.clone();
         let mut scratch = scratch.0.borrow_mut();
         let room = buffer.as_ref().map_or(RECORD, |buffer| buffer.capacity() - buffer.len());
@@ -125,7 +127,7 @@ impl TlsStream {
         }
         self.work(read.filled(), buffer)?;
         // An answer to a request for new keys; if it has to wait, it goes with what is written next.
-        if self.tls.wants_write() && !self.tls.is_handshaking() && !self.tickets_wait {
+        if self.tls.wants_write() && !self.tls.is_handshaking() && !self.tickets_wait && !ending {
             // With the waker of this task and no other: whoever writes may be waiting for the same socket.
             let _ = self.poll_flush(cx)?;
         }
