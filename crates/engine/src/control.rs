@@ -13,13 +13,14 @@ use tokio::time::{Duration, MissedTickBehavior, interval};
 use crate::backend::probe;
 use crate::limits;
 use crate::log::{Pen, Severity};
-use crate::tls::{Follower, News};
+use crate::tls::{Follower, News, Source};
 use crate::worker::Order;
 use crate::world::World;
 
 /// Runs until the workers are told to stop.
 pub(crate) fn run(
     world: &Arc<World>,
+    source: Source,
     pen: Pen,
     mut order: watch::Receiver<Order>,
     ready: &std::sync::mpsc::Sender<io::Result<()>>,
@@ -66,8 +67,8 @@ pub(crate) fn run(
                 };
                 pen.borrow_mut().event(severity, sentence);
             };
-            let jail = running.plan.process.root_jail.as_deref();
-            let mut follower = Follower::new(&running.tls, jail, &mut say);
+            let connectors = running.backends.iter().filter_map(|live| live.tls.clone()).collect();
+            let mut follower = Follower::new(&running.plan, &running.tls, connectors, source, &mut say);
             if follower.is_idle() {
                 return std::future::pending().await;
             }

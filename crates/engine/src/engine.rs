@@ -48,7 +48,7 @@ pub struct Stopped {
 /// # Errors
 /// A thread or its runtime cannot be made; nothing runs then.
 pub fn start(prepared: Prepared) -> io::Result<Engine> {
-    let Prepared { running, bound, workers, clock } = prepared;
+    let Prepared { running, bound, workers, clock, source } = prepared;
     let (mut pens, drain) = log::channel(workers + 1, limits::LOG_BYTES);
     let cells = stats::Cells::for_workers(workers, running.plan.backends.len());
     let world = Arc::new(World::new(running, clock.clone(), cells.clone()));
@@ -90,7 +90,7 @@ pub fn start(prepared: Prepared) -> io::Result<Engine> {
         let ready = ready.clone();
         let thread = std::thread::Builder::new()
             .name("pound-control".to_owned())
-            .spawn(move || control::run(&world, pen, orders, &ready));
+            .spawn(move || control::run(&world, source, pen, orders, &ready));
         match thread {
             Ok(thread) => engine.control = Some(thread),
             Err(error) => return Err(engine.undo(error)),

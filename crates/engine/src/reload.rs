@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::io;
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
+use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 
 use plan::{BackendAddress, Plan, Target};
@@ -15,7 +16,7 @@ use crate::limits;
 use crate::listen::{self, Bound};
 use crate::local;
 use crate::route::Index;
-use crate::tls::{Connector, Server, TlsError};
+use crate::tls::{Connector, Line, Names, Server, Source, TlsError};
 use crate::world::Running;
 
 /// A plan whose names are resolved and whose sockets are bound: it can be started without anything to go wrong.
@@ -25,6 +26,7 @@ pub struct Prepared {
     pub(crate) bound: Vec<Bound>,
     pub(crate) workers: usize,
     pub(crate) clock: Clock,
+    pub(crate) source: Source,
 }
 
 /// Why a plan cannot be run here and now. Its text is one sentence: what, where, what to do.
@@ -138,7 +140,7 @@ pub fn prepare(plan: Plan) -> Result<Prepared, PrepareError> {
     let mut backends = Vec::with_capacity(plan.backends.len());
     for backend in &plan.backends {
         let tls = backend.tls.as_ref().map(|tls| Connector::new(backend, tls, now)).transpose();
-        let tls = tls.map_err(PrepareError::Tls)?;
+        let tls = tls.map_err(PrepareError::Tls)?.map(Arc::new);
         backends.push(Arc::new(Live::new(backend.clone(), address(&backend.address, &mut resolved)?, tls)));
     }
     let sets = plan
@@ -171,13 +173,25 @@ pub fn prepare(plan: Plan) -> Result<Prepared, PrepareError> {
     for listener in &plan.listeners {
         bound.push(listen::bind(listener, workers)?);
     }
-    Ok(Prepared { running: Running { plan, backends, sets, roots, routes, tls }, bound, workers, clock })
+    let running = Running { plan, backends, sets, roots, routes, tls };
+    Ok(Prepared { running, bound, workers, clock, source: Source::Own })
 }
 
 impl Prepared {
     /// The plan it was made from.
     pub fn plan(&self) -> &Plan {
         &self.running.plan
+    }
+
+    /// The files that the plan names for TLS; they are followed while we run.
+    pub fn tls_files(&self) -> Names {
+        Names::of(&self.running.plan)
+    }
+
+    /// From now on those files are not read by this process, but by whoever runs [`keep_tls_files`](crate::keep_tls_files)
+    /// at the other end of `line`.
+    pub fn read_tls_files_over(&mut self, line: UnixStream) {
+        self.source = Source::Keeper(Line::new(self.tls_files(), line));
     }
 
     /// What is really bound: the listener's id and the address, the port chosen by the system filled in.

@@ -10,6 +10,7 @@ use plan::process::PidFile as PidWish;
 
 use crate::args::{Arguments, Deprecated, IncludeDir};
 use crate::failure::Failure;
+use crate::keeper;
 use crate::logging::Sink;
 use crate::process::background::{self, Null, Side};
 use crate::process::notify::Manager;
@@ -125,14 +126,19 @@ pub(crate) fn serve(arguments: &Arguments, inherited: &[RawFd]) -> Result<ExitCo
 
 /// The serving process: drops its rights, starts the threads, and serves.
 fn worker(
-    prepared: engine::Prepared,
+    mut prepared: engine::Prepared,
     identity: &Identity,
     sink: Sink,
     signals: &Signals,
     settings: &Settings,
     up: &mut Up,
 ) -> Result<ExitCode, Failure> {
-    // 9. Rights, for good, before the first byte of a client is read and before there are threads that keep them.
+    // 9. Who reads certificates again when we cannot any more.
+    if identity.gives_up_sight() && !prepared.tls_files().is_empty() {
+        keeper::start(&mut prepared)?;
+    }
+
+    // 10. Rights, for good, before the first byte of a client is read and before there are threads that keep them.
     identity.take_on()?;
     if let Some(supervisor) = settings.supervisor {
         supervise::end_with(supervisor);
@@ -143,7 +149,7 @@ fn worker(
         note.event(Severity::Warning, "serving as root; User and Group would give these rights up");
     }
 
-    // 10. Threads; from here on requests are served.
+    // 11. Threads; from here on requests are served.
     run::run(prepared, sink, signals, settings, up)
 }
 

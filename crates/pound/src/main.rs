@@ -9,6 +9,7 @@ mod args;
 mod boot;
 mod demo;
 mod failure;
+mod keeper;
 mod logging;
 mod process;
 mod run;

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use engine::Stopped;
 use engine::log::Severity;
 use nix::sys::signal::Signal;
+use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::{Pid, getppid};
 
 use crate::args::Sighup;
@@ -70,6 +71,7 @@ pub(crate) fn run(
                     log.event(Severity::Warning, text);
                 }
             },
+            Signal::SIGCHLD => reap(),
             _ => {}
         }
     };
@@ -96,6 +98,13 @@ pub(crate) fn run(
     }
     log.finish();
     Ok(ExitCode::SUCCESS)
+}
+
+/// Takes leave of children that have ended: the keeper of certificates is one. The engine tells what that means.
+fn reap() {
+    while let Ok(status) = waitpid(None, Some(WaitPidFlag::WNOHANG))
+        && status != WaitStatus::StillAlive
+    {}
 }
 
 /// How a stop ended.

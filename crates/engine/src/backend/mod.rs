@@ -28,7 +28,7 @@ pub struct Live {
     /// Where to connect to.
     pub address: Address,
     /// How to speak TLS with it; `None` for plain HTTP.
-    pub(crate) tls: Option<Connector>,
+    pub(crate) tls: Option<Arc<Connector>>,
     alive: AtomicBool,
     enabled: AtomicBool,
     http10: AtomicBool,
@@ -37,7 +37,7 @@ pub struct Live {
 
 impl Live {
     /// Starts alive, and enabled unless the plan says otherwise.
-    pub(crate) fn new(plan: Arc<plan::Backend>, address: Address, tls: Option<Connector>) -> Live {
+    pub(crate) fn new(plan: Arc<plan::Backend>, address: Address, tls: Option<Arc<Connector>>) -> Live {
         let enabled = !plan.disabled;
         Live {
             plan,

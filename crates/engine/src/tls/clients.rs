@@ -18,6 +18,7 @@ use rustls_pki_types::{CertificateDer, CertificateRevocationListDer, UnixTime};
 use webpki::{EndEntityCert, KeyUsage};
 
 use super::files::{self, Refusal, TlsError};
+use super::source::Reading;
 use super::x509;
 use crate::limits;
 
@@ -78,17 +79,18 @@ fn pem(der: &[u8]) -> String {
 pub(super) fn verifier(
     plan: &ClientCertificates,
     provider: &Arc<CryptoProvider>,
+    reading: &mut Reading<'_>,
 ) -> Result<Option<Arc<dyn ClientCertVerifier>>, TlsError> {
-    let authorities = plan.authorities.as_ref().map(roots).transpose()?;
+    let authorities = plan.authorities.as_ref().map(|file| roots(file, reading)).transpose()?;
     let announced = match &plan.announced {
-        Some(file) => roots(file)?.subjects(),
+        Some(file) => roots(file, reading)?.subjects(),
         None => authorities.as_ref().map(RootCertStore::subjects).unwrap_or_default(),
     };
     let strict = match (plan.demand, authorities.zip(plan.authorities.as_ref())) {
         (Demand::None, _) => return Ok(None),
         (Demand::Unverified, _) => None,
         (Demand::Ask | Demand::Require, Some((authorities, named))) => {
-            Some(Strict::new(plan, named, Arc::new(authorities), provider)?)
+            Some(Strict::new(plan, named, Arc::new(authorities), provider, reading)?)
         }
         // A configuration that wants this was refused. Without authorities no certificate can be verified: none is.
         (Demand::Ask | Demand::Require, None) => {
@@ -101,9 +103,9 @@ pub(super) fn verifier(
 }
 
 /// The authorities in a file.
-pub(super) fn roots(file: &FileName) -> Result<RootCertStore, TlsError> {
+pub(super) fn roots(file: &FileName, reading: &mut Reading<'_>) -> Result<RootCertStore, TlsError> {
     let refused = |refusal: Refusal| TlsError::new(file, &refusal);
-    let pem = files::read(&file.path).map_err(refused)?;
+    let pem = reading.list(file)?;
     let certificates = files::certificates(&file.path, &pem).map_err(refused)?;
     let refuse = |reason: String| refused(Refusal { path: file.path.clone(), reason });
     if certificates.is_empty() {
@@ -144,11 +146,12 @@ impl Strict {
         named: &FileName,
         authorities: Arc<RootCertStore>,
         provider: &Arc<CryptoProvider>,
+        reading: &mut Reading<'_>,
     ) -> Result<Strict, TlsError> {
         let mut builder = WebPkiClientVerifier::builder_with_provider(authorities.clone(), provider.clone());
         if let Some(file) = &plan.revoked {
             // Revoked, or of unknown state, or by a list that has run out: all of that is no.
-            builder = builder.with_crls(lists(file)?).enforce_revocation_expiration();
+            builder = builder.with_crls(lists(file, reading)?).enforce_revocation_expiration();
         }
         let inner = builder.build().map_err(|error| {
             let file = plan.revoked.as_ref().unwrap_or(named);
@@ -246,14 +249,18 @@ impl fmt::Display for TooDeep {
 impl std::error::Error for TooDeep {}
 
 /// The lists of revoked certificates in a file.
-fn lists(file: &FileName) -> Result<Vec<CertificateRevocationListDer<'static>>, TlsError> {
+fn lists(
+    file: &FileName,
+    reading: &mut Reading<'_>,
+) -> Result<Vec<CertificateRevocationListDer<'static>>, TlsError> {
     let refused = |refusal: Refusal| TlsError::new(file, &refusal);
     let refuse = |reason: String| refused(Refusal { path: file.path.clone(), reason });
-    let pem = files::read(&file.path).map_err(refused)?;
+    let pem = reading.list(file)?;
     let lists: Vec<_> = CertificateRevocationListDer::pem_slice_iter(&pem)
         .take(limits::CERTIFICATES)
         .collect::<Result<_, _>>()
         .map_err(|error| refuse(format!("it is no PEM: {error}")))?;
+    reading.lists_until = lists.iter().filter_map(|list| x509::list_until(list)).min();
     match lists.is_empty() {
         true => Err(refuse("there is no list of revoked certificates in it; PEM is expected".into())),
         false => Ok(lists),

@@ -5,6 +5,7 @@ use std::future::poll_fn;
 use std::io;
 use std::sync::{Arc, OnceLock};
 
+use arc_swap::ArcSwap;
 use plan::tls::{BackendTls, FileName, Suite, Verify};
 use plan::{Backend, BackendAddress};
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
@@ -17,16 +18,27 @@ use rustls::{
 use rustls_pki_types::{CertificateDer, IpAddr, Ipv4Addr, ServerName, UnixTime};
 
 use super::clients;
-use super::files::{self, TlsError};
+use super::files::{self, Mark, TlsError};
 use super::sites::{provider, supported, versions};
+use super::source::{Named, Reading, Source};
 use super::stream::{Scratch, TlsStream};
 use crate::limits;
 use crate::stream::Stream;
 
 /// TLS with one back-end, shared by all workers.
 pub(crate) struct Connector {
-    config: Arc<ClientConfig>,
+    plan: Arc<Backend>,
+    terms: ArcSwap<Terms>,
     name: ServerName<'static>,
+}
+
+/// What follows from the files that the plan names.
+struct Terms {
+    config: Arc<ClientConfig>,
+    /// The files, as they looked when they were read.
+    files: Vec<(Named, Mark)>,
+    /// Seconds since the epoch at which the certificate that we show ends, if we have one.
+    not_after: Option<i64>,
 }
 
 impl fmt::Debug for Connector {
@@ -40,15 +52,64 @@ impl Connector {
     ///
     /// # Errors
     /// The first file that cannot be used.
-    pub(crate) fn new(backend: &Backend, tls: &BackendTls, now: i64) -> Result<Connector, TlsError> {
+    pub(crate) fn new(backend: &Arc<Backend>, tls: &BackendTls, now: i64) -> Result<Connector, TlsError> {
+        let terms = Terms::new(tls, &mut Source::Own, now)?;
+        let name = name(backend, tls).map_err(|reason| whole(tls, reason))?;
+        Ok(Connector { plan: backend.clone(), terms: ArcSwap::from_pointee(terms), name })
+    }
+
+    /// The back-end that it is for.
+    pub(super) fn plan(&self) -> &Backend {
+        &self.plan
+    }
+
+    /// The files that the plan names, as they looked when they were read.
+    pub(super) fn files(&self) -> Vec<(Named, Mark)> {
+        self.terms.load().files.clone()
+    }
+
+    /// The certificate that is shown to the back-end, and when it ends (seconds since the epoch).
+    pub(super) fn shown(&self) -> Option<(&FileName, i64)> {
+        let file = self.plan.tls.as_ref()?.certificate.as_ref()?;
+        Some((file, self.terms.load().not_after?))
+    }
+
+    /// Reads the files again. What they say holds for new connections, which begin new sessions.
+    ///
+    /// # Errors
+    /// The first file that cannot be used; then nothing changes.
+    pub(super) fn renew(&self, source: &mut Source, now: i64) -> Result<(), TlsError> {
+        if let Some(tls) = &self.plan.tls {
+            self.terms.store(Arc::new(Terms::new(tls, source, now)?));
+        }
+        Ok(())
+    }
+
+    /// Makes the handshake on a new connection.
+    pub(crate) async fn connect(&self, stream: Stream, scratch: &Scratch) -> io::Result<Stream> {
+        let config = self.terms.load().config.clone();
+        let tls = ClientConnection::new(config, self.name.clone())
+            .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
+        let mut tls = TlsStream::new(stream, tls.into(), scratch.clone());
+        while !poll_fn(|cx| tls.poll_handshake(cx)).await? {}
+        Ok(Stream::Tls(Box::new(tls)))
+    }
+}
+
+/// An error about all of `HTTPS`.
+fn whole(tls: &BackendTls, reason: String) -> TlsError {
+    let named = FileName { path: "".into(), directive: "HTTPS", place: tls.place.clone() };
+    TlsError::whole(&named, reason)
+}
+
+impl Terms {
+    fn new(tls: &BackendTls, source: &mut Source, now: i64) -> Result<Terms, TlsError> {
         let provider = provider(&tls.policy);
-        let whole = |reason: String| {
-            let named = FileName { path: "".into(), directive: "HTTPS", place: tls.place.clone() };
-            TlsError::whole(&named, reason)
-        };
+        let whole = |reason: String| whole(tls, reason);
+        let mut reading = Reading::new(source);
         let roots = match &tls.verify {
             Verify::No | Verify::Pinned(_) => None,
-            Verify::Signed(Some(file)) => Some(Arc::new(clients::roots(file)?)),
+            Verify::Signed(Some(file)) => Some(Arc::new(clients::roots(file, &mut reading)?)),
             Verify::Signed(None) => Some(system_roots().ok_or_else(|| {
                 whole("needs to know whom to believe, and this system has no list of authorities; install ca-certificates, or write CAlist \"FILE\"".into())
             })?),
@@ -67,28 +128,20 @@ impl Connector {
             .map_err(|error| whole(format!("has no protocol left: {error}")))?
             .dangerous()
             .with_custom_certificate_verifier(Arc::new(verifier));
+        let mut not_after = None;
         let mut config = match &tls.certificate {
             None => builder.with_no_client_auth(),
             Some(file) => {
-                let identity = files::identity(&file.path, &provider, now)
+                let identity = files::identity(&reading.certificate(file), &provider, now)
                     .map_err(|refusal| TlsError::new(file, &refusal))?;
+                not_after = Some(identity.not_after);
                 let shown = rustls::sign::SingleCertAndKey::from(identity.key);
                 builder.with_client_cert_resolver(Arc::new(shown))
             }
         };
         config.resumption = Resumption::in_memory_sessions(limits::TLS_SESSIONS_PER_BACKEND);
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
-        let name = name(backend, tls).map_err(whole)?;
-        Ok(Connector { config: Arc::new(config), name })
-    }
-
-    /// Makes the handshake on a new connection.
-    pub(crate) async fn connect(&self, stream: Stream, scratch: &Scratch) -> io::Result<Stream> {
-        let tls = ClientConnection::new(self.config.clone(), self.name.clone())
-            .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
-        let mut tls = TlsStream::new(stream, tls.into(), scratch.clone());
-        while !poll_fn(|cx| tls.poll_handshake(cx)).await? {}
-        Ok(Stream::Tls(Box::new(tls)))
+        Ok(Terms { config: Arc::new(config), files: reading.marks, not_after })
     }
 }
 

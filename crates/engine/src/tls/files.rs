@@ -1,12 +1,13 @@
-//! Reads certificates and keys from files.
+//! Reads certificates and keys from files, and judges what is in them.
+//!
+//! The two are apart: who reads may be another process, which has the right to, see `source`.
 
 use std::fmt;
 use std::fs;
 use std::io::{self, Read};
-use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::SystemTime;
 
 use plan::tls::FileName;
 use rustls::crypto::CryptoProvider;
@@ -32,7 +33,7 @@ impl Refusal {
     }
 
     fn read(path: &Path, error: &io::Error) -> Refusal {
-        Refusal::new(path, format!("it cannot be read: {error}"))
+        Refusal::new(path, unread(error))
     }
 }
 
@@ -84,15 +85,114 @@ pub(super) struct Identity {
     pub(super) mark: Mark,
 }
 
-/// What tells that one of the files of a certificate has changed: time, length and inode of each.
-pub(super) type Mark = [Option<(SystemTime, u64, u64)>; 3];
+/// What tells that one of the files of a certificate has changed: its own, that of its key, that of its OCSP answer.
+pub(super) type Mark = [Option<Look>; 3];
 
-/// How the files of a certificate look now: its own, and those of its key and its OCSP answer.
+/// How a file looks: when it or its rights were last changed (seconds and nanoseconds), its length, its inode. A file
+/// whose rights are set right is one that is worth another try.
+pub(super) type Look = [u64; 4];
+
+/// How a file looks now; `None` if it cannot be seen.
+fn look(path: &Path) -> Option<Look> {
+    let metadata = fs::metadata(path).ok()?;
+    Some([
+        metadata.ctime().cast_unsigned(),
+        metadata.ctime_nsec().cast_unsigned(),
+        metadata.len(),
+        metadata.ino(),
+    ])
+}
+
+/// How a file that stands alone looks now.
+pub(super) fn mark_alone(path: &Path) -> Mark {
+    [look(path), None, None]
+}
+
+/// How the files of a certificate look now.
 pub(super) fn mark(path: &Path) -> Mark {
-    [path.to_owned(), path.with_extension(&KEY[1..]), path.with_extension(&STAPLE[1..])].map(|path| {
-        let metadata = fs::metadata(path).ok()?;
-        Some((metadata.modified().ok()?, metadata.len(), metadata.ino()))
-    })
+    [look(path), look(&path.with_extension(&KEY[1..])), look(&path.with_extension(&STAPLE[1..]))]
+}
+
+/// What is in a file and those beside it, as it was read.
+pub(super) struct Content {
+    /// Its own path.
+    pub(super) path: PathBuf,
+    /// How the files looked just before they were read.
+    pub(super) mark: Mark,
+    /// The file itself.
+    pub(super) pem: Part,
+    /// The key that stands beside it.
+    pub(super) key: Part,
+    /// The OCSP answer that stands beside it.
+    pub(super) staple: Part,
+    /// Whether everybody can read it, and the file of the key.
+    pub(super) exposed: [bool; 2],
+}
+
+/// What is in a file; why it cannot be read; or `None` if it is not there.
+pub(super) type Part = Option<Result<Vec<u8>, String>>;
+
+/// Reads a file that stands alone.
+pub(super) fn load_alone(path: &Path) -> Content {
+    let mark = mark_alone(path);
+    Content { path: path.to_owned(), mark, pem: part(path), key: None, staple: None, exposed: [false; 2] }
+}
+
+/// Reads a certificate and what stands beside it.
+pub(super) fn load(path: &Path) -> Content {
+    let mark = mark(path);
+    let beside = path.with_extension(&KEY[1..]);
+    let exposed =
+        |path: &Path| fs::metadata(path).is_ok_and(|metadata| metadata.permissions().mode() & 0o004 != 0);
+    Content {
+        path: path.to_owned(),
+        mark,
+        pem: part(path),
+        key: part(&beside),
+        staple: part(&path.with_extension(&STAPLE[1..])),
+        exposed: [exposed(path), exposed(&beside)],
+    }
+}
+
+fn part(path: &Path) -> Part {
+    match read(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+        read => Some(read.map_err(|error| unread(&error))),
+    }
+}
+
+/// Reads a file. One that could be waited for, such as a pipe that took its place, is none.
+fn read(path: &Path) -> io::Result<Vec<u8>> {
+    let file = fs::OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(path)?;
+    if !file.metadata()?.is_file() {
+        return Err(io::Error::new(io::ErrorKind::Unsupported, "it is no regular file"));
+    }
+    let mut content = Vec::new();
+    file.take(limits::PEM_BYTES + 1).read_to_end(&mut content)?;
+    if content.len() as u64 > limits::PEM_BYTES {
+        let sentence = format!("it is larger than {} MiB", limits::PEM_BYTES / 1024 / 1024);
+        return Err(io::Error::new(io::ErrorKind::FileTooLarge, sentence));
+    }
+    Ok(content)
+}
+
+/// Why a file was not read.
+fn unread(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::FileTooLarge | io::ErrorKind::Unsupported => error.to_string(),
+        _ => format!("it cannot be read: {error}"),
+    }
+}
+
+impl Content {
+    /// The content of the file itself.
+    pub(super) fn pem(&self) -> Result<&[u8], Refusal> {
+        match &self.pem {
+            Some(Ok(pem)) => Ok(pem),
+            Some(Err(reason)) => Err(Refusal::new(&self.path, reason.clone())),
+            None => Err(Refusal::read(&self.path, &io::ErrorKind::NotFound.into())),
+        }
+    }
 }
 
 /// The files that a `Cert` means, in order; at least one.
@@ -146,13 +246,13 @@ fn matches(pattern: &[u8], text: &[u8]) -> bool {
     }
 }
 
-/// Reads a certificate with its chain and its key.
-pub(super) fn identity(path: &Path, provider: &CryptoProvider, now: i64) -> Result<Identity, Refusal> {
+/// Makes of its files a certificate with its chain and its key.
+pub(super) fn identity(content: &Content, provider: &CryptoProvider, now: i64) -> Result<Identity, Refusal> {
+    let path = &*content.path;
     let refuse = |reason: String| Refusal::new(path, reason);
-    let mark = mark(path);
     let mut misgivings = Vec::new();
-    let pem = read(path)?;
-    let chain = certificates(path, &pem)?;
+    let pem = content.pem()?;
+    let chain = certificates(path, pem)?;
     let Some(first) = chain.first() else {
         return Err(refuse("there is no certificate in it; PEM is expected".into()));
     };
@@ -169,8 +269,8 @@ pub(super) fn identity(path: &Path, provider: &CryptoProvider, now: i64) -> Resu
     if not_before > now {
         misgivings.push(format!("the certificate in {} does not hold yet", path.display()));
     }
-    let (key, holder) = key(path, &pem)?;
-    if fs::metadata(&holder).is_ok_and(|metadata| metadata.permissions().mode() & 0o004 != 0) {
+    let (key, holder, exposed) = key(content, pem)?;
+    if exposed {
         misgivings.push(format!("everybody can read the private key in {}; chmod o-r", holder.display()));
     }
     let signer = provider.key_provider.load_private_key(key).map_err(|_| {
@@ -184,7 +284,7 @@ pub(super) fn identity(path: &Path, provider: &CryptoProvider, now: i64) -> Resu
             return Err(refuse("its private key does not belong to its first certificate".into()));
         }
     }
-    let staple = staple(path, now, &mut misgivings);
+    let staple = staple(content, now, &mut misgivings);
     let staple_until = staple.as_ref().map(|(_, until)| *until);
     key.ocsp = staple.map(|(staple, _)| staple);
     Ok(Identity {
@@ -195,27 +295,19 @@ pub(super) fn identity(path: &Path, provider: &CryptoProvider, now: i64) -> Resu
         not_after,
         staple_until,
         misgivings,
-        mark,
+        mark: content.mark,
     })
 }
 
 /// The OCSP answer that stands beside a certificate, and until when it holds. One that is no good is left out: a client
 /// takes a missing answer for what it is, and a bad one for an attack.
-fn staple(path: &Path, now: i64, misgivings: &mut Vec<String>) -> Option<(Vec<u8>, i64)> {
-    let beside = path.with_extension(&STAPLE[1..]);
+fn staple(content: &Content, now: i64, misgivings: &mut Vec<String>) -> Option<(Vec<u8>, i64)> {
+    let beside = content.path.with_extension(&STAPLE[1..]);
     let file = beside.display();
-    match fs::metadata(&beside) {
-        Ok(_) => {}
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return None,
-        Err(error) => {
-            misgivings.push(format!("{file} cannot be read: {error}; no OCSP answer is sent"));
-            return None;
-        }
-    }
-    let staple = match read(&beside) {
-        Ok(staple) => staple,
-        Err(refusal) => {
-            misgivings.push(format!("{refusal}; no OCSP answer is sent"));
+    let staple = match content.staple.as_ref()? {
+        Ok(staple) => staple.clone(),
+        Err(reason) => {
+            misgivings.push(format!("{file}: {reason}; no OCSP answer is sent"));
             return None;
         }
     };
@@ -240,10 +332,12 @@ pub(super) fn certificates(path: &Path, pem: &[u8]) -> Result<Vec<CertificateDer
         .map_err(|error| Refusal::new(path, format!("it is no PEM: {error}")))
 }
 
-/// The private key in the file, or in the one beside it; and which it was.
-fn key(path: &Path, pem: &[u8]) -> Result<(PrivateKeyDer<'static>, PathBuf), Refusal> {
+/// The private key in the file, or in the one beside it; which it was, and whether everybody can read that.
+fn key(content: &Content, pem: &[u8]) -> Result<(PrivateKeyDer<'static>, PathBuf, bool), Refusal> {
+    let path = &*content.path;
+    let [exposed, exposed_beside] = content.exposed;
     if let Ok(key) = PrivateKeyDer::from_pem_slice(pem) {
-        return Ok((key, path.to_owned()));
+        return Ok((key, path.to_owned(), exposed));
     }
     if holds(pem, b"ENCRYPTED") {
         return Err(Refusal::new(
@@ -252,16 +346,16 @@ fn key(path: &Path, pem: &[u8]) -> Result<(PrivateKeyDer<'static>, PathBuf), Ref
         ));
     }
     let beside = path.with_extension(&KEY[1..]);
-    let pem = match fs::File::open(&beside) {
-        Ok(_) => read(&beside)?,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+    let pem = match &content.key {
+        Some(Ok(pem)) => pem,
+        None => {
             let reason = format!("there is no private key in it, and no file {}", beside.display());
             return Err(Refusal::new(path, reason));
         }
-        Err(error) => return Err(Refusal::read(&beside, &error)),
+        Some(Err(reason)) => return Err(Refusal::new(&beside, reason.clone())),
     };
-    match PrivateKeyDer::from_pem_slice(&pem) {
-        Ok(key) => Ok((key, beside)),
+    match PrivateKeyDer::from_pem_slice(pem) {
+        Ok(key) => Ok((key, beside, exposed_beside)),
         Err(_) => {
             Err(Refusal::new(&beside, "there is no private key in it; PEM without a password is expected"))
         }
@@ -270,18 +364,6 @@ fn key(path: &Path, pem: &[u8]) -> Result<(PrivateKeyDer<'static>, PathBuf), Ref
 
 fn holds(text: &[u8], word: &[u8]) -> bool {
     memchr::memmem::find(text, word).is_some()
-}
-
-/// Reads a file of PEM.
-pub(super) fn read(path: &Path) -> Result<Vec<u8>, Refusal> {
-    let failed = |error: io::Error| Refusal::read(path, &error);
-    let file = fs::File::open(path).map_err(failed)?;
-    let mut content = Vec::new();
-    file.take(limits::PEM_BYTES + 1).read_to_end(&mut content).map_err(failed)?;
-    if content.len() as u64 > limits::PEM_BYTES {
-        return Err(Refusal::new(path, format!("it is larger than {} MiB", limits::PEM_BYTES / 1024 / 1024)));
-    }
-    Ok(content)
 }
 
 #[cfg(test)]

@@ -8,38 +8,52 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use plan::tls::{ClientCertificates, FileName};
+use plan::Plan;
 
-use super::files::{self, Mark};
+use super::connect::Connector;
+use super::files::Mark;
 use super::sites::{Server, Site};
+use super::source::{Found, Named, Names, Source};
 
-/// Follows the files of all listeners.
+/// Follows the files of all listeners and back-ends.
 pub(crate) struct Follower {
     listeners: Vec<Listener>,
-    jail: Jail,
-    /// How many of `THRESHOLDS` a certificate has passed, where that was told.
+    backends: Vec<Backend>,
+    names: Names,
+    source: Source,
+    /// Whether there is nobody any more who could look.
+    blind: bool,
+    /// What was found at the last look. A change is believed once it is seen twice: by then, whoever writes a file has
+    /// most likely finished.
+    before: Vec<Found>,
+    /// How many thresholds a file has passed on the way to its end, where that was told.
     warned: HashMap<PathBuf, usize>,
 }
 
 struct Listener {
     server: Arc<Server>,
-    /// What was found when its files were last looked at. A change is believed once it is seen twice: by then, whoever
-    /// writes a file has most likely finished.
-    before: Found,
     /// What could not be used, as it looked then; it is tried again when it looks otherwise.
     refused: HashMap<PathBuf, Mark>,
     /// By `Cert`: why its files could not be found, where that was told.
     missing: HashMap<usize, String>,
-    /// The files about clients, as they looked when they were last read, and when they were last looked at.
-    clients: Vec<Mark>,
-    clients_before: Vec<Mark>,
+    /// Those about clients.
+    lists: Watched,
 }
 
-/// The files of each `Cert`, in order; or why they cannot be found, empty if they cannot be seen at all.
-type Found = Vec<Result<Vec<(PathBuf, Mark)>, String>>;
+struct Backend {
+    connector: Arc<Connector>,
+    files: Watched,
+}
 
-/// Where a file is for this process, which may live in a jail.
-struct Jail(Option<PathBuf>);
+/// Files that are read together, as they looked when that was last tried.
+struct Watched(Vec<(Named, Mark)>);
+
+/// What there is now.
+struct Seen<'a> {
+    names: &'a Names,
+    found: &'a [Found],
+    before: &'a [Found],
+}
 
 /// What is told, and how bad it is.
 type Say<'a> = &'a mut dyn FnMut(News, fmt::Arguments<'_>);
@@ -57,84 +71,168 @@ pub(crate) enum News {
 
 /// Seconds before its end at which a certificate is warned of.
 const THRESHOLDS: [i64; 4] = [30 * DAY, 7 * DAY, DAY, 0];
-const DAY: i64 = 24 * 60 * 60;
+/// Seconds before its end at which a list of revoked certificates is warned of. Many are made anew every day.
+const LIST_THRESHOLDS: [i64; 2] = [HOUR, 0];
+const DAY: i64 = 24 * HOUR;
+const HOUR: i64 = 60 * 60;
 
 impl Follower {
-    /// One for these listeners, in a process that sees nothing but the jail.
-    pub(crate) fn new(servers: &[Option<Arc<Server>>], jail: Option<&Path>, say: Say<'_>) -> Follower {
-        let jail = Jail(jail.map(Path::to_owned));
+    /// One for what runs, which reads from `source`.
+    pub(crate) fn new(
+        plan: &Plan,
+        servers: &[Option<Arc<Server>>],
+        connectors: Vec<Arc<Connector>>,
+        source: Source,
+        say: Say<'_>,
+    ) -> Follower {
         let mut listeners = Vec::new();
         for server in servers.iter().flatten() {
-            for name in server.plan().certificates.iter().chain(client_files(server)) {
-                if jail.inside(&name.path).is_none() {
-                    say(
-                        News::Warning,
-                        format_args!(
-                            "{name} lies outside of RootJail and is not followed; put it inside to have changes seen"
-                        ),
-                    );
-                }
-            }
             server.sites().all.iter().for_each(|site| misgivings(site, say));
-            // They were read a moment before this; what changes them in between is seen when it changes them again.
-            let clients = client_marks(server, &jail);
             listeners.push(Listener {
                 server: server.clone(),
-                before: Vec::new(),
                 refused: HashMap::new(),
                 missing: HashMap::new(),
-                clients_before: clients.clone(),
-                clients,
+                lists: Watched(server.lists()),
             });
         }
-        Follower { listeners, jail, warned: HashMap::new() }
+        let backend = |connector: Arc<Connector>| {
+            let files = Watched(connector.files());
+            Backend { connector, files }
+        };
+        let backends = connectors.into_iter().map(backend).collect();
+        let (before, warned) = (Vec::new(), HashMap::new());
+        Follower { listeners, backends, names: Names::of(plan), source, blind: false, before, warned }
     }
 
     /// Whether there is nothing to follow.
     pub(crate) fn is_idle(&self) -> bool {
-        self.listeners.is_empty()
+        self.names.is_empty()
     }
 
     /// Looks at all files, and takes up what has changed.
     pub(crate) fn look(&mut self, now: i64, say: Say<'_>) {
-        for listener in &mut self.listeners {
-            listener.follow_clients(&self.jail, say);
-            listener.follow_certificates(&self.jail, now, say);
-            for site in &listener.server.sites().all {
-                warn(&mut self.warned, site, now, say);
+        if !self.blind {
+            match self.source.look(&self.names) {
+                Some(found) => self.take_up(found, now, say),
+                None => {
+                    self.blind = true;
+                    say(
+                        News::Bad,
+                        format_args!(
+                            "the process that has kept the right to read certificates is gone; changes of files are not seen any more, restart pound"
+                        ),
+                    );
+                }
             }
         }
+        self.warn(now, say);
+    }
+
+    /// Warns of what is about to run out.
+    fn warn(&mut self, now: i64, say: Say<'_>) {
+        for listener in &self.listeners {
+            for site in &listener.server.sites().all {
+                let mortal = Mortal {
+                    path: &site.identity.path,
+                    what: "certificate",
+                    about: &Covered(site),
+                    left: site.identity.not_after - now,
+                    consequence: "renew it",
+                    thresholds: &THRESHOLDS,
+                };
+                warn(&mut self.warned, &mortal, say);
+            }
+            if let Some((file, until)) = listener.server.lists_until() {
+                let mortal = Mortal {
+                    path: &file.path,
+                    what: "list of revoked certificates",
+                    about: &"",
+                    left: until - now,
+                    consequence: "without it no certificate of a client counts, renew it",
+                    thresholds: &LIST_THRESHOLDS,
+                };
+                warn(&mut self.warned, &mortal, say);
+            }
+        }
+        for backend in &self.backends {
+            if let Some((file, until)) = backend.connector.shown() {
+                let mortal = Mortal {
+                    path: &file.path,
+                    what: "certificate for back-ends",
+                    about: &"",
+                    left: until - now,
+                    consequence: "renew it",
+                    thresholds: &THRESHOLDS,
+                };
+                warn(&mut self.warned, &mortal, say);
+            }
+        }
+    }
+
+    fn take_up(&mut self, found: Vec<Found>, now: i64, say: Say<'_>) {
+        let seen = Seen { names: &self.names, found: &found, before: &self.before };
+        for listener in &mut self.listeners {
+            listener.follow_lists(&seen, &mut self.source, say);
+            listener.follow_certificates(&seen, &mut self.source, now, say);
+        }
+        for backend in &mut self.backends {
+            backend.follow(&seen, &mut self.source, now, say);
+        }
+        self.before = found;
+    }
+}
+
+impl Seen<'_> {
+    /// The files of a name, if they are as they were at the last look.
+    fn settled(&self, named: &Named) -> Option<&Found> {
+        let index = self.names.all().iter().position(|other| other == named)?;
+        let found = self.found.get(index)?;
+        (self.before.get(index) == Some(found)).then_some(found)
+    }
+}
+
+impl Watched {
+    /// Whether one of them looks otherwise than when it was last read; it counts as read then.
+    fn have_changed(&mut self, seen: &Seen<'_>) -> bool {
+        let mut now = Vec::with_capacity(self.0.len());
+        for (named, _) in &self.0 {
+            // What is written just now is waited for, and so is all that is read with it.
+            let Some(Ok(files)) = seen.settled(named) else { return false };
+            now.extend(files.iter().map(|(_, mark)| (named.clone(), *mark)));
+        }
+        let changed = now != self.0;
+        self.0 = now;
+        changed
     }
 }
 
 impl Listener {
-    fn follow_certificates(&mut self, jail: &Jail, now: i64, say: Say<'_>) {
-        let names = &self.server.plan().certificates;
-        let found: Found = names.iter().map(|name| find(&name.path, jail)).collect();
-        if found != self.before {
-            self.before = found;
-            return;
-        }
+    fn follow_certificates(&mut self, seen: &Seen<'_>, source: &mut Source, now: i64, say: Say<'_>) {
         let shown = self.server.sites();
         let mut sites: Vec<Arc<Site>> = Vec::with_capacity(shown.all.len());
         let mut changed = false;
-        for (index, found) in found.iter().enumerate() {
+        for (index, name) in self.server.plan().certificates.iter().enumerate() {
             let own = || shown.all.iter().filter(|site| site.name == index);
-            let files = match found {
-                Ok(files) => files,
+            let named = Named::certificates(name);
+            let files = match seen.settled(&named) {
+                Some(Ok(files)) => files,
                 // A directory that is gone, or empty: whatever that means, it is not that nothing is to be shown.
-                Err(reason) => {
-                    if !reason.is_empty() && self.missing.get(&index) != Some(reason) {
+                Some(Err(reason)) => {
+                    if self.missing.get(&index) != Some(reason) {
                         self.missing.insert(index, reason.clone());
                         say(News::Bad, format_args!("{reason}; the certificates that were there stay"));
                     }
                     sites.extend(own().cloned());
                     continue;
                 }
+                None => {
+                    sites.extend(own().cloned());
+                    continue;
+                }
             };
             self.missing.remove(&index);
             for (path, mark) in files {
-                let old = own().find(|site| jail.is(&site.identity.path, path));
+                let old = own().find(|site| site.identity.path == *path);
                 let is_news = old.is_none_or(|site| {
                     site.identity.mark != *mark
                         || site.identity.staple_until.is_some_and(|until| until <= now)
@@ -143,10 +241,10 @@ impl Listener {
                     sites.extend(old.cloned());
                     continue;
                 }
-                match self.server.read(path, index, now) {
+                match self.server.read(&source.load(&named, path), index, now) {
                     Ok(site) => {
                         self.refused.remove(path);
-                        let names = Names(&site);
+                        let names = Covered(&site);
                         say(News::Good, format_args!("certificate {} is in use{names}", path.display()));
                         misgivings(&site, say);
                         sites.push(site);
@@ -165,10 +263,7 @@ impl Listener {
             sites.iter().map(|site| (site.name, &*site.identity.path)).collect();
         for site in &shown.all {
             let path = &site.identity.path;
-            let inside = jail.inside(path);
-            if !kept.contains(&(site.name, path))
-                && !inside.is_some_and(|inside| kept.contains(&(site.name, &inside)))
-            {
+            if !kept.contains(&(site.name, path)) {
                 say(News::Good, format_args!("certificate {} is no longer shown", path.display()));
                 changed = true;
             }
@@ -178,25 +273,11 @@ impl Listener {
         }
     }
 
-    fn follow_clients(&mut self, jail: &Jail, say: Say<'_>) {
-        let now = client_marks(&self.server, jail);
-        let before = std::mem::replace(&mut self.clients_before, now.clone());
-        if now == self.clients || now != before {
+    fn follow_lists(&mut self, seen: &Seen<'_>, source: &mut Source, say: Say<'_>) {
+        if !self.lists.have_changed(seen) {
             return;
         }
-        self.clients = now;
-        let here = |file: &Option<FileName>| {
-            let path = |file: &FileName| jail.inside(&file.path).unwrap_or_else(|| file.path.clone());
-            file.as_ref().map(|file| FileName { path: path(file), ..file.clone() })
-        };
-        let plan = &self.server.plan().client;
-        let plan = ClientCertificates {
-            authorities: here(&plan.authorities),
-            announced: here(&plan.announced),
-            revoked: here(&plan.revoked),
-            ..plan.clone()
-        };
-        match self.server.judge(&plan) {
+        match self.server.judge(source) {
             Ok(()) => say(
                 News::Good,
                 format_args!(
@@ -208,70 +289,65 @@ impl Listener {
     }
 }
 
-/// The files of a `Cert` as they are now.
-fn find(path: &Path, jail: &Jail) -> Result<Vec<(PathBuf, Mark)>, String> {
-    let path = jail.inside(path).ok_or_else(String::new)?;
-    // A file that is gone is not looked for in vain: it counts as one that cannot be found.
-    let files = files::expand(&path).map_err(|refusal| refusal.to_string())?;
-    let marked = |path: PathBuf| {
-        let mark = files::mark(&path);
-        (path, mark)
-    };
-    Ok(files.into_iter().map(marked).collect())
+impl Backend {
+    fn follow(&mut self, seen: &Seen<'_>, source: &mut Source, now: i64, say: Say<'_>) {
+        if !self.files.have_changed(seen) {
+            return;
+        }
+        match self.connector.renew(source, now) {
+            Ok(()) => say(
+                News::Good,
+                format_args!(
+                    "the files for TLS with back-end {} are read again; new connections go by them",
+                    self.connector.plan().address
+                ),
+            ),
+            Err(error) => say(News::Bad, format_args!("{error}; the old content stays")),
+        }
+    }
 }
 
-/// Warns of a certificate that is about to run out, once at each threshold.
-fn warn(warned: &mut HashMap<PathBuf, usize>, site: &Site, now: i64, say: Say<'_>) {
-    let identity = &site.identity;
-    let left = identity.not_after - now;
-    let passed = THRESHOLDS.iter().filter(|&&threshold| left <= threshold).count();
-    let before = warned.get(&identity.path).copied().unwrap_or(0);
+/// What comes to an end, and how to speak of it.
+struct Mortal<'a> {
+    path: &'a Path,
+    /// `certificate`
+    what: &'static str,
+    /// What it is about, in brackets; or nothing.
+    about: &'a dyn fmt::Display,
+    /// Seconds that it still holds.
+    left: i64,
+    /// What happens at its end, and what to do.
+    consequence: &'static str,
+    thresholds: &'static [i64],
+}
+
+/// Warns of what is about to run out, once at each threshold.
+fn warn(warned: &mut HashMap<PathBuf, usize>, mortal: &Mortal<'_>, say: Say<'_>) {
+    let Mortal { path, what, about, left, consequence, thresholds } = mortal;
+    let passed = thresholds.iter().filter(|&threshold| left <= threshold).count();
+    let before = warned.get(*path).copied().unwrap_or(0);
     if passed == before {
         return;
     }
-    warned.insert(identity.path.clone(), passed);
-    let (path, names) = (identity.path.display(), Names(site));
-    match (passed > before, left) {
+    warned.insert(path.to_path_buf(), passed);
+    let path = path.display();
+    match (passed > before, *left) {
         // It has been renewed.
         (false, _) => {}
-        (true, ..=0) => say(News::Bad, format_args!("certificate {path} has run out{names}; renew it")),
-        (true, ..DAY) => {
-            say(
-                News::Warning,
-                format_args!("certificate {path} runs out in {} h{names}; renew it", left / 3600),
-            );
-        }
-        (true, _) => {
-            say(
-                News::Warning,
-                format_args!("certificate {path} runs out in {} days{names}; renew it", left / DAY),
-            );
-        }
+        (true, ..=0) => say(News::Bad, format_args!("{what} {path} has run out{about}; {consequence}")),
+        (true, left @ ..HOUR) => say(
+            News::Warning,
+            format_args!("{what} {path} runs out in {} min{about}; {consequence}", left / 60),
+        ),
+        (true, left @ ..DAY) => say(
+            News::Warning,
+            format_args!("{what} {path} runs out in {} h{about}; {consequence}", left / HOUR),
+        ),
+        (true, left) => say(
+            News::Warning,
+            format_args!("{what} {path} runs out in {} days{about}; {consequence}", left / DAY),
+        ),
     }
-}
-
-impl Jail {
-    fn inside(&self, path: &Path) -> Option<PathBuf> {
-        match &self.0 {
-            None => Some(path.to_owned()),
-            Some(jail) => path.strip_prefix(jail).ok().map(|inside| Path::new("/").join(inside)),
-        }
-    }
-
-    /// Whether a file that was read as `path`, perhaps before there was a jail, is the one at `here`.
-    fn is(&self, path: &Path, here: &Path) -> bool {
-        path == here || self.0.is_some() && self.inside(path).as_deref() == Some(here)
-    }
-}
-
-/// The files that say which certificates of clients count.
-fn client_files(server: &Server) -> impl Iterator<Item = &FileName> {
-    let client = &server.plan().client;
-    [&client.authorities, &client.announced, &client.revoked].into_iter().flatten()
-}
-
-fn client_marks(server: &Server, jail: &Jail) -> Vec<Mark> {
-    client_files(server).filter_map(|file| jail.inside(&file.path)).map(|path| files::mark(&path)).collect()
 }
 
 fn misgivings(site: &Site, say: Say<'_>) {
@@ -281,9 +357,9 @@ fn misgivings(site: &Site, say: Say<'_>) {
 }
 
 /// ` (a.example)`, or how many there are.
-struct Names<'a>(&'a Site);
+struct Covered<'a>(&'a Site);
 
-impl fmt::Display for Names<'_> {
+impl fmt::Display for Covered<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &*self.0.identity.names {
             [] => Ok(()),

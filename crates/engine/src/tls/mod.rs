@@ -1,7 +1,8 @@
 //! TLS: our own thin layer over rustls, which keeps the state of each connection and does the cryptography.
 //!
-//! `files` and `x509` read certificates, `sites` keeps what a listener shows and finds the one for a name, `follow`
-//! reads it again when a file changes, `clients` judges those of clients, `accept` makes a handshake with a client,
+//! `files` and `x509` read certificates, `source` says whether this process does that or a `keeper` of the right to,
+//! `sites` keeps what a listener shows and finds the one for a name, `follow` reads it again when a file changes,
+//! `clients` judges those of clients, `accept` makes a handshake with a client,
 //! `connect` one with a back-end, `stream` moves bytes through rustls afterwards. Why there is no crate between rustls and us is told in
 //! `docs/why/tls.md`. Nothing here decides what a request may do, and no key ever shows in `Debug`.
 
@@ -11,8 +12,10 @@ mod connect;
 mod files;
 mod follow;
 mod handshakes;
+mod keeper;
 mod sessions;
 mod sites;
+mod source;
 mod stream;
 mod x509;
 
@@ -21,5 +24,9 @@ pub(crate) use connect::Connector;
 pub use files::TlsError;
 pub(crate) use follow::{Follower, News};
 pub(crate) use handshakes::Handshakes;
+pub(crate) use keeper::Line;
+pub use keeper::keep;
 pub(crate) use sites::{Facts, Server};
+pub use source::Names;
+pub(crate) use source::Source;
 pub(crate) use stream::{Scratch, TlsStream};

@@ -7,12 +7,11 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::net::IpAddr;
-use std::path::Path;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use plan::ServerTls;
-use plan::tls::{ClientCertificates, Policy, Suite};
+use plan::tls::{FileName, Policy, Suite};
 use rustls::crypto::CryptoProvider;
 use rustls::crypto::aws_lc_rs::{self, cipher_suite as suites};
 use rustls::server::danger::ClientCertVerifier;
@@ -22,8 +21,9 @@ use rustls::{CipherSuite, ServerConfig, SignatureAlgorithm, SupportedCipherSuite
 use smallvec::SmallVec;
 
 use super::clients::{self, Peer};
-use super::files::{self, Identity, Refusal, TlsError};
+use super::files::{self, Content, Identity, Mark, Refusal, TlsError};
 use super::sessions::Sessions;
+use super::source::{Named, Reading, Source};
 
 /// TLS of one listener, shared by all workers.
 pub(crate) struct Server {
@@ -45,6 +45,10 @@ pub(super) struct Terms {
     sessions: Arc<Sessions>,
     tickets: Arc<dyn ProducesTickets>,
     clients: Option<Arc<dyn ClientCertVerifier>>,
+    /// The files by which certificates of clients are judged, as they looked when they were read.
+    lists: Vec<(Named, Mark)>,
+    /// When the first list of revoked certificates runs out, seconds since the epoch.
+    lists_until: Option<i64>,
 }
 
 /// The cryptography that is wanted.
@@ -108,7 +112,7 @@ impl Server {
     /// The first file that cannot be used.
     pub(crate) fn new(plan: &ServerTls, now: i64) -> Result<Server, TlsError> {
         let provider = provider(&plan.policy);
-        let terms = Terms::new(plan, &plan.client, provider).map_err(|error| match error {
+        let terms = Terms::new(plan, provider, &mut Source::Own).map_err(|error| match error {
             TermsError::Tls(error) => error,
             TermsError::Tickets(error) => TlsError::whole(
                 &plan.certificates[0],
@@ -133,9 +137,19 @@ impl Server {
         self.sites.load_full()
     }
 
-    /// Reads a certificate as this listener would show it.
-    pub(super) fn read(&self, path: &Path, name: usize, now: i64) -> Result<Arc<Site>, Refusal> {
-        Site::read(path, name, &self.terms.load(), now).map(Arc::new)
+    /// The files by which certificates of clients are judged, as they looked when they were read.
+    pub(super) fn lists(&self) -> Vec<(Named, Mark)> {
+        self.terms.load().lists.clone()
+    }
+
+    /// The file with revoked certificates, and when the first list in it runs out (seconds since the epoch).
+    pub(super) fn lists_until(&self) -> Option<(&FileName, i64)> {
+        Some((self.plan.client.revoked.as_ref()?, self.terms.load().lists_until?))
+    }
+
+    /// A certificate as this listener would show it.
+    pub(super) fn read(&self, content: &Content, name: usize, now: i64) -> Result<Arc<Site>, Refusal> {
+        Site::read(content, name, &self.terms.load(), now).map(Arc::new)
     }
 
     /// From now on shows these, which are not none. Connections that are there go on.
@@ -145,8 +159,8 @@ impl Server {
 
     /// From now on judges certificates of clients by what these files say now. Sessions that began before end: they
     /// would come in by the old ones.
-    pub(super) fn judge(&self, client: &ClientCertificates) -> Result<(), TermsError> {
-        let terms = Terms::new(&self.plan, client, self.terms.load().provider.clone())?;
+    pub(super) fn judge(&self, source: &mut Source) -> Result<(), TermsError> {
+        let terms = Terms::new(&self.plan, self.terms.load().provider.clone(), source)?;
         let sites = self.sites.load();
         let again = |site: &Arc<Site>| Site::new(site.identity.clone(), site.name, &terms).map(Arc::new);
         let sites = sites.all.iter().map(again).collect::<Result<_, _>>().map_err(TermsError::Tickets)?;
@@ -207,13 +221,23 @@ impl fmt::Display for TermsError {
 impl Terms {
     fn new(
         plan: &ServerTls,
-        client: &ClientCertificates,
         provider: Arc<CryptoProvider>,
+        source: &mut Source,
     ) -> Result<Terms, TermsError> {
         let policy = plan.policy.clone();
-        let clients = clients::verifier(client, &provider).map_err(TermsError::Tls)?;
+        let mut reading = Reading::new(source);
+        let clients = clients::verifier(&plan.client, &provider, &mut reading).map_err(TermsError::Tls)?;
+        let Reading { marks: lists, lists_until, .. } = reading;
         let tickets = aws_lc_rs::Ticketer::new().map_err(TermsError::Tickets)?;
-        Ok(Terms { policy, provider, sessions: Arc::new(Sessions::new()), tickets, clients })
+        Ok(Terms {
+            policy,
+            provider,
+            sessions: Arc::new(Sessions::new()),
+            tickets,
+            clients,
+            lists,
+            lists_until,
+        })
     }
 }
 
@@ -234,7 +258,8 @@ impl Sites {
         for (index, name) in plan.certificates.iter().enumerate() {
             let refused = |refusal: Refusal| TlsError::new(name, &refusal);
             for path in files::expand(&name.path).map_err(refused)? {
-                all.push(Arc::new(Site::read(&path, index, terms, now).map_err(refused)?));
+                let content = files::load(&path);
+                all.push(Arc::new(Site::read(&content, index, terms, now).map_err(refused)?));
             }
         }
         Ok(Sites::of(all))
@@ -275,10 +300,12 @@ impl Sites {
 }
 
 impl Site {
-    fn read(path: &Path, name: usize, terms: &Terms, now: i64) -> Result<Site, Refusal> {
-        let identity = files::identity(path, &terms.provider, now)?;
-        Site::new(Arc::new(identity), name, terms)
-            .map_err(|error| Refusal { path: path.to_owned(), reason: format!("it cannot be used: {error}") })
+    fn read(content: &Content, name: usize, terms: &Terms, now: i64) -> Result<Site, Refusal> {
+        let identity = files::identity(content, &terms.provider, now)?;
+        Site::new(Arc::new(identity), name, terms).map_err(|error| Refusal {
+            path: content.path.clone(),
+            reason: format!("it cannot be used: {error}"),
+        })
     }
 
     fn new(identity: Arc<Identity>, name: usize, terms: &Terms) -> Result<Site, rustls::Error> {

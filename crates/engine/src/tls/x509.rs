@@ -111,6 +111,18 @@ pub(super) fn staple_until(der: &[u8]) -> Option<i64> {
     }
 }
 
+/// Until when a list of revoked certificates holds (RFC 5280 section 5.1.2.5); `None` if it does not say, or is none.
+pub(super) fn list_until(der: &[u8]) -> Option<i64> {
+    let mut whole = Der(der);
+    let mut list = Der(whole.take(SEQUENCE)?);
+    let mut tbs = Der(list.take(SEQUENCE)?);
+    tbs.skip(INTEGER);
+    let _algorithm = tbs.take(SEQUENCE)?;
+    let _issuer = tbs.take(SEQUENCE)?;
+    let _this_update = time(tbs.any()?)?;
+    time(tbs.any()?)
+}
+
 /// Takes the names out of the extensions (section 4.1.2.9).
 fn extensions<'a>(content: &'a [u8], read: &mut Certificate<'a>) -> Option<()> {
     let mut content = Der(content);
@@ -400,6 +412,7 @@ mod tests {
         fn any_bytes_are_read_or_refused(bytes: Vec<u8>) {
             let _ = parse(&bytes);
             let _ = staple_until(&bytes);
+            let _ = list_until(&bytes);
         }
 
         #[test]

@@ -26,6 +26,13 @@ pub(crate) fn close(inherited: &[RawFd]) {
     }
 }
 
+/// Closes all descriptors above standard error but this one. Nothing that owns one may be used or dropped afterwards.
+pub(crate) fn close_all_but(kept: RawFd) {
+    let mut open = inherited();
+    open.retain(|number| *number != kept);
+    close(&open);
+}
+
 /// Lets this process open as many descriptors as it may: each client and each back-end connection takes one.
 pub(crate) fn raise_limit() {
     if let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE)

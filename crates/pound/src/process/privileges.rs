@@ -69,6 +69,11 @@ impl Identity {
         })
     }
 
+    /// Whether becoming it gives up the right to read some file.
+    pub(crate) fn gives_up_sight(&self) -> bool {
+        self.jail.is_some() || (self.user.is_some() || self.group.is_some()) && !self.is_already_us()
+    }
+
     /// Becomes it, for good.
     ///
     /// # Errors

@@ -1,0 +1,195 @@
+//! Where the files come from that TLS is about: from this process' own sight of the disk, or from a keeper, a process
+//! that kept the right to read them when this one gave it up.
+//!
+//! Only files that the plan names can be had. Which those are is computed here, by both sides alike.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use plan::Plan;
+use plan::tls::{BackendTls, FileName, Verify};
+
+use super::files::{self, Content, Mark, Part, TlsError};
+use super::keeper::Line;
+
+/// A file that the plan names, or several.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Named {
+    pub(super) path: PathBuf,
+    pub(super) kind: Kind,
+}
+
+/// What is named.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// Certificates with their keys: a file, a directory or a pattern.
+    Certificates,
+    /// One certificate with its key.
+    Certificate,
+    /// Authorities, or revoked certificates.
+    List,
+}
+
+/// All files that a plan names for TLS.
+#[derive(Debug, Clone, Default)]
+pub struct Names(Vec<Named>);
+
+/// The files of a name as they are now, in order; or why there are none.
+pub(super) type Found = Result<Vec<(PathBuf, Mark)>, String>;
+
+/// Who reads.
+pub(crate) enum Source {
+    /// This process.
+    Own,
+    /// The keeper at the other end of the line.
+    Keeper(Line),
+}
+
+impl fmt::Debug for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Source::Own => "Own",
+            Source::Keeper(_) => "Keeper",
+        })
+    }
+}
+
+impl Named {
+    fn new(file: &FileName, kind: Kind) -> Named {
+        Named { path: file.path.clone(), kind }
+    }
+
+    /// What a listener shows.
+    pub(super) fn certificates(file: &FileName) -> Named {
+        Named::new(file, Kind::Certificates)
+    }
+
+    /// Looks at the disk.
+    pub(super) fn find(&self) -> Found {
+        let path = &self.path;
+        match self.kind {
+            Kind::Certificates => {
+                let files = files::expand(path).map_err(|refusal| refusal.to_string())?;
+                let marked = |file: PathBuf| {
+                    let mark = files::mark(&file);
+                    (file, mark)
+                };
+                Ok(files.into_iter().map(marked).collect())
+            }
+            Kind::Certificate => Ok(vec![(path.clone(), files::mark(path))]),
+            Kind::List => Ok(vec![(path.clone(), files::mark_alone(path))]),
+        }
+    }
+
+    /// Reads one of the files.
+    pub(super) fn load(&self, path: &Path) -> Content {
+        match self.kind {
+            Kind::Certificates | Kind::Certificate => files::load(path),
+            Kind::List => files::load_alone(path),
+        }
+    }
+}
+
+impl Names {
+    /// Those of this plan.
+    pub fn of(plan: &Plan) -> Names {
+        let mut names = Names::default();
+        for tls in plan.listeners.iter().filter_map(|listener| listener.tls.as_ref()) {
+            tls.certificates.iter().for_each(|file| names.add(file, Kind::Certificates));
+            let client = &tls.client;
+            let lists = [&client.authorities, &client.announced, &client.revoked];
+            lists.into_iter().flatten().for_each(|file| names.add(file, Kind::List));
+        }
+        for tls in plan.backends.iter().filter_map(|backend| backend.tls.as_ref()) {
+            let BackendTls { certificate, verify, .. } = tls;
+            certificate.iter().for_each(|file| names.add(file, Kind::Certificate));
+            if let Verify::Signed(Some(file)) = verify {
+                names.add(file, Kind::List);
+            }
+        }
+        names
+    }
+
+    fn add(&mut self, file: &FileName, kind: Kind) {
+        let named = Named::new(file, kind);
+        if !self.0.contains(&named) {
+            self.0.push(named);
+        }
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    pub(super) fn all(&self) -> &[Named] {
+        &self.0
+    }
+}
+
+#[cfg(test)]
+impl FromIterator<Named> for Names {
+    fn from_iter<T: IntoIterator<Item = Named>>(named: T) -> Self {
+        Names(named.into_iter().collect())
+    }
+}
+
+impl Source {
+    /// Looks at all files: for each name, in order, what there is. `None` if nobody is there to look any more.
+    pub(super) fn look(&mut self, names: &Names) -> Option<Vec<Found>> {
+        match self {
+            Source::Own => Some(names.all().iter().map(Named::find).collect()),
+            Source::Keeper(line) => line.look().ok(),
+        }
+    }
+
+    /// Reads a file that was there at the last look.
+    pub(super) fn load(&mut self, named: &Named, path: &Path) -> Content {
+        match self {
+            Source::Own => named.load(path),
+            Source::Keeper(line) => line.load(named, path),
+        }
+    }
+}
+
+/// Reads what a part of the plan names, and remembers how the files looked.
+pub(super) struct Reading<'a> {
+    source: &'a mut Source,
+    pub(super) marks: Vec<(Named, Mark)>,
+    /// When the first of the lists of revoked certificates runs out, seconds since the epoch.
+    pub(super) lists_until: Option<i64>,
+}
+
+impl Reading<'_> {
+    pub(super) fn new(source: &mut Source) -> Reading<'_> {
+        Reading { source, marks: Vec::new(), lists_until: None }
+    }
+
+    /// A file with authorities or revoked certificates.
+    pub(super) fn list(&mut self, file: &FileName) -> Result<Vec<u8>, TlsError> {
+        let content = self.load(file, Kind::List);
+        content.pem().map(<[u8]>::to_vec).map_err(|refusal| TlsError::new(file, &refusal))
+    }
+
+    /// A file with a certificate and its key.
+    pub(super) fn certificate(&mut self, file: &FileName) -> Content {
+        self.load(file, Kind::Certificate)
+    }
+
+    fn load(&mut self, file: &FileName, kind: Kind) -> Content {
+        let named = Named::new(file, kind);
+        let content = self.source.load(&named, &file.path);
+        if self.marks.iter().all(|(known, _)| *known != named) {
+            self.marks.push((named, content.mark));
+        }
+        content
+    }
+}
+
+impl Content {
+    /// One of which nothing is known but why.
+    pub(super) fn unread(path: &Path, reason: &str) -> Content {
+        let pem: Part = Some(Err(reason.to_owned()));
+        Content { path: path.to_owned(), mark: [None; 3], pem, key: None, staple: None, exposed: [false; 2] }
+    }
+}

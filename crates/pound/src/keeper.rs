@@ -1,0 +1,48 @@
+//! Starts the process that keeps the right to read certificates when the serving one gives its rights up.
+//!
+//! A serving process that is no longer root, or sees nothing but its jail, could not read a key again that nobody but
+//! root may read, and that is what keys should be like. So a child that stays as we are reads them for it: only those
+//! that the configuration names, see `engine::keep_tls_files`. It has one end of a line and no socket, no log and no
+//! signals, and ends when the other end is closed, however that came about.
+
+use std::fs::OpenOptions;
+use std::os::fd::AsRawFd;
+use std::os::unix::net::UnixStream;
+
+use engine::Prepared;
+use engine::sys::process::{Fork, fork};
+use nix::unistd::{chdir, dup2_stderr, dup2_stdin, dup2_stdout};
+
+use crate::failure::Failure;
+use crate::process::descriptors;
+
+/// Its name in `ps`.
+const NAME: &std::ffi::CStr = c"pound-keys";
+
+/// Starts it; `prepared` reads over it from now on. To be called before there are threads, and before rights are given
+/// up.
+///
+/// # Errors
+/// No process or no socket could be had.
+pub(crate) fn start(prepared: &mut Prepared) -> Result<(), Failure> {
+    let failed = |error: std::io::Error| {
+        Failure::new(format!("cannot start the process that keeps the right to read certificates: {error}"))
+    };
+    let null = OpenOptions::new().read(true).write(true).open("/dev/null").map_err(failed)?;
+    let (ours, its) = UnixStream::pair().map_err(failed)?;
+    if let Fork::Parent(_) = fork().map_err(failed)? {
+        prepared.read_tls_files_over(ours);
+        return Ok(());
+    }
+    let names = prepared.tls_files();
+    let _ = nix::sys::prctl::set_name(NAME);
+    let _ = nix::sys::prctl::set_no_new_privs();
+    // Whoever waits at a stream or a socket of ours must not wait for this process. What they belong to is never
+    // dropped here: this process ends below, without returning.
+    let _ = (dup2_stdin(&null), dup2_stdout(&null), dup2_stderr(&null));
+    descriptors::close_all_but(its.as_raw_fd());
+    // Names in the configuration are absolute, and a folder that somebody stands in cannot be unmounted.
+    let _ = chdir("/");
+    engine::keep_tls_files(&names, its);
+    std::process::exit(0)
+}

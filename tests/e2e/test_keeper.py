@@ -1,0 +1,261 @@
+"""The process that keeps the right to read certificates, where the serving one gives its rights up."""
+
+import os
+import signal
+import ssl
+import tempfile
+import time
+from pathlib import Path
+
+import pytest
+
+from peers import configuration as cfg
+from peers import pound as process
+from peers import wait
+from peers.tls import Authority, TlsBackend, TlsClient, context
+
+pytestmark = pytest.mark.root
+
+NOBODY = ['User "nobody"', 'Group "nogroup"']
+
+
+@pytest.fixture
+def jail():
+    """A folder that every user may enter, and nothing of a test is in it."""
+    with tempfile.TemporaryDirectory(prefix="pound-test-") as folder:
+        os.chmod(folder, 0o755)
+        yield Path(folder)
+
+
+@pytest.fixture
+def jailed(tls_proxy, backend, jail):
+    """As `tls_proxy`, as nobody and in a jail that no certificate is in."""
+
+    def start(*certificates, top=NOBODY, **more):
+        return tls_proxy(backend(), top=[f'RootJail "{jail}"', *top], certificates=certificates, **more)
+
+    return start
+
+
+@pytest.fixture
+def secret(authority, tmp_path):
+    """A certificate whose file is root's alone, in a folder that is root's alone."""
+    folder = tmp_path / "secret"
+    folder.mkdir(mode=0o700)
+    return authority.issue("old.test", file=folder / "site.pem")
+
+
+def keepers(pid):
+    """The children of a process that are keepers of certificates."""
+    found = []
+    for task in os.listdir(f"/proc/{pid}/task"):
+        for child in Path(f"/proc/{pid}/task/{task}/children").read_text().split():
+            if Path(f"/proc/{child}/comm").read_text().strip() == "pound-keys":
+                found.append(int(child))
+    return found
+
+
+def is_gone(pid):
+    """Whether the process has ended; one that nobody has taken leave of has."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return True
+
+
+def shows(port, name, authority):
+    try:
+        with TlsClient(port, name, wanted=context(authority)) as client:
+            return client.shown() == [name]
+    except (OSError, ssl.SSLError):
+        return False
+
+
+def replace(authority, file, *names, **more):
+    """As renewals do it: beside the old one, then in its place."""
+    fresh = authority.issue(*names, file=file.with_suffix(".new"), **more)
+    fresh.rename(file)
+
+
+def test_a_key_of_root_alone_outside_of_the_jail_is_followed(jailed, authority, secret):
+    pound = jailed(secret)
+    assert shows(pound.port, "old.test", authority)
+    replace(authority, secret, "new.test")
+    assert secret.stat().st_mode & 0o777 == 0o600
+    began = time.monotonic()
+    wait.until(lambda: shows(pound.port, "new.test", authority), "the new one is not shown", every=0.02)
+    assert time.monotonic() - began < 1.5
+    pound.wait_for_log(f"certificate {secret} is in use (new.test)")
+    assert "outside of RootJail" not in pound.output()
+
+
+def test_a_key_of_root_alone_is_followed_for_a_user_without_a_jail(tls_proxy, backend, authority, secret):
+    pound = tls_proxy(backend(), top=NOBODY, certificates=[secret])
+    replace(authority, secret, "new.test")
+    wait.until(lambda: shows(pound.port, "new.test", authority), "the new one is not shown")
+
+
+def test_a_broken_file_outside_of_the_jail_leaves_the_old_certificate(jailed, authority, secret):
+    pound = jailed(secret)
+    good = secret.read_text()
+    secret.write_text(good[: len(good) // 3])
+    pound.wait_for_log("the old one stays")
+    assert shows(pound.port, "old.test", authority)
+    secret.unlink()
+    pound.wait_for_log("the certificates that were there stay")
+    assert shows(pound.port, "old.test", authority)
+    authority.issue("new.test", file=secret)
+    wait.until(lambda: shows(pound.port, "new.test", authority), "it has given up")
+
+
+def test_certificates_come_to_a_directory_outside_of_the_jail_and_go(jailed, authority, secret):
+    pound = jailed(secret.parent, listener=["StrictSNI yes"])
+    authority.issue("more.test", file=secret.with_name("more.pem"))
+    wait.until(lambda: shows(pound.port, "more.test", authority), "it is not shown")
+    secret.with_name("more.pem").unlink()
+    pound.wait_for_log("more.pem is no longer shown")
+    assert not shows(pound.port, "more.test", authority)
+    assert shows(pound.port, "old.test", authority)
+
+
+def test_what_is_no_certificate_is_not_handed_over(jailed, authority, secret, tmp_path):
+    pound = jailed(secret)
+    (link := tmp_path / "link").symlink_to("/etc/shadow")
+    link.rename(secret)
+    assert "there is no certificate in it" in pound.wait_for_log("the old one stays")
+    assert shows(pound.port, "old.test", authority)
+
+
+def test_a_pipe_in_the_place_of_a_file_stops_nothing(jailed, authority, secret):
+    pound = jailed(secret)
+    secret.unlink()
+    os.mkfifo(secret)
+    assert "no regular file" in pound.wait_for_log("the old one stays")
+    secret.unlink()
+    authority.issue("new.test", file=secret)
+    wait.until(lambda: shows(pound.port, "new.test", authority), "it hangs")
+
+
+def test_lists_of_revoked_certificates_outside_of_the_jail_are_followed(jailed, authority, secret, tmp_path):
+    people = Authority(tmp_path / "people", "People")
+    bob = people.issue(subject="/CN=Bob", usage="clientAuth")
+    lists = [f'VerifyList "{people.certificate}"', f'CRLlist "{people.revoked(tmp_path)}"']
+    pound = jailed(secret, listener=["ClientCert 2", *lists])
+
+    def comes_in():
+        try:
+            with TlsClient(pound.port, "old.test", wanted=context(authority, certificate=bob)) as client:
+                return client.ask(host="old.test").status == 200
+        except (OSError, EOFError):
+            return False
+
+    assert comes_in()
+    people.revoke(bob)
+    people.revoked(tmp_path)
+    pound.wait_for_log("are read again")
+    assert not comes_in()
+
+
+def test_what_a_back_end_is_shown_outside_of_the_jail_is_followed(jail, proxy, authority, tmp_path):
+    ours = Authority(tmp_path / "ours", "Ours")
+    file = Authority(tmp_path / "strange", "Strange").issue(subject="/CN=old", usage="clientAuth", file=tmp_path / "x.pem")
+    server = TlsBackend(authority.issue("127.0.0.1"), believes=ours)
+    try:
+        pound = proxy(server, top=[f'RootJail "{jail}"', *NOBODY], each=["HTTPS", "Verify no", f'Cert "{file}"'])
+        assert pound.ask().status == 502
+        replace(ours, file, subject="/CN=pound", usage="clientAuth")
+        wait.until(lambda: pound.ask().status == 200, "the new one is not shown to the back-end")
+    finally:
+        server.stop()
+
+
+def test_the_keeper_keeps_its_rights_and_nothing_else(jailed, secret):
+    pound = jailed(secret)
+    (keeper,) = keepers(pound.pid)
+    status = dict(line.split(":\t", 1) for line in Path(f"/proc/{keeper}/status").read_text().splitlines() if ":\t" in line)
+    assert status["Uid"].split() == ["0"] * 4
+    assert status["Threads"] == "1"
+    assert status["NoNewPrivs"] == "1"
+    assert os.readlink(f"/proc/{keeper}/root") == "/"
+    opened = {os.readlink(f"/proc/{keeper}/fd/{number}") for number in os.listdir(f"/proc/{keeper}/fd")}
+    assert {name for name in opened if not name.startswith("socket:")} == {"/dev/null"}
+    (line,) = (name[8:-1] for name in opened if name.startswith("socket:"))
+    for table in ("tcp", "tcp6", "udp", "udp6"):
+        inodes = [row.split()[9] for row in Path(f"/proc/{keeper}/net/{table}").read_text().splitlines()[1:]]
+        assert line not in inodes
+    # Its memory is what it had in common with the process that it was, less than a megabyte is its own.
+    own = sum(int(row.split()[1]) for row in Path(f"/proc/{keeper}/smaps_rollup").read_text().splitlines() if row.startswith("Private_Dirty"))
+    assert own < 1024, f"{own} KiB"
+    assert _seconds(keeper) < 0.5
+
+
+def _seconds(pid):
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL, signal.SIGQUIT], ids=lambda number: number.name)
+def test_the_keeper_ends_with_the_server(jailed, secret, number):
+    pound = jailed(secret)
+    (keeper,) = keepers(pound.pid)
+    pound.signal(number)
+    pound.exit_status()
+    wait.until(lambda: is_gone(keeper), "the keeper stays", within=5)
+
+
+def test_the_keeper_outlives_signals_to_the_group(jailed, authority, secret):
+    """A service manager tells all processes to end; the server needs its keeper until it has."""
+    pound = jailed(secret)
+    (keeper,) = keepers(pound.pid)
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        os.kill(keeper, number)
+    replace(authority, secret, "new.test")
+    wait.until(lambda: shows(pound.port, "new.test", authority), "the keeper has ended")
+
+
+def test_a_server_without_its_keeper_serves_and_says_so(jailed, authority, secret):
+    pound = jailed(secret)
+    (keeper,) = keepers(pound.pid)
+    os.kill(keeper, signal.SIGKILL)
+    pound.wait_for_log("changes of files are not seen any more, restart pound")
+    replace(authority, secret, "new.test")
+    assert shows(pound.port, "old.test", authority)
+    wait.until(lambda: not Path(f"/proc/{keeper}").exists(), "nobody takes leave of the keeper")
+    assert pound.is_idle()
+    assert len([line for line in pound.lines() if "restart pound" in line]) == 1
+
+
+def test_a_server_that_is_started_again_has_a_keeper_again(jail, backend, authority, secret, tmp_path):
+    port, pid_file = wait.free_port(), tmp_path / "pound.pid"
+    shown = cfg.listen_tls(port, f'Cert "{secret}"', cfg.service(cfg.backend(backend())))
+    file = process.write(cfg.text(f'RootJail "{jail}"', NOBODY, shown), tmp_path)
+    assert process.run("-f", file, "-p", pid_file).returncode == 0
+    supervisor = int(pid_file.read_text())
+
+    def pair():
+        """The serving process and its keeper."""
+        workers = Path(f"/proc/{supervisor}/task/{supervisor}/children").read_text().split()
+        return [(int(worker), keeper) for worker in workers for keeper in keepers(int(worker))]
+
+    try:
+        ((worker, keeper),) = pair()
+        replace(authority, secret, "new.test")
+        wait.until(lambda: shows(port, "new.test", authority), "the new one is not shown")
+        os.kill(worker, signal.SIGKILL)
+        wait.until(lambda: is_gone(keeper), "the keeper stays", within=5)
+        # What the supervisor read long ago is not shown again for long.
+        wait.until(lambda: shows(port, "new.test", authority), "the new one is not shown again", within=15)
+        ((worker, keeper),) = pair()
+        os.kill(supervisor, signal.SIGKILL)
+        wait.until(lambda: is_gone(worker) and is_gone(keeper), "they stay without a supervisor", within=15)
+    finally:
+        if not is_gone(supervisor):
+            os.kill(supervisor, signal.SIGTERM)
+            wait.until(lambda: is_gone(supervisor), "it did not stop")
+
+
+def test_nobody_keeps_what_nobody_gives_up(pound, tls_proxy, backend):
+    port, origin = wait.free_port(), backend()
+    assert keepers(tls_proxy(origin).pid) == []
+    plain = pound(cfg.text(NOBODY, cfg.listen(port, cfg.service(cfg.backend(origin)))), port)
+    assert keepers(plain.pid) == []
