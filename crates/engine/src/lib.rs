@@ -87,5 +87,5 @@ pub use fault::{Blame, Cause, Fault, Stage};
 pub use reload::{PrepareError, Prepared, prepare};
 pub use snapshot::{BackendView, Snapshot};
 pub use stats::{BackendTotals, Totals};
-pub use tls::{Names as TlsFiles, TlsError, keep as keep_tls_files};
+pub use tls::{Finding, Names as TlsFiles, TlsError, check as check_tls, keep as keep_tls_files};
 pub use world::World;

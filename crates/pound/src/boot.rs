@@ -202,11 +202,26 @@ pub(crate) fn check(arguments: &Arguments) -> ExitCode {
         let _ = writeln!(std::io::stderr(), "pound: {failure}");
         return ExitCode::FAILURE;
     }
+    if !usable(&plan) {
+        let _ = writeln!(std::io::stderr(), "{}: not usable; nothing was started", file.display());
+        return ExitCode::FAILURE;
+    }
     if arguments.verbose {
         describe(&plan);
     }
     let _ = writeln!(std::io::stdout(), "{}: the configuration is right", file.display());
     ExitCode::SUCCESS
+}
+
+/// Whether the files for TLS that the plan names can be used; prints what is wrong with them.
+fn usable(plan: &plan::Plan) -> bool {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    let findings = engine::check_tls(plan, now.map_or(0, |now| now.as_secs() as i64));
+    for finding in &findings {
+        let word = if finding.is_error { "error" } else { "warning" };
+        let _ = writeln!(std::io::stderr(), "{word}: {}", finding.sentence);
+    }
+    findings.iter().all(|finding| !finding.is_error)
 }
 
 /// The file that is read.

@@ -163,7 +163,7 @@ fn name(backend: &Backend, tls: &BackendTls) -> Result<ServerName<'static>, Stri
 }
 
 /// The authorities that the system believes; read once, when a back-end first needs them.
-fn system_roots() -> Option<Arc<RootCertStore>> {
+pub(super) fn system_roots() -> Option<Arc<RootCertStore>> {
     static ROOTS: OnceLock<Option<Arc<RootCertStore>>> = OnceLock::new();
     let roots = ROOTS.get_or_init(|| {
         let mut roots = RootCertStore::empty();

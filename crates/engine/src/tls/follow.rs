@@ -4,13 +4,13 @@
 //! nonsense, changes nothing but the log.
 
 use std::collections::{HashMap, HashSet};
-use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use plan::Plan;
 
 use super::connect::Connector;
+use super::ending::{Covered, Ending, News, Say, Warned};
 use super::files::Mark;
 use super::sites::{Server, Site};
 use super::source::{Found, Named, Names, Source};
@@ -27,7 +27,7 @@ pub(crate) struct Follower {
     /// most likely finished.
     before: Vec<Found>,
     /// How many thresholds a file has passed on the way to its end, where that was told.
-    warned: HashMap<PathBuf, usize>,
+    warned: Warned,
 }
 
 struct Listener {
@@ -54,27 +54,6 @@ struct Seen<'a> {
     found: &'a [Found],
     before: &'a [Found],
 }
-
-/// What is told, and how bad it is.
-type Say<'a> = &'a mut dyn FnMut(News, fmt::Arguments<'_>);
-
-/// How bad a piece of news is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum News {
-    /// As was to be expected.
-    Good,
-    /// Somebody should do something about it.
-    Warning,
-    /// Something cannot be done.
-    Bad,
-}
-
-/// Seconds before its end at which a certificate is warned of.
-const THRESHOLDS: [i64; 4] = [30 * DAY, 7 * DAY, DAY, 0];
-/// Seconds before its end at which a list of revoked certificates is warned of. Many are made anew every day.
-const LIST_THRESHOLDS: [i64; 2] = [HOUR, 0];
-const DAY: i64 = 24 * HOUR;
-const HOUR: i64 = 60 * 60;
 
 impl Follower {
     /// One for what runs, which reads from `source`.
@@ -132,39 +111,15 @@ impl Follower {
     fn warn(&mut self, now: i64, say: Say<'_>) {
         for listener in &self.listeners {
             for site in &listener.server.sites().all {
-                let mortal = Mortal {
-                    path: &site.identity.path,
-                    what: "certificate",
-                    about: &Covered(site),
-                    left: site.identity.not_after - now,
-                    consequence: "renew it",
-                    thresholds: &THRESHOLDS,
-                };
-                warn(&mut self.warned, &mortal, say);
+                Ending::certificate(&site.identity, now).warn(&mut self.warned, say);
             }
             if let Some((file, until)) = listener.server.lists_until() {
-                let mortal = Mortal {
-                    path: &file.path,
-                    what: "list of revoked certificates",
-                    about: &"",
-                    left: until - now,
-                    consequence: "without it no certificate of a client counts, renew it",
-                    thresholds: &LIST_THRESHOLDS,
-                };
-                warn(&mut self.warned, &mortal, say);
+                Ending::revoked(&file.path, until, now).warn(&mut self.warned, say);
             }
         }
         for backend in &self.backends {
             if let Some((file, until)) = backend.connector.shown() {
-                let mortal = Mortal {
-                    path: &file.path,
-                    what: "certificate for back-ends",
-                    about: &"",
-                    left: until - now,
-                    consequence: "renew it",
-                    thresholds: &THRESHOLDS,
-                };
-                warn(&mut self.warned, &mortal, say);
+                Ending::shown(&file.path, until, now).warn(&mut self.warned, say);
             }
         }
     }
@@ -244,7 +199,7 @@ impl Listener {
                 match self.server.read(&source.load(&named, path), index, now) {
                     Ok(site) => {
                         self.refused.remove(path);
-                        let names = Covered(&site);
+                        let names = Covered(&site.identity);
                         say(News::Good, format_args!("certificate {} is in use{names}", path.display()));
                         misgivings(&site, say);
                         sites.push(site);
@@ -307,64 +262,8 @@ impl Backend {
     }
 }
 
-/// What comes to an end, and how to speak of it.
-struct Mortal<'a> {
-    path: &'a Path,
-    /// `certificate`
-    what: &'static str,
-    /// What it is about, in brackets; or nothing.
-    about: &'a dyn fmt::Display,
-    /// Seconds that it still holds.
-    left: i64,
-    /// What happens at its end, and what to do.
-    consequence: &'static str,
-    thresholds: &'static [i64],
-}
-
-/// Warns of what is about to run out, once at each threshold.
-fn warn(warned: &mut HashMap<PathBuf, usize>, mortal: &Mortal<'_>, say: Say<'_>) {
-    let Mortal { path, what, about, left, consequence, thresholds } = mortal;
-    let passed = thresholds.iter().filter(|&threshold| left <= threshold).count();
-    let before = warned.get(*path).copied().unwrap_or(0);
-    if passed == before {
-        return;
-    }
-    warned.insert(path.to_path_buf(), passed);
-    let path = path.display();
-    match (passed > before, *left) {
-        // It has been renewed.
-        (false, _) => {}
-        (true, ..=0) => say(News::Bad, format_args!("{what} {path} has run out{about}; {consequence}")),
-        (true, left @ ..HOUR) => say(
-            News::Warning,
-            format_args!("{what} {path} runs out in {} min{about}; {consequence}", left / 60),
-        ),
-        (true, left @ ..DAY) => say(
-            News::Warning,
-            format_args!("{what} {path} runs out in {} h{about}; {consequence}", left / HOUR),
-        ),
-        (true, left) => say(
-            News::Warning,
-            format_args!("{what} {path} runs out in {} days{about}; {consequence}", left / DAY),
-        ),
-    }
-}
-
 fn misgivings(site: &Site, say: Say<'_>) {
     for misgiving in &site.identity.misgivings {
         say(News::Warning, format_args!("{misgiving}"));
-    }
-}
-
-/// ` (a.example)`, or how many there are.
-struct Covered<'a>(&'a Site);
-
-impl fmt::Display for Covered<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &*self.0.identity.names {
-            [] => Ok(()),
-            [name] => write!(f, " ({name})"),
-            [name, others @ ..] => write!(f, " ({name} and {} more)", others.len()),
-        }
     }
 }

@@ -1,14 +1,17 @@
 //! TLS: our own thin layer over rustls, which keeps the state of each connection and does the cryptography.
 //!
 //! `files` and `x509` read certificates, `source` says whether this process does that or a `keeper` of the right to,
-//! `sites` keeps what a listener shows and finds the one for a name, `follow` reads it again when a file changes,
+//! `sites` keeps what a listener shows and finds the one for a name, `follow` reads it again when a file changes, `check`
+//! tells what is wrong with files before anything runs, `ending` when they run out,
 //! `clients` judges those of clients, `accept` makes a handshake with a client,
 //! `connect` one with a back-end, `stream` moves bytes through rustls afterwards. Why there is no crate between rustls and us is told in
 //! `docs/why/tls.md`. Nothing here decides what a request may do, and no key ever shows in `Debug`.
 
 mod accept;
+mod check;
 mod clients;
 mod connect;
+mod ending;
 mod files;
 mod follow;
 mod handshakes;
@@ -20,9 +23,11 @@ mod stream;
 mod x509;
 
 pub(crate) use accept::{Arrival, Failure, accept};
+pub use check::{Finding, check};
 pub(crate) use connect::Connector;
+pub(crate) use ending::News;
 pub use files::TlsError;
-pub(crate) use follow::{Follower, News};
+pub(crate) use follow::Follower;
 pub(crate) use handshakes::Handshakes;
 pub(crate) use keeper::Line;
 pub use keeper::keep;

@@ -1,0 +1,147 @@
+//! What is wrong with the files that a plan names for TLS, without anything being started: all of it, not the first.
+
+use std::fs::File;
+use std::io;
+use std::path::Path;
+
+use plan::Plan;
+use plan::tls::{FileName, ServerTls, Verify};
+
+use super::clients;
+use super::connect::{Connector, system_roots};
+use super::ending::{Ending, Warned};
+use super::files::{self, TlsError};
+use super::sites::provider;
+use super::source::{Reading, Source};
+
+/// Something to be said about a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finding {
+    /// Whether nothing can be started with this file. Otherwise it should be seen to: it runs out, say, or it cannot be
+    /// seen by whoever checks, perhaps on another machine or as another user than will serve.
+    pub is_error: bool,
+    /// Where it is named, which file, and what is wrong.
+    pub sentence: String,
+}
+
+/// Reads all files of TLS that the plan names. `now` is in seconds since the epoch.
+pub fn check(plan: &Plan, now: i64) -> Vec<Finding> {
+    let mut findings = Findings { all: Vec::new(), warned: Warned::new(), now };
+    for tls in plan.listeners.iter().filter_map(|listener| listener.tls.as_ref()) {
+        tls.certificates.iter().for_each(|name| findings.certificates(tls, name));
+        findings.clients(tls);
+    }
+    for backend in &plan.backends {
+        let Some(tls) = &backend.tls else { continue };
+        let named = match &tls.verify {
+            Verify::Signed(Some(file)) => Some(file),
+            Verify::Signed(None) if system_roots().is_none() => {
+                let sentence = format!(
+                    "{}: HTTPS needs to know whom to believe, and this system has no list of authorities; install ca-certificates, or write CAlist \"FILE\"",
+                    tls.place
+                );
+                findings.add(false, sentence);
+                continue;
+            }
+            _ => None,
+        };
+        if findings.can_see_all([named, tls.certificate.as_ref()]) {
+            match Connector::new(backend, tls, now) {
+                Ok(connector) => {
+                    if let Some((file, until)) = connector.shown() {
+                        findings.ending(file, &Ending::shown(&file.path, until, now));
+                    }
+                }
+                Err(error) => findings.add(true, error.to_string()),
+            }
+        }
+    }
+    findings.all
+}
+
+struct Findings {
+    all: Vec<Finding>,
+    /// What was told already, by another listener that names the same file.
+    warned: Warned,
+    now: i64,
+}
+
+impl Findings {
+    fn add(&mut self, is_error: bool, sentence: String) {
+        let finding = Finding { is_error, sentence };
+        if !self.all.contains(&finding) {
+            self.all.push(finding);
+        }
+    }
+
+    fn ending(&mut self, name: &FileName, ending: &Ending<'_>) {
+        let (place, directive) = (&name.place, name.directive);
+        let Findings { all, warned, .. } = self;
+        ending.warn(warned, &mut |_, sentence| {
+            all.push(Finding { is_error: false, sentence: format!("{place}: {directive}: {sentence}") });
+        });
+    }
+
+    fn certificates(&mut self, tls: &ServerTls, name: &FileName) {
+        let files = match files::expand(&name.path) {
+            Ok(files) => files,
+            Err(refusal) => {
+                return self.add(can_see(&refusal.path), TlsError::new(name, &refusal).to_string());
+            }
+        };
+        let provider = provider(&tls.policy);
+        for file in files {
+            match files::identity(&files::load(&file), &provider, self.now) {
+                Ok(identity) => {
+                    for misgiving in &identity.misgivings {
+                        self.add(false, format!("{}: {}: {misgiving}", name.place, name.directive));
+                    }
+                    self.ending(name, &Ending::certificate(&identity, self.now));
+                }
+                Err(refusal) => {
+                    self.add(can_see(&refusal.path), TlsError::new(name, &refusal).to_string());
+                }
+            }
+        }
+    }
+
+    fn clients(&mut self, tls: &ServerTls) {
+        let client = &tls.client;
+        if !self.can_see_all([&client.authorities, &client.announced, &client.revoked].map(Option::as_ref)) {
+            return;
+        }
+        let mut source = Source::Own;
+        let mut reading = Reading::new(&mut source);
+        match clients::verifier(client, &provider(&tls.policy), &mut reading) {
+            Ok(_) => {
+                if let (Some(file), Some(until)) = (&client.revoked, reading.lists_until) {
+                    self.ending(file, &Ending::revoked(&file.path, until, self.now));
+                }
+            }
+            Err(error) => self.add(true, error.to_string()),
+        }
+    }
+
+    /// Whether all of these files can be read; warns of those that cannot.
+    fn can_see_all<const N: usize>(&mut self, names: [Option<&FileName>; N]) -> bool {
+        let mut all = true;
+        for name in names.into_iter().flatten() {
+            if !can_see(&name.path) {
+                all = false;
+                let content = files::load_alone(&name.path);
+                if let Err(refusal) = content.pem() {
+                    self.add(false, TlsError::new(name, &refusal).to_string());
+                }
+            }
+        }
+        all
+    }
+}
+
+/// Whether this user, on this machine, sees a file of that name.
+fn can_see(path: &Path) -> bool {
+    match File::open(path) {
+        Ok(_) => true,
+        Err(error) => !matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::PermissionDenied),
+    }
+}
