@@ -406,7 +406,76 @@ mod tests {
         }
     }
 
+    /// What openssl has made: certificates, OCSP answers and lists of revoked ones, as the fuzzer begins with.
+    fn samples() -> Vec<Vec<u8>> {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fuzz/seeds/certificate");
+        let mut files: Vec<_> =
+            std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+        files.sort();
+        files.into_iter().map(|file| std::fs::read(file).unwrap()).collect()
+    }
+
+    /// Reads the bytes as all that they could be, to the last letter.
+    fn read_all(bytes: &[u8]) -> bool {
+        let certificate = parse(bytes);
+        if let Some(read) = &certificate {
+            let text = format!("{} {} {}", read.subject, read.issuer, decimal(read.serial));
+            assert!(!text.chars().any(char::is_control), "{text:?}");
+        }
+        certificate.is_some() | staple_until(bytes).is_some() | list_until(bytes).is_some()
+    }
+
+    #[test]
+    fn what_openssl_makes_is_read_and_no_part_of_it() {
+        let samples = samples();
+        let mut unread = 0;
+        for sample in &samples {
+            // An OCSP answer that does not say that all is well is none.
+            unread += usize::from(!read_all(sample));
+            for len in 0..sample.len() {
+                assert!(!read_all(&sample[..len]), "{len} bytes");
+            }
+        }
+        assert!(samples.len() > unread + 8, "{unread} of {}", samples.len());
+    }
+
+    #[test]
+    fn a_list_says_until_when_it_holds() {
+        let day = 24 * 60 * 60;
+        let key = rcgen::KeyPair::generate().unwrap();
+        let issuer = rcgen::Issuer::new(rcgen::CertificateParams::default(), &key);
+        let (begin, end) = (rcgen::date_time_ymd(2026, 1, 1), rcgen::date_time_ymd(2026, 1, 31));
+        let list = rcgen::CertificateRevocationListParams {
+            this_update: begin,
+            next_update: end,
+            crl_number: rcgen::SerialNumber::from(1u64),
+            issuing_distribution_point: None,
+            revoked_certs: Vec::new(),
+            key_identifier_method: rcgen::KeyIdMethod::Sha256,
+        };
+        let list = list.signed_by(&issuer).unwrap();
+        assert_eq!(list_until(list.der()), Some(1_767_225_600 + 30 * day));
+    }
+
     proptest::proptest! {
+        #[test]
+        fn what_is_cut_out_put_in_or_changed_is_read_or_refused(
+            which: proptest::sample::Index,
+            edits in proptest::collection::vec((proptest::prelude::any::<proptest::sample::Index>(), 0u8..4, 0u8..), 1..8),
+        ) {
+            let mut bytes = which.get(&samples()).clone();
+            for (at, edit, byte) in edits {
+                let at = at.index(bytes.len() + 1);
+                match edit {
+                    0 => bytes.truncate(at),
+                    1 => bytes.insert(at, byte),
+                    2 => drop(bytes.drain(at..(at + usize::from(byte)).min(bytes.len()))),
+                    _ => bytes.iter_mut().skip(at).take(1).for_each(|old| *old = byte),
+                }
+            }
+            let _ = read_all(&bytes);
+        }
+
         /// A certificate may come from a client: whatever is in it, reading it ends.
         #[test]
         fn any_bytes_are_read_or_refused(bytes: Vec<u8>) {
