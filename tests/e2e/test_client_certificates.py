@@ -186,3 +186,31 @@ def test_a_certificate_revoked_while_we_run_ends_its_sessions_too(guarded, tls_c
     assert not comes_in(tls_client, pound, bob)
     with pytest.raises(ENDS):
         tls_client(pound, wanted=wanted, session=first.sock.session).ask()
+
+
+def test_a_folded_certificate_is_only_sent_on_request(guarded, tls_client, ann):
+    """C Pound's form: a line of PEM on each, every one but the first behind a tab."""
+
+    def told(*lines):
+        pound, server = guarded("ClientCert 1", 'VerifyList "$CA"', *lines)
+        # What is folded is no field to a server that keeps to RFC 9112, so the bytes are looked at.
+        heads = []
+
+        def serve(connection):
+            head = b""
+            while b"\r\n\r\n" not in head:
+                head += connection.sock.recv(65536)
+            heads.append(head)
+            connection.send("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+
+        server.serve = serve
+        tls_client(pound, wanted=context(certificate=ann)).ask(fields="X-SSL-certificate: mine\r\n")
+        (head,) = heads
+        return head[head.index(b"X-SSL-certificate: ") + 19 :]
+
+    pem = ann.read_text()
+    lines = pem[: pem.index("-----END CERTIFICATE-----") + 25].splitlines()
+    folded = told("HeaderOption ssl-folded")
+    assert folded.startswith("\r\n\t".join(lines).encode() + b"\r\n")
+    assert told().startswith("".join(lines).encode() + b"\r\n")
+    assert b"mine" not in folded

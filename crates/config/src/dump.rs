@@ -10,8 +10,11 @@ use plan::log::Facility;
 use plan::process::PidFile;
 use plan::rewrite::{FieldEdit, RequestEdit, ResponseEdit, Step};
 use plan::service::LogSuppress;
-use plan::tls::{Demand, Policy, Verify};
-use plan::{BackendSet, Balancer, Bounds, Group, Listener, MinRate, Page, Plan, Service, SessionKey, Target};
+use plan::tls::{CheckHost, Demand, Policy, Verify};
+use plan::{
+    BackendSet, Balancer, Bounds, Group, Listener, MinRate, Page, Plan, Service, SessionKey, Target,
+    TlsHeaders,
+};
 
 /// What a plan says, for a person to read and for tests to compare.
 pub fn dump(plan: &Plan) -> String {
@@ -167,8 +170,10 @@ impl Out {
             if tls.strict_sni {
                 line.push_str(" strict-sni");
             }
-            if !tls.check_host {
-                line.push_str(" any-host");
+            match tls.check_host {
+                CheckHost::No => line.push_str(" any-host"),
+                CheckHost::Name => {}
+                CheckHost::Certificate => line.push_str(" covered-host"),
             }
             match tls.client.demand {
                 Demand::None => {}
@@ -176,8 +181,10 @@ impl Out {
                 Demand::Require => value(&mut line, "requires", Some(tls.client.depth)),
                 Demand::Unverified => line.push_str(" asks-any"),
             }
-            if !listener.tls_headers {
-                line.push_str(" no-ssl");
+            match listener.tls_headers {
+                TlsHeaders::None => line.push_str(" no-ssl"),
+                TlsHeaders::OneLine => {}
+                TlsHeaders::Folded => line.push_str(" ssl-folded"),
             }
             policy(&mut line, &tls.policy);
         }

@@ -7,7 +7,7 @@
 
 use std::net::IpAddr;
 
-use plan::{Acl, Listener, Service};
+use plan::{Acl, Listener, Service, TlsHeaders};
 use smallvec::SmallVec;
 use wire::{Fields, Known, field, token};
 
@@ -95,8 +95,8 @@ pub(crate) fn apply(x: &mut Exchange) {
         let custom = custom_name(name.unwrap_or(&listener.forwarded_header));
         fields.retain_known(|known, name, _| !is_claim(known, name, custom));
     }
-    if let Some(facts) = client.tls.as_ref().filter(|_| listener.tls_headers) {
-        tell_tls(facts, fields);
+    if let Some(facts) = &client.tls {
+        tell_tls(facts, listener.tls_headers, fields);
     }
     if !listener.forwarded_headers {
         // Without an entry of ours behind it, a list from anybody would stand as our word.
@@ -122,7 +122,10 @@ pub(crate) fn apply(x: &mut Exchange) {
 
 /// Tells what TLS has agreed on, and what the client's certificate says. Whatever stood there goes: this connection is
 /// ours.
-fn tell_tls(facts: &tls::Facts, fields: &mut Fields) {
+fn tell_tls(facts: &tls::Facts, wanted: TlsHeaders, fields: &mut Fields) {
+    if wanted == TlsHeaders::None {
+        return;
+    }
     let _ = fields.set(b"X-SSL-cipher", facts.suite.description().as_bytes());
     let Some(peer) = &facts.peer else { return };
     for (name, value) in [
@@ -131,10 +134,13 @@ fn tell_tls(facts: &tls::Facts, fields: &mut Fields) {
         ("X-SSL-notBefore", &peer.not_before),
         ("X-SSL-notAfter", &peer.not_after),
         ("X-SSL-serial", &peer.serial),
-        ("X-SSL-certificate", &peer.pem),
     ] {
         let _ = fields.set(name.as_bytes(), value.as_bytes());
     }
+    let _ = match wanted {
+        TlsHeaders::Folded => fields.set_folded(b"X-SSL-certificate", peer.pem_lines()),
+        _ => fields.set(b"X-SSL-certificate", peer.pem.as_bytes()),
+    };
 }
 
 /// Adds the peer's address to the list, which is then one line.

@@ -265,7 +265,7 @@ fn listener() -> Listener {
         rewrite_location: RewriteLocation::BackendOrListener,
         rewrite_destination: false,
         forwarded_headers: true,
-        tls_headers: true,
+        tls_headers: plan::TlsHeaders::OneLine,
         forwarded_header: "X-Forwarded-For".into(),
         trusted: Acl::empty(),
         log_format: 1,

@@ -34,7 +34,7 @@ pub use alphabet::{Alphabets, CharSet};
 pub use backend::{Backend, BackendAddress, BackendSet, Balancer, Group, Member};
 pub use bounds::{Bounds, MinRate};
 pub use condition::{Condition, Match};
-pub use listener::{ListenAddress, Listener};
+pub use listener::{ListenAddress, Listener, TlsHeaders};
 pub use log::{LogFormat, Logging};
 pub use page::Page;
 pub use pattern::Pattern;

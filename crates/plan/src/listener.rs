@@ -73,7 +73,7 @@ pub struct Listener {
     /// Whether X-Forwarded-For, -Proto and -Port are set (`HeaderOption forwarded`).
     pub forwarded_headers: bool,
     /// Whether X-SSL-cipher and, of a client with a certificate, X-SSL-Subject and so on are set (`HeaderOption ssl`).
-    pub tls_headers: bool,
+    pub tls_headers: TlsHeaders,
     /// The field that names the client to the back-end, X-Forwarded-For if nothing else was said (`ForwardedHeader`).
     pub forwarded_header: String,
     /// Peers whose forwarded field is believed (`TrustedIP`).
@@ -108,4 +108,15 @@ pub enum RewriteLocation {
     BackendOrListener,
     /// 2: only one that names the back-end.
     Backend,
+}
+
+/// The fields that tell of TLS (`HeaderOption`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TlsHeaders {
+    /// There are none.
+    None,
+    /// The certificate of a client stands on one line.
+    OneLine,
+    /// It is folded, a line of PEM on each: what C Pound sends, and RFC 9112 section 5.2 forbids.
+    Folded,
 }

@@ -30,12 +30,24 @@ pub struct ServerTls {
     pub certificates: Vec<FileName>,
     /// Whether a client that asks for a name of which there is no certificate is turned away (`StrictSNI`).
     pub strict_sni: bool,
-    /// Whether a Host that does not go with the certificate of the connection is refused with 421 (`CheckHost`).
-    pub check_host: bool,
+    /// Which Host may come over a connection (`CheckHost`).
+    pub check_host: CheckHost,
     /// What clients have to show of themselves.
     pub client: ClientCertificates,
     /// What is spoken.
     pub policy: Policy,
+}
+
+/// `CheckHost`: which Host may come over a connection; others are refused with 421.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CheckHost {
+    /// Any.
+    No,
+    /// One that the certificate of the connection covers, the name that was asked for in TLS, and where none was asked
+    /// for, one that no certificate covers.
+    Name,
+    /// One that the certificate of the connection covers.
+    Certificate,
 }
 
 /// Protocols and ways to encrypt (`Ciphers`, `Disable`, `SSLHonorCipherOrder`).

@@ -342,12 +342,14 @@ pub(super) static ROWS: &[Row] = &[
     Row {
         name: "HeaderOption",
         scopes: GLOBAL,
-        syntax: "none|all|[no-]forwarded|[no-]ssl …",
+        syntax: "none|all|[no-]forwarded|[no-]ssl|ssl-folded …",
         arguments: (1, 16),
         default: "forwarded ssl",
         since: "4.4",
         doc: "Which fields are added to requests: `forwarded` are X-Forwarded-For, -Proto and -Port; `ssl` are those \
-              that begin with X-SSL and concern only HTTPS. For all listeners that say nothing else.",
+              that begin with X-SSL and concern only HTTPS. For all listeners that say nothing else. `ssl-folded` are the \
+              same with X-SSL-certificate over several lines, as C Pound sends it; RFC 9112 forbids to send such a \
+              field, and most servers refuse it, so it is only for back-ends that read nothing else.",
         lower: Lower::Global(Values, |cx, statement| {
             if let Some(options) = cx.header_options(statement) {
                 cx.global.headers = options;

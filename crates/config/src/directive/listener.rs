@@ -168,7 +168,7 @@ pub(super) static ROWS: &[Row] = &[
     Row {
         name: "HeaderOption",
         scopes: LISTENER,
-        syntax: "none|all|[no-]forwarded|[no-]ssl …",
+        syntax: "none|all|[no-]forwarded|[no-]ssl|ssl-folded …",
         arguments: (1, 16),
         default: "the global HeaderOption, forwarded ssl",
         since: "4.4",
@@ -265,16 +265,16 @@ pub(super) static ROWS: &[Row] = &[
     Row {
         name: "CheckHost",
         scopes: TLS,
-        syntax: "BOOLEAN",
-        default: "yes",
+        syntax: "yes|name|no",
+        default: "name",
         since: "new",
-        doc: "Answer a request by 421 when its Host goes with another certificate than the one that the connection \
-              began with: it asks one site for what belongs to another. A Host that is the name which the client \
-              asked for in TLS always passes, and so does one that no certificate covers on a connection for which \
-              no name was asked.",
-        lower: Lower::Listener(|cx, draft, statement| {
-            draft.check_host = cx.boolean(&statement.arguments[0]);
-        }),
+        doc: "Answer a request by 421 when its Host does not go with the certificate that the connection began with: it \
+              asks one site for what belongs to another. With `yes` the certificate has to cover the Host. With `name`, \
+              for files that were written for older Pounds and certificates that are for other names, two more pass: a \
+              Host that is the name which the client asked for in TLS, and one that no certificate covers on a \
+              connection for which no name was asked. With `no` all pass.",
+        example: "CheckHost yes",
+        lower: Lower::Listener(tls::check_host),
         ..Row::ROW
     },
     Row {

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use plan::limits::{LINE_BYTES_MAX, LINE_BYTES_MIN};
-use plan::{Balancer, Template};
+use plan::{Balancer, Template, TlsHeaders};
 
 use super::Lowering;
 use crate::diagnostic::Diagnostic;
@@ -18,12 +18,12 @@ use crate::value::{self, Parsed};
 #[derive(Clone, Copy)]
 pub(crate) struct HeaderOptions {
     pub(crate) forwarded: bool,
-    pub(crate) tls: bool,
+    pub(crate) tls: TlsHeaders,
 }
 
 impl Default for HeaderOptions {
     fn default() -> Self {
-        HeaderOptions { forwarded: true, tls: true }
+        HeaderOptions { forwarded: true, tls: TlsHeaders::OneLine }
     }
 }
 
@@ -164,12 +164,13 @@ impl Lowering<'_> {
     pub(crate) fn header_options(&mut self, statement: &Statement) -> Option<HeaderOptions> {
         let mut options = HeaderOptions::default();
         let choices = [
-            ("none", (Some(false), Some(false))),
-            ("all", (Some(true), Some(true))),
+            ("none", (Some(false), Some(TlsHeaders::None))),
+            ("all", (Some(true), Some(TlsHeaders::OneLine))),
             ("forwarded", (Some(true), None)),
             ("no-forwarded", (Some(false), None)),
-            ("ssl", (None, Some(true))),
-            ("no-ssl", (None, Some(false))),
+            ("ssl", (None, Some(TlsHeaders::OneLine))),
+            ("ssl-folded", (None, Some(TlsHeaders::Folded))),
+            ("no-ssl", (None, Some(TlsHeaders::None))),
         ];
         for word in &statement.arguments {
             let (forwarded, tls) = self.choice(word, &choices)?;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use plan::listener::{MethodLevel, RewriteLocation};
 use plan::page::{CODES, Page, Pages};
 use plan::rewrite::Rewrites;
-use plan::tls::{Demand, FileName};
+use plan::tls::{CheckHost, Demand, FileName};
 use plan::{Acl, ListenAddress, Listener, Pattern};
 
 use super::ciphers::PolicyDraft;
@@ -41,7 +41,7 @@ pub(crate) struct ListenerDraft {
     pub(crate) log_format: Option<usize>,
     pub(crate) certificates: Vec<FileName>,
     pub(crate) strict_sni: bool,
-    pub(crate) check_host: Option<bool>,
+    pub(crate) check_host: Option<CheckHost>,
     pub(crate) demand: Option<(Demand, u32, Span)>,
     pub(crate) authorities: Option<FileName>,
     pub(crate) announced: Option<FileName>,

@@ -1,7 +1,7 @@
 //! TLS of listeners: names of files and what is wanted of them. The engine reads the files.
 
 use plan::condition::Condition;
-use plan::tls::{BackendTls, ClientCertificates, Demand, FileName, Verify};
+use plan::tls::{BackendTls, CheckHost, ClientCertificates, Demand, FileName, Verify};
 use plan::{Listener, ServerTls};
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, ServerName};
@@ -11,7 +11,7 @@ use crate::diagnostic::Diagnostic;
 use crate::lex::Word;
 use crate::source::{Span, TEXT_BYTES_MAX};
 use crate::syntax::Statement;
-use crate::value::Host;
+use crate::value::{self, Host};
 
 /// How many authorities may stand between a certificate and one that we believe, where nothing else is said.
 const DEPTH: u32 = 9;
@@ -32,6 +32,18 @@ pub(crate) fn client_certificates(cx: &mut Lowering<'_>, draft: &mut ListenerDra
         _ => Demand::Unverified,
     });
     draft.demand = demand.map(|demand| (demand, depth, statement.span));
+}
+
+/// `CheckHost`. A file without it may be one of an older Pound, for which nobody compared certificates and names: the
+/// milder rule holds there, see `server_tls`.
+pub(crate) fn check_host(cx: &mut Lowering<'_>, draft: &mut ListenerDraft, statement: &Statement) {
+    let word = &statement.arguments[0];
+    draft.check_host = match (&*word.text, value::boolean(&word.text)) {
+        (name, _) if name.eq_ignore_ascii_case("name") => Some(CheckHost::Name),
+        (_, Ok(true)) => Some(CheckHost::Certificate),
+        (_, Ok(false)) => Some(CheckHost::No),
+        (_, Err(_)) => cx.refuse(word, "expected yes, name or no"),
+    };
 }
 
 /// `SSLAllowClientRenegotiation`
@@ -69,10 +81,13 @@ pub(crate) fn verify(cx: &mut Lowering<'_>, draft: &mut BackendDraft, statement:
                 return;
             }
         },
-        None => match cx.boolean(word) {
-            Some(true) => Verify::Signed(None),
-            Some(false) => Verify::No,
-            None => return,
+        None => match value::boolean(&word.text) {
+            Ok(true) => Verify::Signed(None),
+            Ok(false) => Verify::No,
+            Err(_) => {
+                cx.refuse::<()>(word, "expected yes, no, or \"sha256:\" and 64 hexadecimal digits");
+                return;
+            }
         },
     };
     draft.verify = Some((verify, statement.span));
@@ -212,7 +227,7 @@ impl Lowering<'_> {
         Some(ServerTls {
             certificates: std::mem::take(&mut draft.certificates),
             strict_sni: draft.strict_sni,
-            check_host: draft.check_host.unwrap_or(true),
+            check_host: draft.check_host.unwrap_or(CheckHost::Name),
             client: self.client(draft)?,
             policy: std::mem::take(&mut draft.policy).finish(self)?,
         })

@@ -48,7 +48,19 @@ impl Peer {
             der: der.clone().into_owned(),
         })
     }
+
+    /// The lines that PEM usually has (RFC 7468 section 2).
+    pub(crate) fn pem_lines(&self) -> impl Iterator<Item = &[u8]> {
+        let digits = self.pem.strip_prefix(BEGIN).and_then(|rest| rest.strip_suffix(END)).unwrap_or_default();
+        let lines = digits.as_bytes().chunks(PEM_LINE);
+        std::iter::once(BEGIN.as_bytes()).chain(lines).chain(std::iter::once(END.as_bytes()))
+    }
 }
+
+const BEGIN: &str = "-----BEGIN CERTIFICATE-----";
+const END: &str = "-----END CERTIFICATE-----";
+/// Digits on a line of PEM.
+const PEM_LINE: usize = 64;
 
 /// `Nov  5 14:16:06 2026 GMT`, as OpenSSL prints a time.
 fn time(seconds: i64) -> String {
@@ -60,7 +72,7 @@ fn time(seconds: i64) -> String {
 fn pem(der: &[u8]) -> String {
     const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let mut pem = String::with_capacity(der.len() * 4 / 3 + 60);
-    pem.push_str("-----BEGIN CERTIFICATE-----");
+    pem.push_str(BEGIN);
     for group in der.chunks(3) {
         let bits =
             group.iter().fold(0u32, |bits, &byte| (bits << 8) | u32::from(byte)) << (8 * (3 - group.len()));
@@ -71,7 +83,7 @@ fn pem(der: &[u8]) -> String {
             });
         }
     }
-    pem.push_str("-----END CERTIFICATE-----");
+    pem.push_str(END);
     pem
 }
 

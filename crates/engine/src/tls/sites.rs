@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use plan::ServerTls;
-use plan::tls::{FileName, Policy, Suite};
+use plan::tls::{CheckHost, FileName, Policy, Suite};
 use rustls::crypto::CryptoProvider;
 use rustls::crypto::aws_lc_rs::{self, cipher_suite as suites};
 use rustls::server::danger::ClientCertVerifier;
@@ -189,13 +189,20 @@ impl Server {
 
     /// Whether a request for `host` may come by a connection with these facts (RFC 9110 section 15.5.20).
     pub(crate) fn admits(&self, facts: &Facts, host: &str) -> bool {
-        if !self.plan.check_host
-            || facts.server_name.as_deref().is_some_and(|name| name.eq_ignore_ascii_case(host))
-        {
-            return true;
+        let is_asked_for = |host| facts.server_name.as_deref() == Some(host);
+        match self.plan.check_host {
+            CheckHost::No => return true,
+            CheckHost::Name if is_asked_for(host) => return true,
+            CheckHost::Name | CheckHost::Certificate => {}
         }
         let host = host.strip_suffix('.').unwrap_or(host).to_ascii_lowercase();
-        if facts.site.identity.covers(&host) || facts.server_name.as_deref() == Some(&*host) {
+        if facts.site.identity.covers(&host) {
+            return true;
+        }
+        if self.plan.check_host == CheckHost::Certificate {
+            return false;
+        }
+        if is_asked_for(&host) {
             return true;
         }
         // Nobody has a better connection for it, and the client has named nothing else: an address, an old client.

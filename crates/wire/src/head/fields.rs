@@ -178,6 +178,12 @@ impl Fields {
     /// As [`append`](Self::append).
     pub fn set(&mut self, name: &[u8], value: &[u8]) -> Result<(), EditError> {
         let field = self.build(name, value)?;
+        self.place(name, field);
+        Ok(())
+    }
+
+    /// Puts a field in the place of all of its name.
+    fn place(&mut self, name: &[u8], field: Field) {
         let mut placed = false;
         self.replace(name, |old| {
             let first = !placed;
@@ -190,6 +196,36 @@ impl Fields {
         if !placed {
             self.list.push(field);
         }
+    }
+
+    /// As [`set`](Self::set), with a value over several lines: each but the first begins with a tab.
+    ///
+    /// RFC 9112 section 5.2 forbids to send such a field, and a recipient may refuse it. It is for those who read
+    /// nothing else and have asked for it.
+    ///
+    /// # Errors
+    /// As [`append`](Self::append), for each line.
+    pub fn set_folded<'a>(
+        &mut self,
+        name: &[u8],
+        lines: impl Iterator<Item = &'a [u8]>,
+    ) -> Result<(), EditError> {
+        let mut value = Vec::new();
+        for line in lines {
+            // A line that is empty would end in a fold of white space alone, which some take for the end of the head.
+            if !token::is_value(line) || token::trim(line).is_empty() {
+                return Err(EditError::ValueInvalid);
+            }
+            if !value.is_empty() {
+                value.extend_from_slice(b"\r\n\t");
+            }
+            value.extend_from_slice(token::trim(line));
+        }
+        if !token::is_token(name) {
+            return Err(EditError::NameInvalid);
+        }
+        let field = self.store_checked(name, &value, field::lookup(name))?;
+        self.place(name, field);
         Ok(())
     }
 
@@ -251,7 +287,10 @@ impl Fields {
         if !token::is_value(value) {
             return Err(EditError::ValueInvalid);
         }
-        let value = token::trim(value);
+        self.store_checked(name, token::trim(value), known)
+    }
+
+    fn store_checked(&mut self, name: &[u8], value: &[u8], known: Option<Known>) -> Result<Field, EditError> {
         let start = self.buf.len();
         let value_start = start.saturating_add(name.len()).saturating_add(colon(value).len());
         let end = value_start.saturating_add(value.len());

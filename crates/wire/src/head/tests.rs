@@ -41,11 +41,25 @@ fn edits_refuse_what_would_break_a_line() {
     assert_eq!(fields.append(b"X", b"a\0"), Err(EditError::ValueInvalid));
     assert_eq!(fields.append(b"X Y", b"a"), Err(EditError::NameInvalid));
     assert_eq!(fields.append(b"", b"a"), Err(EditError::NameInvalid));
+    for line in [&b""[..], b" ", b"a\r\nEvil: 1", b"a\nb", b"a\0"] {
+        let lines = [&b"x"[..], line];
+        assert_eq!(fields.set_folded(b"X", lines.into_iter()), Err(EditError::ValueInvalid), "{line:?}");
+    }
+    assert_eq!(fields.set_folded(b"X Y", [&b"a"[..]].into_iter()), Err(EditError::NameInvalid));
     assert_eq!(listing(fields), before);
     for target in [&b""[..], b"/a b", b"/a\r\n", b"/\xc3\xa9", b"/\0"] {
         assert_eq!(head.set_target(target), Err(EditError::TargetInvalid), "{target:?}");
     }
     assert_eq!(head.target(), b"/");
+}
+
+#[test]
+fn a_folded_value_takes_the_place_of_the_others() {
+    let mut head = head("GET / HTTP/1.1\r\nHost: a\r\nX: 1\r\nx: 2\r\nY: 3\r\n\r\n");
+    head.fields_mut().set_folded(b"X", [&b"a"[..], b" b", b"c "].into_iter()).expect("valid");
+    let mut out = Vec::new();
+    head.fields().write_lines(|_| true, &mut out);
+    assert_eq!(String::from_utf8_lossy(&out), "Host: a\r\nX: a\r\n\tb\r\n\tc\r\nY: 3\r\n");
 }
 
 #[test]
