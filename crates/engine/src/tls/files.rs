@@ -190,7 +190,7 @@ impl Content {
         match &self.pem {
             Some(Ok(pem)) => Ok(pem),
             Some(Err(reason)) => Err(Refusal::new(&self.path, reason.clone())),
-            None => Err(Refusal::read(&self.path, &io::ErrorKind::NotFound.into())),
+            None => Err(Refusal::read(&self.path, &io::Error::from_raw_os_error(libc::ENOENT))),
         }
     }
 }
