@@ -1,5 +1,6 @@
 //! What is wrong with a configuration, said so that it can be put right: what, where, what was expected.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
@@ -285,9 +286,33 @@ impl Diagnostics {
             let end = (span.end as usize).clamp(from + start, to) - from;
             kind.span(start..end).label(label)
         });
-        Snippet::source(&text[from..to])
+        Snippet::source(without_pins(&text[from..to]))
             .line_start(line)
             .path(self.sources.name(source))
             .annotations(annotations)
     }
+}
+
+/// Lines as they may be shown: what a mistake is about is copied to terminals, logs and reports, and the PIN of a token
+/// (`SSLEngine`) is in none of them. Every byte keeps its place.
+fn without_pins(text: &str) -> Cow<'_, str> {
+    let lower = text.to_ascii_lowercase();
+    if !lower.contains("sslengine") && !lower.contains("pkcs11:") {
+        return Cow::Borrowed(text);
+    }
+    let mut bytes = text.as_bytes().to_vec();
+    let mut from = 0;
+    while let Some(found) = lower[from..].find("pin") {
+        let name = from + found;
+        // However the name goes on: it may be misspelt.
+        let end = lower[name..].find(|c: char| !c.is_ascii_alphanumeric() && !"-_".contains(c));
+        from = end.map_or(lower.len(), |end| name + end);
+        if lower[from..].starts_with('=') && !lower[name..from].starts_with("pin-source") {
+            let len = lower[from + 1..].find(['&', ';', '?', '"', '\n']).unwrap_or(lower.len() - from - 1);
+            bytes[from + 1..from + 1 + len].fill(b'*');
+            from += 1 + len;
+        }
+    }
+    // Whole characters were replaced: the ends are before characters of one byte.
+    String::from_utf8(bytes).map_or(Cow::Borrowed(""), Cow::Owned)
 }

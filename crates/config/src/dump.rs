@@ -11,6 +11,7 @@ use plan::process::PidFile;
 use plan::rewrite::{FieldEdit, RequestEdit, ResponseEdit, Step};
 use plan::service::LogSuppress;
 use plan::tls::{CheckHost, Demand, Policy, Verify};
+use plan::token::Pin;
 use plan::{
     BackendSet, Balancer, Bounds, Group, Listener, MinRate, Page, Plan, Service, SessionKey, Target,
     TlsHeaders,
@@ -133,6 +134,18 @@ impl Out {
             value(&mut line, "watched", Some(plan.watched.len()));
         }
         self.line(&line);
+        if let Some(token) = &plan.token {
+            let mut line = format!("keys {token}");
+            value(&mut line, "object", token.object.as_ref());
+            value(&mut line, "id", token.id.as_ref().map(|id| format!("{id:02x?}")));
+            match &token.pin {
+                None => {}
+                // It is nobody's business.
+                Some(Pin::Value(_)) => line.push_str(" pin=hidden"),
+                Some(Pin::File(file)) => value(&mut line, "pin", Some(file.display())),
+            }
+            self.line(&line);
+        }
         let mut line = String::from("log");
         match plan.logging.facility {
             Facility::Standard => line.push_str(" standard"),

@@ -114,6 +114,7 @@ impl Setup {
             alive: Duration::from_secs(30),
             watch_interval: Duration::from_secs(1),
             watched: Vec::new(),
+            token: None,
             captures: self.captures,
         }
     }

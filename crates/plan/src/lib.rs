@@ -24,6 +24,7 @@ pub mod service;
 pub mod session;
 pub mod template;
 pub mod tls;
+pub mod token;
 pub mod watched;
 
 use std::sync::Arc;
@@ -43,6 +44,7 @@ pub use service::{Service, Target};
 pub use session::{Session, SessionKey};
 pub use template::Template;
 pub use tls::ServerTls;
+pub use token::Token;
 pub use watched::Watched;
 
 /// One whole configuration, ready to run.
@@ -64,6 +66,8 @@ pub struct Plan {
     pub watch_interval: Duration,
     /// Files that are followed while we run (`-filewatch`).
     pub watched: Vec<Arc<dyn Watched>>,
+    /// Where private keys are that no file holds (`SSLEngine`).
+    pub token: Option<Token>,
     /// True if any template refers to a capture (`$1`): only then are captures kept while matching.
     pub captures: bool,
 }

@@ -479,6 +479,23 @@ pub(super) static ROWS: &[Row] = &[
         lower: Lower::Global(Names, lower::acl::define),
         ..Row::ROW
     },
+    // Keys
+    Row {
+        name: "SSLEngine",
+        scopes: GLOBAL,
+        syntax: "\"pkcs11:…\"",
+        since: "1.0",
+        doc: "Private keys are in a token: a security module, a card, a service behind a PKCS#11 module. A Cert that has no \
+              private key, in its file or beside it, belongs to the key of the token with the same public half, of RSA or \
+              ECDSA. The text is a URI as RFC 7512 has it: `module-path` names the module; `token`, `serial`, \
+              `manufacturer`, `model` and `slot-id` say which token of it; `object` and `id` narrow down its keys; \
+              `pin-source` names a file whose first line is the PIN, and `pin-value` gives it, though whoever can read the \
+              configuration then knows it. Engines of OpenSSL, which C Pound means by a name here, are not loaded. See the \
+              chapter on TLS.",
+        example: "SSLEngine \"pkcs11:token=web?module-path=/usr/lib/softhsm/libsofthsm2.so&pin-source=/etc/pound/pin\"",
+        lower: Lower::Global(Values, lower::token::lower),
+        ..Row::ROW
+    },
     // Without effect
     Row {
         name: "WorkerMinCount",
@@ -623,15 +640,6 @@ pub(super) static ROWS: &[Row] = &[
         since: "4.14",
         standing: Standing::Pending,
         doc: "How host names of back-ends are resolved.",
-        ..Row::ROW
-    },
-    Row {
-        name: "SSLEngine",
-        scopes: GLOBAL,
-        syntax: "\"NAME\"",
-        since: "1.0",
-        standing: Standing::Pending,
-        doc: "An engine of OpenSSL.",
         ..Row::ROW
     },
 ];

@@ -18,6 +18,7 @@ mod matching;
 pub(crate) mod service;
 pub(crate) mod session;
 pub(crate) mod tls;
+pub(crate) mod token;
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -27,7 +28,7 @@ use std::time::Duration;
 use plan::log::{Facility, LogFormat, Logging};
 use plan::pattern::{Kind, Pattern};
 use plan::process::{PidFile, Process};
-use plan::{Acl, Backend, Balancer, Plan, Service, Watched, limits};
+use plan::{Acl, Backend, Balancer, Plan, Service, Token, Watched, limits};
 
 use crate::Options;
 use crate::check;
@@ -70,6 +71,7 @@ pub(crate) struct Global {
     pub(crate) watch_interval: Duration,
     pub(crate) balancer: Balancer,
     pub(crate) bounds: BoundsDraft,
+    pub(crate) token: Option<Token>,
 }
 
 /// Format 1, `regular`.
@@ -102,6 +104,7 @@ impl Default for Global {
             watch_interval: limits::WATCH_INTERVAL,
             balancer: Balancer::Random,
             bounds: BoundsDraft::default(),
+            token: None,
         }
     }
 }
@@ -251,6 +254,7 @@ impl Lowering<'_> {
             alive: self.global.alive,
             watch_interval: self.global.watch_interval,
             watched: self.watched,
+            token: self.global.token,
             captures: self.captures,
         }
     }
