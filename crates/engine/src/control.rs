@@ -69,12 +69,16 @@ pub(crate) fn run(
             };
             let connectors = running.backends.iter().filter_map(|live| live.tls.clone()).collect();
             let mut follower = Follower::new(&running.plan, &running.tls, connectors, source, &mut say);
-            if follower.is_idle() {
+            if follower.is_idle() && running.token.is_none() {
                 return std::future::pending().await;
             }
             let mut look = ticks(limits::CERTIFICATE_LOOK);
             loop {
                 look.tick().await;
+                while let Some((news, sentence)) = running.token.as_ref().and_then(|token| token.next_news())
+                {
+                    say(news, format_args!("{sentence}"));
+                }
                 follower.look(world.clock().wall().as_secs() as i64, &mut say);
             }
         };

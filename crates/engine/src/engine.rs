@@ -65,6 +65,9 @@ pub fn start(prepared: Prepared) -> io::Result<Engine> {
     let control_pen = pens.pop();
     let mut engine =
         Engine { world: world.clone(), order, workers: Vec::new(), control: None, drain: Some(drain) };
+    if let Some(Err(error)) = world.running().token.as_ref().map(|token| token.start()) {
+        return Err(engine.undo(error));
+    }
     for (id, ((sockets, pen), stats)) in sockets.into_iter().zip(pens).zip(cells).enumerate() {
         let (world, clock, order, ready) = (world.clone(), clock.clone(), orders.clone(), ready.clone());
         let thread = std::thread::Builder::new().name(format!("pound-worker-{id}")).spawn(move || {
@@ -132,6 +135,9 @@ impl Engine {
         let cut = self.workers.drain(..).map(|worker| worker.join().unwrap_or(0)).sum();
         if let Some(control) = self.control.take() {
             let _ = control.join();
+        }
+        if let Some(token) = &self.world.running().token {
+            token.stop();
         }
         cut
     }

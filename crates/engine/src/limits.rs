@@ -166,6 +166,37 @@ pub(crate) const CERTIFICATE_LOOK: Duration = Duration::from_millis(300);
 /// Entries of a directory that are looked at for certificates.
 pub(crate) const CERTIFICATE_ENTRIES: usize = 100_000;
 
+/// Threads that wait for the token of `SSLEngine`. One in a network answers within some milliseconds, so that they get
+/// about 2,000 signatures a second out of it; one on a card makes a few a second, whatever waits for it.
+pub(crate) const TOKEN_HELPERS: usize = 8;
+
+/// Handshakes that wait in front of them; others wait for a place, and all within [`HANDSHAKE`].
+pub(crate) const TOKEN_QUEUE: usize = 64;
+
+/// How long a token, or a key in it, is left alone that could not be used: most likely it still cannot be.
+pub(crate) const TOKEN_PAUSE: Duration = Duration::from_secs(1);
+
+/// How long a check may take whether a token has the key of a new certificate. Who asks has other things to do.
+pub(crate) const TOKEN_CHECK: Duration = Duration::from_secs(2);
+
+/// How often, in seconds, a token is asked again for the key of a new certificate that it did not have.
+pub(crate) const TOKEN_LOOK: i64 = 5;
+
+/// How long we wait at the end for signatures that are under way.
+pub(crate) const TOKEN_STOP: Duration = Duration::from_secs(1);
+
+/// How often it is told that a token had to be opened again.
+pub(crate) const TOKEN_NEWS: Duration = Duration::from_secs(10);
+
+/// News of a token that wait to be told: one for each of a good many keys.
+pub(crate) const TOKEN_NEWS_KEPT: usize = 64;
+
+/// Private keys of a token that are tried for one certificate, where the token does not tell their public half.
+pub(crate) const TOKEN_CANDIDATES: usize = 64;
+
+/// Bytes of a file with a PIN that are looked at; tokens take at most 255 characters.
+pub(crate) const PIN_BYTES: u64 = 4096;
+
 /// Addresses taken of one host name; more are not tried.
 pub(crate) const ADDRESSES_PER_NAME: usize = 16;
 

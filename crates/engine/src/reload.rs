@@ -16,7 +16,7 @@ use crate::limits;
 use crate::listen::{self, Bound};
 use crate::local;
 use crate::route::Index;
-use crate::tls::{Connector, Line, Names, Server, Source, TlsError};
+use crate::tls::{Connector, Line, Names, Server, Source, TlsError, Token};
 use crate::world::Running;
 
 /// A plan whose names are resolved and whose sockets are bound: it can be started without anything to go wrong.
@@ -137,9 +137,12 @@ pub fn prepare(plan: Plan) -> Result<Prepared, PrepareError> {
         .map_or(1, std::num::NonZeroUsize::get);
     let mut resolved = HashMap::new();
     let now = clock.wall().as_secs() as i64;
+    // It is opened later, by the process that serves: see `unlock`.
+    let token = plan.token.as_ref().map(|token| Arc::new(Token::new(token, clock.clone())));
     let mut backends = Vec::with_capacity(plan.backends.len());
     for backend in &plan.backends {
-        let tls = backend.tls.as_ref().map(|tls| Connector::new(backend, tls, now)).transpose();
+        let tls =
+            backend.tls.as_ref().map(|tls| Connector::new(backend, tls, token.as_ref(), now)).transpose();
         let tls = tls.map_err(PrepareError::Tls)?.map(Arc::new);
         backends.push(Arc::new(Live::new(backend.clone(), address(&backend.address, &mut resolved)?, tls)));
     }
@@ -165,15 +168,15 @@ pub fn prepare(plan: Plan) -> Result<Prepared, PrepareError> {
     // Before any socket: what is wrong with a file should not depend on whether the port is free.
     let mut tls = Vec::with_capacity(plan.listeners.len());
     for listener in &plan.listeners {
-        let server =
-            listener.tls.as_ref().map(|tls| Server::new(tls, now)).transpose().map_err(PrepareError::Tls)?;
+        let server = listener.tls.as_ref().map(|tls| Server::new(tls, token.as_ref(), now));
+        let server = server.transpose().map_err(PrepareError::Tls)?;
         tls.push(server.map(Arc::new));
     }
     let mut bound = Vec::with_capacity(plan.listeners.len());
     for listener in &plan.listeners {
         bound.push(listen::bind(listener, workers)?);
     }
-    let running = Running { plan, backends, sets, roots, routes, tls };
+    let running = Running { plan, backends, sets, roots, routes, tls, token };
     Ok(Prepared { running, bound, workers, clock, source: Source::Own })
 }
 
@@ -192,6 +195,25 @@ impl Prepared {
     /// at the other end of `line`.
     pub fn read_tls_files_over(&mut self, line: UnixStream) {
         self.source = Source::Keeper(Line::new(self.tls_files(), line));
+    }
+
+    /// Opens the token of `SSLEngine`, if there is one, and looks for the keys that should be in it. To be called in the
+    /// process that serves, after its last fork, which PKCS#11 modules do not survive; and before it gives up its rights
+    /// and enters its jail, where the module, its settings and the PIN may be out of reach. Blocks for as long as the token
+    /// does.
+    ///
+    /// # Errors
+    /// The token cannot be opened, or has not the key of a certificate.
+    pub fn unlock(&self) -> Result<(), PrepareError> {
+        let Some(token) = &self.running.token else { return Ok(()) };
+        token.open().map_err(PrepareError::Tls)?;
+        for server in self.running.tls.iter().flatten() {
+            server.check_keys().map_err(PrepareError::Tls)?;
+        }
+        for connector in self.running.backends.iter().filter_map(|live| live.tls.as_ref()) {
+            connector.check_key().map_err(PrepareError::Tls)?;
+        }
+        Ok(())
     }
 
     /// What is really bound: the listener's id and the address, the port chosen by the system filled in.

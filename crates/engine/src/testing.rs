@@ -151,6 +151,7 @@ impl Setup {
             running: Current::new(Arc::new(Running {
                 roots: Vec::new(),
                 tls: Vec::new(),
+                token: None,
                 plan,
                 backends: live,
                 sets,

@@ -288,8 +288,9 @@ impl Worker {
 
     /// Reports that a handshake failed; only so many in a second, for whoever wants to can make thousands.
     fn note_handshake(&self, facts: &ClientFacts, failure: &tls::Failure) {
-        // A client that just goes away is no news, nor is one that never says a word.
-        if matches!(failure, tls::Failure::Gone | tls::Failure::Slow) {
+        // A client that just goes away is no news, nor is one that never says a word. What a token does not sign is told
+        // of by the token.
+        if matches!(failure, tls::Failure::Gone | tls::Failure::Slow | tls::Failure::Unsigned) {
             return;
         }
         let second = self.parts.clock.wall().as_secs();

@@ -30,6 +30,8 @@ pub struct Running {
     pub(crate) routes: Vec<Option<route::Index>>,
     /// By `plan::Listener::id`; `None` for one without TLS.
     pub(crate) tls: Vec<Option<Arc<tls::Server>>>,
+    /// Where private keys are that no file holds.
+    pub(crate) token: Option<Arc<tls::Token>>,
 }
 
 /// The configuration that a request sees, counted within its worker: taking one touches no cache line that another

@@ -50,11 +50,7 @@ pub(crate) fn serve(arguments: &Arguments, inherited: &[RawFd]) -> Result<ExitCo
     descriptors::no_core_files();
 
     // 5. Sockets, while we are root: ports below 1024 need it.
-    let prepared = engine::prepare(plan).map_err(|error| match error {
-        // It names the file and the line itself; the line may be of a file that was included.
-        engine::PrepareError::Tls(error) => Failure::new(error.to_string()),
-        error => Failure::new(format!("{}: {error}", file.display())),
-    })?;
+    let prepared = engine::prepare(plan).map_err(|error| unprepared(&file, error))?;
     let mut socket_files = SocketFiles::of(prepared.plan());
     if arguments.verbose {
         tell(&file, &prepared);
@@ -107,7 +103,7 @@ pub(crate) fn serve(arguments: &Arguments, inherited: &[RawFd]) -> Result<ExitCo
         supervisor: None,
     };
     if !in_two {
-        return Ok(worker(prepared, &identity, sink, &signals, &settings, &mut up)?);
+        return Ok(worker(&file, prepared, &identity, sink, &signals, &settings, &mut up)?);
     }
     up.sink = Some(Sink::open(&prepared.plan().logging, arguments.to_stderr)?);
     settings.supervisor = Some(nix::unistd::getpid());
@@ -119,13 +115,14 @@ pub(crate) fn serve(arguments: &Arguments, inherited: &[RawFd]) -> Result<ExitCo
             let null = up.null.as_ref().and_then(Null::share);
             drop((up, pid_file));
             let mut up = Up { promise: Some(promise), manager: Manager::nobody(), null, sink: None };
-            Ok(worker(prepared, &identity, sink, &signals, &settings, &mut up)?)
+            Ok(worker(&file, prepared, &identity, sink, &signals, &settings, &mut up)?)
         }
     }
 }
 
 /// The serving process: drops its rights, starts the threads, and serves.
 fn worker(
+    file: &Path,
     mut prepared: engine::Prepared,
     identity: &Identity,
     sink: Sink,
@@ -138,7 +135,10 @@ fn worker(
         keeper::start(&mut prepared)?;
     }
 
-    // 10. Rights, for good, before the first byte of a client is read and before there are threads that keep them.
+    // 10. Keys that no file holds: by this process and no other, and while it can reach all that it takes to get at them.
+    prepared.unlock().map_err(|error| unprepared(file, error))?;
+
+    // 11. Rights, for good, before the first byte of a client is read and before there are threads that keep them.
     identity.take_on()?;
     if let Some(supervisor) = settings.supervisor {
         supervise::end_with(supervisor);
@@ -149,8 +149,17 @@ fn worker(
         note.event(Severity::Warning, "serving as root; User and Group would give these rights up");
     }
 
-    // 11. Threads; from here on requests are served.
+    // 12. Threads; from here on requests are served.
     run::run(prepared, sink, signals, settings, up)
+}
+
+/// Why the engine cannot do what the file says.
+fn unprepared(file: &Path, error: engine::PrepareError) -> Failure {
+    match error {
+        // It names the file and the line itself; the line may be of a file that was included.
+        engine::PrepareError::Tls(error) => Failure::new(error.to_string()),
+        error => Failure::new(format!("{}: {error}", file.display())),
+    }
 }
 
 /// What happens when we are up, and when we go down.

@@ -102,7 +102,8 @@ impl Lowering<'_> {
                 "pin-value" if token.pin.is_none() => token.pin = Some(Pin::Value(Secret::new(value))),
                 "pin-source" if token.pin.is_none() => {
                     let Some(file) = pin_file(&value) else {
-                        let reason = "pin-source is the name of a file, or file:NAME; nothing else is asked for a PIN";
+                        let reason =
+                            "pin-source is the name of a file, or file:NAME; nothing else is asked for a PIN";
                         return self.wrong(word, &attribute, reason.into());
                     };
                     token.pin = Some(Pin::File(self.path(statement, file)));

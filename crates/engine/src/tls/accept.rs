@@ -18,6 +18,7 @@ use super::clients::{self, Peer};
 use super::handshakes::{Handshakes, Place};
 use super::sites::{Facts, Server, Site, supported};
 use super::stream::{Scratch, TlsStream};
+use super::token::{self, Unsigned};
 use crate::stream::Stream;
 
 /// Who came.
@@ -39,6 +40,8 @@ pub(crate) enum Failure {
     UnknownName(String),
     /// What it said is no TLS, or nothing that we can agree on.
     Refused(String),
+    /// The token has not signed; it tells of that itself.
+    Unsigned,
 }
 
 impl fmt::Display for Failure {
@@ -48,12 +51,16 @@ impl fmt::Display for Failure {
             Failure::Slow => f.write_str("the client took too long"),
             Failure::UnknownName(name) => write!(f, "no certificate is for {name} (StrictSNI)"),
             Failure::Refused(reason) => f.write_str(reason),
+            Failure::Unsigned => f.write_str("the token of SSLEngine has not signed"),
         }
     }
 }
 
 /// A fatal alert before anything was agreed on (RFC 8446 section 6.2): unrecognized_name.
 const UNRECOGNIZED_NAME: &[u8] = &[21, 3, 3, 0, 2, 2, 112];
+
+/// Another: internal_error.
+const INTERNAL_ERROR: &[u8] = &[21, 3, 3, 0, 2, 2, 80];
 
 /// The first byte of a TLS record with a handshake message.
 const HANDSHAKE: u8 = 22;
@@ -105,6 +112,20 @@ async fn negotiate(
         return Err(Failure::UnknownName(server_name.unwrap_or_default().into()));
     };
     let config = site.config(&accepted.client_hello());
+    if let Some(token) = site.token().cloned() {
+        // A token takes its time, which is not ours.
+        let connection = match token::accept(&token, accepted, config).await {
+            Some(Ok(connection)) => connection,
+            Some(Err((error, _))) if Unsigned::is(&error) => {
+                send(&mut stream, INTERNAL_ERROR).await;
+                return Err(Failure::Unsigned);
+            }
+            Some(Err((error, alert))) => return Err(refuse(&mut stream, &error, alert).await),
+            None => return Err(Failure::Unsigned),
+        };
+        let finished = token::finish(&token, stream, connection, rest, scratch).await;
+        return facts(finished.map_err(|error| failure(&error))?, site, server_name);
+    }
     // Computing a shared secret and signing it is most of the work of a handshake, and all of it that counts.
     let turn = handshakes.turn().await;
     let connection = accepted.into_connection(config);
@@ -221,7 +242,9 @@ async fn send(stream: &mut Stream, bytes: &[u8]) {
 }
 
 fn failure(error: &io::Error) -> Failure {
+    let inner = error.get_ref().and_then(|error| error.downcast_ref::<rustls::Error>());
     match error.kind() {
+        _ if inner.is_some_and(Unsigned::is) => Failure::Unsigned,
         io::ErrorKind::InvalidData => {
             let cause = error.get_ref();
             let about_certificate = cause.and_then(|cause| clients::refusal(cause.downcast_ref()?));

@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io;
 use std::path::Path;
+use std::sync::Arc;
 
 use plan::Plan;
 use plan::tls::{FileName, ServerTls, Verify};
@@ -13,6 +14,8 @@ use super::ending::{Ending, Warned};
 use super::files::{self, TlsError};
 use super::sites::provider;
 use super::source::{Reading, Source};
+use super::token::Token;
+use crate::clock::Clock;
 
 /// Something to be said about a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,9 +29,11 @@ pub struct Finding {
 
 /// Reads all files of TLS that the plan names. `now` is in seconds since the epoch.
 pub fn check(plan: &Plan, now: i64) -> Vec<Finding> {
+    // It is not opened: whether it has the keys is for the server to find out.
+    let token = plan.token.as_ref().map(|token| Arc::new(Token::new(token, Clock::system())));
     let mut findings = Findings { all: Vec::new(), warned: Warned::new(), now };
     for tls in plan.listeners.iter().filter_map(|listener| listener.tls.as_ref()) {
-        tls.certificates.iter().for_each(|name| findings.certificates(tls, name));
+        tls.certificates.iter().for_each(|name| findings.certificates(tls, token.as_ref(), name));
         findings.clients(tls);
     }
     for backend in &plan.backends {
@@ -46,7 +51,7 @@ pub fn check(plan: &Plan, now: i64) -> Vec<Finding> {
             _ => None,
         };
         if findings.can_see_all([named, tls.certificate.as_ref()]) {
-            match Connector::new(backend, tls, now) {
+            match Connector::new(backend, tls, token.as_ref(), now) {
                 Ok(connector) => {
                     if let Some((file, until)) = connector.shown() {
                         findings.ending(file, &Ending::shown(&file.path, until, now));
@@ -82,7 +87,7 @@ impl Findings {
         });
     }
 
-    fn certificates(&mut self, tls: &ServerTls, name: &FileName) {
+    fn certificates(&mut self, tls: &ServerTls, token: Option<&Arc<Token>>, name: &FileName) {
         let files = match files::expand(&name.path) {
             Ok(files) => files,
             Err(refusal) => {
@@ -91,7 +96,7 @@ impl Findings {
         };
         let provider = provider(&tls.policy);
         for file in files {
-            match files::identity(&files::load(&file), &provider, self.now) {
+            match files::identity(&files::load(&file), &provider, token, self.now) {
                 Ok(identity) => {
                     for misgiving in &identity.misgivings {
                         self.add(false, format!("{}: {}: {misgiving}", name.place, name.directive));

@@ -119,7 +119,7 @@ pub(super) fn roots(file: &FileName, reading: &mut Reading<'_>) -> Result<RootCe
     let refused = |refusal: Refusal| TlsError::new(file, &refusal);
     let pem = reading.list(file)?;
     let certificates = files::certificates(&file.path, &pem).map_err(refused)?;
-    let refuse = |reason: String| refused(Refusal { path: file.path.clone(), reason });
+    let refuse = |reason: String| refused(Refusal::new(&file.path, reason));
     if certificates.is_empty() {
         return Err(refuse("there is no certificate in it; PEM is expected".into()));
     }
@@ -266,7 +266,7 @@ fn lists(
     reading: &mut Reading<'_>,
 ) -> Result<Vec<CertificateRevocationListDer<'static>>, TlsError> {
     let refused = |refusal: Refusal| TlsError::new(file, &refusal);
-    let refuse = |reason: String| refused(Refusal { path: file.path.clone(), reason });
+    let refuse = |reason: String| refused(Refusal::new(&file.path, reason));
     let pem = reading.list(file)?;
     let lists: Vec<_> = CertificateRevocationListDer::pem_slice_iter(&pem)
         .take(limits::CERTIFICATES)

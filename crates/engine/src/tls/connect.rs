@@ -18,10 +18,11 @@ use rustls::{
 use rustls_pki_types::{CertificateDer, IpAddr, Ipv4Addr, ServerName, UnixTime};
 
 use super::clients;
-use super::files::{self, Mark, TlsError};
+use super::files::{self, Identity, Mark, Refusal, TlsError};
 use super::sites::{provider, supported, versions};
 use super::source::{Named, Reading, Source};
 use super::stream::{Scratch, TlsStream};
+use super::token::{self, Token};
 use crate::limits;
 use crate::stream::Stream;
 
@@ -30,6 +31,8 @@ pub(crate) struct Connector {
     plan: Arc<Backend>,
     terms: ArcSwap<Terms>,
     name: ServerName<'static>,
+    /// Where keys are that no file holds.
+    token: Option<Arc<Token>>,
 }
 
 /// What follows from the files that the plan names.
@@ -39,6 +42,8 @@ struct Terms {
     files: Vec<(Named, Mark)>,
     /// Seconds since the epoch at which the certificate that we show ends, if we have one.
     not_after: Option<i64>,
+    /// What we show of ourselves, if its key is in a token.
+    apart: Option<Identity>,
 }
 
 impl fmt::Debug for Connector {
@@ -52,10 +57,20 @@ impl Connector {
     ///
     /// # Errors
     /// The first file that cannot be used.
-    pub(crate) fn new(backend: &Arc<Backend>, tls: &BackendTls, now: i64) -> Result<Connector, TlsError> {
-        let terms = Terms::new(tls, &mut Source::Own, now)?;
+    pub(crate) fn new(
+        backend: &Arc<Backend>,
+        tls: &BackendTls,
+        token: Option<&Arc<Token>>,
+        now: i64,
+    ) -> Result<Connector, TlsError> {
+        let terms = Terms::new(tls, &mut Source::Own, token, now)?;
         let name = name(backend, tls).map_err(|reason| whole(tls, reason))?;
-        Ok(Connector { plan: backend.clone(), terms: ArcSwap::from_pointee(terms), name })
+        Ok(Connector {
+            plan: backend.clone(),
+            terms: ArcSwap::from_pointee(terms),
+            name,
+            token: token.cloned(),
+        })
     }
 
     /// The back-end that it is for.
@@ -80,16 +95,39 @@ impl Connector {
     /// The first file that cannot be used; then nothing changes.
     pub(super) fn renew(&self, source: &mut Source, now: i64) -> Result<(), TlsError> {
         if let Some(tls) = &self.plan.tls {
-            self.terms.store(Arc::new(Terms::new(tls, source, now)?));
+            let terms = Terms::new(tls, source, self.token.as_ref(), now)?;
+            if let Some(key) = terms.apart.as_ref().and_then(|identity| identity.apart.as_ref()) {
+                let file = tls.certificate.as_ref().map(|file| (file, &*file.path));
+                let checked = key.token().check_soon(key);
+                if let (Some((file, path)), Err(reason)) = (file, checked) {
+                    return Err(TlsError::new(file, &Refusal::no_key(path, &reason)));
+                }
+            }
+            self.terms.store(Arc::new(terms));
         }
         Ok(())
     }
 
+    /// Whether the token has the key that it should have. Blocks.
+    ///
+    /// # Errors
+    /// It has not, or does not sign with it.
+    pub(crate) fn check_key(&self) -> Result<(), TlsError> {
+        let terms = self.terms.load();
+        let file = self.plan.tls.as_ref().and_then(|tls| tls.certificate.as_ref());
+        let (Some(identity), Some(file)) = (&terms.apart, file) else { return Ok(()) };
+        identity.check_key().map_err(|refusal| TlsError::new(file, &refusal))
+    }
+
     /// Makes the handshake on a new connection.
     pub(crate) async fn connect(&self, stream: Stream, scratch: &Scratch) -> io::Result<Stream> {
-        let config = self.terms.load().config.clone();
-        let tls = ClientConnection::new(config, self.name.clone())
+        let terms = self.terms.load_full();
+        let tls = ClientConnection::new(terms.config.clone(), self.name.clone())
             .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
+        if let Some(key) = terms.apart.as_ref().and_then(|identity| identity.apart.as_ref()) {
+            let finished = token::finish(key.token(), stream, tls.into(), Vec::new(), scratch).await?;
+            return Ok(Stream::Tls(Box::new(finished)));
+        }
         let mut tls = TlsStream::new(stream, tls.into(), scratch.clone());
         while !poll_fn(|cx| tls.poll_handshake(cx)).await? {}
         Ok(Stream::Tls(Box::new(tls)))
@@ -103,7 +141,12 @@ fn whole(tls: &BackendTls, reason: String) -> TlsError {
 }
 
 impl Terms {
-    fn new(tls: &BackendTls, source: &mut Source, now: i64) -> Result<Terms, TlsError> {
+    fn new(
+        tls: &BackendTls,
+        source: &mut Source,
+        token: Option<&Arc<Token>>,
+        now: i64,
+    ) -> Result<Terms, TlsError> {
         let provider = provider(&tls.policy);
         let whole = |reason: String| whole(tls, reason);
         let mut reading = Reading::new(source);
@@ -128,20 +171,21 @@ impl Terms {
             .map_err(|error| whole(format!("has no protocol left: {error}")))?
             .dangerous()
             .with_custom_certificate_verifier(Arc::new(verifier));
-        let mut not_after = None;
+        let (mut not_after, mut apart) = (None, None);
         let mut config = match &tls.certificate {
             None => builder.with_no_client_auth(),
             Some(file) => {
-                let identity = files::identity(&reading.certificate(file), &provider, now)
+                let identity = files::identity(&reading.certificate(file), &provider, token, now)
                     .map_err(|refusal| TlsError::new(file, &refusal))?;
                 not_after = Some(identity.not_after);
-                let shown = rustls::sign::SingleCertAndKey::from(identity.key);
+                let shown = rustls::sign::SingleCertAndKey::from(identity.key.clone());
+                apart = identity.apart.is_some().then_some(identity);
                 builder.with_client_cert_resolver(Arc::new(shown))
             }
         };
         config.resumption = Resumption::in_memory_sessions(limits::TLS_SESSIONS_PER_BACKEND);
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
-        Ok(Terms { config: Arc::new(config), files: reading.marks, not_after })
+        Ok(Terms { config: Arc::new(config), files: reading.marks, not_after, apart })
     }
 }
 

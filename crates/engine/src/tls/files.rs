@@ -11,10 +11,11 @@ use std::sync::Arc;
 
 use plan::tls::FileName;
 use rustls::crypto::CryptoProvider;
-use rustls::sign::CertifiedKey;
+use rustls::sign::{CertifiedKey, SigningKey};
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 
+use super::token::{PublicKey, Signing, Token, TokenKey};
 use super::x509;
 use crate::limits;
 
@@ -25,11 +26,23 @@ pub(super) struct Refusal {
     pub(super) path: PathBuf,
     /// Why it cannot be used, and what to do.
     pub(super) reason: String,
+    /// Whether it may pass without a change of the file.
+    pub(super) may_pass: bool,
 }
 
 impl Refusal {
-    fn new(path: &Path, reason: impl Into<String>) -> Refusal {
-        Refusal { path: path.to_owned(), reason: reason.into() }
+    pub(super) fn new(path: &Path, reason: impl Into<String>) -> Refusal {
+        Refusal { path: path.to_owned(), reason: reason.into(), may_pass: false }
+    }
+
+    /// One of a certificate whose private key the token does not have.
+    pub(super) fn no_key(path: &Path, reason: &str) -> Refusal {
+        let beside = path.with_extension(&KEY[1..]);
+        let reason = format!(
+            "there is no private key in it, no file {}, and SSLEngine has none: {reason}",
+            beside.display()
+        );
+        Refusal { may_pass: true, ..Refusal::new(path, reason) }
     }
 
     fn read(path: &Path, error: &io::Error) -> Refusal {
@@ -72,6 +85,8 @@ pub(super) struct Identity {
     /// Where it came from.
     pub(super) path: PathBuf,
     pub(super) key: Arc<CertifiedKey>,
+    /// The private key, if it is not in a file.
+    pub(super) apart: Option<Arc<TokenKey>>,
     /// In lower case; a `*` may stand for the first label.
     pub(super) names: Vec<Box<str>>,
     pub(super) addresses: Vec<std::net::IpAddr>,
@@ -246,8 +261,14 @@ fn matches(pattern: &[u8], text: &[u8]) -> bool {
     }
 }
 
-/// Makes of its files a certificate with its chain and its key.
-pub(super) fn identity(content: &Content, provider: &CryptoProvider, now: i64) -> Result<Identity, Refusal> {
+/// Makes of its files a certificate with its chain and its key. A key that is in no file is taken to be in the token, if
+/// there is one; whether it is, the token has not been asked.
+pub(super) fn identity(
+    content: &Content,
+    provider: &CryptoProvider,
+    token: Option<&Arc<Token>>,
+    now: i64,
+) -> Result<Identity, Refusal> {
     let path = &*content.path;
     let refuse = |reason: String| Refusal::new(path, reason);
     let mut misgivings = Vec::new();
@@ -269,13 +290,30 @@ pub(super) fn identity(content: &Content, provider: &CryptoProvider, now: i64) -
     if not_before > now {
         misgivings.push(format!("the certificate in {} does not hold yet", path.display()));
     }
-    let (key, holder, exposed) = key(content, pem)?;
-    if exposed {
-        misgivings.push(format!("everybody can read the private key in {}; chmod o-r", holder.display()));
-    }
-    let signer = provider.key_provider.load_private_key(key).map_err(|_| {
-        refuse("its private key is of a kind that is not supported; use ECDSA (P-256, P-384, P-521), RSA of 2048 bits or more, or Ed25519".into())
-    })?;
+    let mut apart = None;
+    let signer: Arc<dyn SigningKey> = match (key(content, pem)?, token) {
+        (Some((key, holder, exposed)), _) => {
+            if exposed {
+                misgivings
+                    .push(format!("everybody can read the private key in {}; chmod o-r", holder.display()));
+            }
+            provider.key_provider.load_private_key(key).map_err(|_| {
+                refuse("its private key is of a kind that is not supported; use ECDSA (P-256, P-384, P-521), RSA of 2048 bits or more, or Ed25519".into())
+            })?
+        }
+        (None, Some(token)) => {
+            let public = PublicKey::new(&read.key).ok_or_else(|| {
+                refuse("it has no private key, and its public one is of a kind that is not looked for in the token of SSLEngine; use ECDSA (P-256, P-384, P-521) or RSA of 2048 to 8192 bits".into())
+            })?;
+            let key = Arc::new(TokenKey::new(token.clone(), public));
+            apart = Some(key.clone());
+            Arc::new(Signing(key))
+        }
+        (None, None) => {
+            let beside = path.with_extension(&KEY[1..]);
+            return Err(refuse(format!("there is no private key in it, and no file {}", beside.display())));
+        }
+    };
     let mut key = CertifiedKey::new(chain, signer);
     match key.keys_match() {
         // Unknown: the key cannot tell its public half, and signatures will show.
@@ -290,6 +328,7 @@ pub(super) fn identity(content: &Content, provider: &CryptoProvider, now: i64) -
     Ok(Identity {
         path: path.to_owned(),
         key: Arc::new(key),
+        apart,
         names,
         addresses,
         not_after,
@@ -332,12 +371,13 @@ pub(super) fn certificates(path: &Path, pem: &[u8]) -> Result<Vec<CertificateDer
         .map_err(|error| Refusal::new(path, format!("it is no PEM: {error}")))
 }
 
-/// The private key in the file, or in the one beside it; which it was, and whether everybody can read that.
-fn key(content: &Content, pem: &[u8]) -> Result<(PrivateKeyDer<'static>, PathBuf, bool), Refusal> {
+/// The private key in the file, or in the one beside it; which it was, and whether everybody can read that. `None` if
+/// there is none in either.
+fn key(content: &Content, pem: &[u8]) -> Result<Option<(PrivateKeyDer<'static>, PathBuf, bool)>, Refusal> {
     let path = &*content.path;
     let [exposed, exposed_beside] = content.exposed;
     if let Ok(key) = PrivateKeyDer::from_pem_slice(pem) {
-        return Ok((key, path.to_owned(), exposed));
+        return Ok(Some((key, path.to_owned(), exposed)));
     }
     if holds(pem, b"ENCRYPTED") {
         return Err(Refusal::new(
@@ -348,14 +388,11 @@ fn key(content: &Content, pem: &[u8]) -> Result<(PrivateKeyDer<'static>, PathBuf
     let beside = path.with_extension(&KEY[1..]);
     let pem = match &content.key {
         Some(Ok(pem)) => pem,
-        None => {
-            let reason = format!("there is no private key in it, and no file {}", beside.display());
-            return Err(Refusal::new(path, reason));
-        }
+        None => return Ok(None),
         Some(Err(reason)) => return Err(Refusal::new(&beside, reason.clone())),
     };
     match PrivateKeyDer::from_pem_slice(pem) {
-        Ok(key) => Ok((key, beside, exposed_beside)),
+        Ok(key) => Ok(Some((key, beside, exposed_beside))),
         Err(_) => {
             Err(Refusal::new(&beside, "there is no private key in it; PEM without a password is expected"))
         }

@@ -14,6 +14,7 @@ use super::ending::{Covered, Ending, News, Say, Warned};
 use super::files::Mark;
 use super::sites::{Server, Site};
 use super::source::{Found, Named, Names, Source};
+use crate::limits;
 
 /// Follows the files of all listeners and back-ends.
 pub(crate) struct Follower {
@@ -32,12 +33,20 @@ pub(crate) struct Follower {
 
 struct Listener {
     server: Arc<Server>,
-    /// What could not be used, as it looked then; it is tried again when it looks otherwise.
-    refused: HashMap<PathBuf, Mark>,
+    /// What could not be used; it is tried again when it looks otherwise.
+    refused: HashMap<PathBuf, Refused>,
     /// By `Cert`: why its files could not be found, where that was told.
     missing: HashMap<usize, String>,
     /// Those about clients.
     lists: Watched,
+}
+
+/// A file that could not be used.
+struct Refused {
+    /// As it looked then.
+    mark: Mark,
+    /// When it is tried again though it looks the same: what is missing may come to the token.
+    again: Option<i64>,
 }
 
 struct Backend {
@@ -192,10 +201,12 @@ impl Listener {
                     site.identity.mark != *mark
                         || site.identity.staple_until.is_some_and(|until| until <= now)
                 });
-                if !is_news || self.refused.get(path) == Some(mark) {
+                let refused = self.refused.get(path).filter(|refused| refused.mark == *mark);
+                if !is_news || refused.is_some_and(|refused| refused.again.is_none_or(|again| again > now)) {
                     sites.extend(old.cloned());
                     continue;
                 }
+                let told = refused.is_some();
                 match self.server.read(&source.load(&named, path), index, now) {
                     Ok(site) => {
                         self.refused.remove(path);
@@ -206,9 +217,12 @@ impl Listener {
                         changed = true;
                     }
                     Err(refusal) => {
-                        self.refused.insert(path.clone(), *mark);
+                        let again = refusal.may_pass.then_some(now + limits::TOKEN_LOOK);
+                        self.refused.insert(path.clone(), Refused { mark: *mark, again });
                         let stays = if old.is_some() { "; the old one stays" } else { "" };
-                        say(News::Bad, format_args!("certificate {refusal}{stays}"));
+                        if !told {
+                            say(News::Bad, format_args!("certificate {refusal}{stays}"));
+                        }
                         sites.extend(old.cloned());
                     }
                 }

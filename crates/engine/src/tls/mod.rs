@@ -3,9 +3,10 @@
 //! `files` and `x509` read certificates, `source` says whether this process does that or a `keeper` of the right to,
 //! `sites` keeps what a listener shows and finds the one for a name, `follow` reads it again when a file changes, `check`
 //! tells what is wrong with files before anything runs, `ending` when they run out,
-//! `clients` judges those of clients, `accept` makes a handshake with a client,
-//! `connect` one with a back-end, `stream` moves bytes through rustls afterwards. Why there is no crate between rustls and us is told in
-//! `docs/why/tls.md`. Nothing here decides what a request may do, and no key ever shows in `Debug`.
+//! `clients` judges those of clients, `accept` makes a handshake with a client, `connect` one with a back-end, `stream`
+//! moves bytes through rustls afterwards, `token` is where keys are that no file holds. Why there is no crate between
+//! rustls and us is told in `docs/why/tls.md`. Nothing here decides what a request may do, and no key ever shows in
+//! `Debug`.
 
 mod accept;
 mod check;
@@ -20,6 +21,7 @@ mod sessions;
 mod sites;
 mod source;
 mod stream;
+mod token;
 mod x509;
 
 pub(crate) use accept::{Arrival, Failure, accept};
@@ -35,3 +37,4 @@ pub(crate) use sites::{Facts, Server};
 pub use source::Names;
 pub(crate) use source::Source;
 pub(crate) use stream::{Scratch, TlsStream};
+pub(crate) use token::Token;

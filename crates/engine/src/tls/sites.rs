@@ -24,6 +24,7 @@ use super::clients::{self, Peer};
 use super::files::{self, Content, Identity, Mark, Refusal, TlsError};
 use super::sessions::Sessions;
 use super::source::{Named, Reading, Source};
+use super::token::Token;
 
 /// TLS of one listener, shared by all workers.
 pub(crate) struct Server {
@@ -49,6 +50,8 @@ pub(super) struct Terms {
     lists: Vec<(Named, Mark)>,
     /// When the first list of revoked certificates runs out, seconds since the epoch.
     lists_until: Option<i64>,
+    /// Where keys are that no file holds.
+    token: Option<Arc<Token>>,
 }
 
 /// The cryptography that is wanted.
@@ -110,15 +113,16 @@ impl Server {
     ///
     /// # Errors
     /// The first file that cannot be used.
-    pub(crate) fn new(plan: &ServerTls, now: i64) -> Result<Server, TlsError> {
+    pub(crate) fn new(plan: &ServerTls, token: Option<&Arc<Token>>, now: i64) -> Result<Server, TlsError> {
         let provider = provider(&plan.policy);
-        let terms = Terms::new(plan, provider, &mut Source::Own).map_err(|error| match error {
-            TermsError::Tls(error) => error,
-            TermsError::Tickets(error) => TlsError::whole(
-                &plan.certificates[0],
-                format!("cannot have keys for session tickets: {error}"),
-            ),
-        })?;
+        let terms =
+            Terms::new(plan, provider, token.cloned(), &mut Source::Own).map_err(|error| match error {
+                TermsError::Tls(error) => error,
+                TermsError::Tickets(error) => TlsError::whole(
+                    &plan.certificates[0],
+                    format!("cannot have keys for session tickets: {error}"),
+                ),
+            })?;
         let sites = Sites::read(plan, &terms, now)?;
         Ok(Server {
             plan: plan.clone(),
@@ -149,7 +153,23 @@ impl Server {
 
     /// A certificate as this listener would show it.
     pub(super) fn read(&self, content: &Content, name: usize, now: i64) -> Result<Arc<Site>, Refusal> {
-        Site::read(content, name, &self.terms.load(), now).map(Arc::new)
+        let site = Site::read(content, name, &self.terms.load(), now)?;
+        if let Some(key) = &site.identity.apart {
+            key.token().check_soon(key).map_err(|reason| Refusal::no_key(&content.path, &reason))?;
+        }
+        Ok(Arc::new(site))
+    }
+
+    /// Whether the token has the keys that it should have. Blocks.
+    ///
+    /// # Errors
+    /// The first certificate whose key is not there, or does not sign.
+    pub(crate) fn check_keys(&self) -> Result<(), TlsError> {
+        for site in &self.sites().all {
+            let name = &self.plan.certificates[site.name];
+            site.identity.check_key().map_err(|refusal| TlsError::new(name, &refusal))?;
+        }
+        Ok(())
     }
 
     /// From now on shows these, which are not none. Connections that are there go on.
@@ -160,7 +180,8 @@ impl Server {
     /// From now on judges certificates of clients by what these files say now. Sessions that began before end: they
     /// would come in by the old ones.
     pub(super) fn judge(&self, source: &mut Source) -> Result<(), TermsError> {
-        let terms = Terms::new(&self.plan, self.terms.load().provider.clone(), source)?;
+        let before = self.terms.load();
+        let terms = Terms::new(&self.plan, before.provider.clone(), before.token.clone(), source)?;
         let sites = self.sites.load();
         let again = |site: &Arc<Site>| Site::new(site.identity.clone(), site.name, &terms).map(Arc::new);
         let sites = sites.all.iter().map(again).collect::<Result<_, _>>().map_err(TermsError::Tickets)?;
@@ -229,6 +250,7 @@ impl Terms {
     fn new(
         plan: &ServerTls,
         provider: Arc<CryptoProvider>,
+        token: Option<Arc<Token>>,
         source: &mut Source,
     ) -> Result<Terms, TermsError> {
         let policy = plan.policy.clone();
@@ -244,6 +266,7 @@ impl Terms {
             clients,
             lists,
             lists_until,
+            token,
         })
     }
 }
@@ -308,11 +331,9 @@ impl Sites {
 
 impl Site {
     fn read(content: &Content, name: usize, terms: &Terms, now: i64) -> Result<Site, Refusal> {
-        let identity = files::identity(content, &terms.provider, now)?;
-        Site::new(Arc::new(identity), name, terms).map_err(|error| Refusal {
-            path: content.path.clone(),
-            reason: format!("it cannot be used: {error}"),
-        })
+        let identity = files::identity(content, &terms.provider, terms.token.as_ref(), now)?;
+        Site::new(Arc::new(identity), name, terms)
+            .map_err(|error| Refusal::new(&content.path, format!("it cannot be used: {error}")))
     }
 
     fn new(identity: Arc<Identity>, name: usize, terms: &Terms) -> Result<Site, rustls::Error> {
@@ -346,6 +367,11 @@ impl Site {
         }
     }
 
+    /// Where its key is, if that is not a file.
+    pub(super) fn token(&self) -> Option<&Arc<Token>> {
+        self.identity.apart.as_ref().map(|key| key.token())
+    }
+
     fn is_ecdsa(&self) -> bool {
         self.identity.key.key.algorithm() == SignatureAlgorithm::ECDSA
     }
@@ -365,6 +391,12 @@ impl Site {
 }
 
 impl Identity {
+    /// Whether the token has the private key, if it should. Blocks.
+    pub(super) fn check_key(&self) -> Result<(), Refusal> {
+        let Some(key) = &self.apart else { return Ok(()) };
+        key.token().check(key).map_err(|reason| Refusal::no_key(&self.path, &reason))
+    }
+
     /// Whether the certificate is for this name or address; in lower case.
     fn covers(&self, name: &str) -> bool {
         if let Some(address) = address(name) {

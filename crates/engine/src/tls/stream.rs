@@ -77,6 +77,19 @@ impl TlsStream {
         }
     }
 
+    /// A stream whose handshake was made elsewhere: with so much plaintext ready, and whether the peer has ended already.
+    pub(super) fn resume(
+        inner: Stream,
+        tls: Connection,
+        scratch: Scratch,
+        ready: usize,
+        ended: bool,
+    ) -> TlsStream {
+        let mut stream = TlsStream::new(inner, tls, scratch);
+        (stream.ready, stream.ended) = (ready, ended);
+        stream
+    }
+
     /// The state of TLS.
     pub(super) fn tls(&self) -> &Connection {
         &self.tls
@@ -276,6 +289,18 @@ impl Drop for TlsStream {
             self.say_farewell();
         }
     }
+}
+
+/// Sends what rustls has ready.
+pub(super) fn flush(tls: &mut Connection, stream: &mut Stream, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+    while tls.wants_write() {
+        match tls.write_tls(&mut Socket { stream, cx }) {
+            Ok(_) => {}
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Poll::Pending,
+            Err(error) => return Poll::Ready(Err(error)),
+        }
+    }
+    Poll::Ready(Ok(()))
 }
 
 /// The socket as rustls writes to it.

@@ -19,10 +19,23 @@ pub(super) struct Certificate<'a> {
     pub(super) not_before: i64,
     /// Seconds since the epoch after which it does not hold.
     pub(super) not_after: i64,
+    /// The subject's public key.
+    pub(super) key: Key<'a>,
     /// DNS names of the subject (section 4.2.1.6).
     pub(super) names: Vec<&'a str>,
     /// Addresses of the subject.
     pub(super) addresses: Vec<IpAddr>,
+}
+
+/// A public key (section 4.1.2.7). Parts that cannot be read are empty.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Key<'a> {
+    /// Object identifier of the algorithm.
+    pub(super) algorithm: &'a [u8],
+    /// Object identifier of the curve, if the algorithm has one.
+    pub(super) curve: Option<&'a [u8]>,
+    /// The key itself, in the form that goes with the algorithm.
+    pub(super) bits: &'a [u8],
 }
 
 /// A distinguished name.
@@ -30,6 +43,7 @@ pub(super) struct Certificate<'a> {
 pub(super) struct Name<'a>(&'a [u8]);
 
 const INTEGER: u8 = 0x02;
+const BITS: u8 = 0x03;
 const OID: u8 = 0x06;
 const OCTETS: u8 = 0x04;
 const BOOLEAN: u8 = 0x01;
@@ -62,13 +76,15 @@ pub(super) fn parse(der: &[u8]) -> Option<Certificate<'_>> {
     let not_before = time(validity.any()?)?;
     let not_after = time(validity.any()?)?;
     let subject = Name(tbs.take(SEQUENCE)?);
-    let _key = tbs.take(SEQUENCE)?;
+    let key = tbs.take(SEQUENCE)?;
     let mut read = Certificate {
         serial,
         issuer,
         subject,
         not_before,
         not_after,
+        // A key that we cannot read is somebody else's to refuse.
+        key: Key::parse(key).unwrap_or_default(),
         names: Vec::new(),
         addresses: Vec::new(),
     };
@@ -149,6 +165,25 @@ fn extensions<'a>(content: &'a [u8], read: &mut Certificate<'a>) -> Option<()> {
         }
     }
     Some(())
+}
+
+impl<'a> Key<'a> {
+    fn parse(content: &'a [u8]) -> Option<Key<'a>> {
+        let mut content = Der(content);
+        let mut kind = Der(content.take(SEQUENCE)?);
+        let algorithm = kind.take(OID)?;
+        let curve = kind.take(OID);
+        // The first byte tells how many bits of the last one do not count: none.
+        let bits = content.take(BITS)?.strip_prefix(&[0])?;
+        Some(Key { algorithm, curve, bits })
+    }
+
+    /// The modulus of a key of RSA, without leading zeros (RFC 8017 appendix A.1.1).
+    pub(super) fn modulus(&self) -> Option<&'a [u8]> {
+        let modulus = Der(Der(self.bits).take(SEQUENCE)?).take(INTEGER)?;
+        let zeros = modulus.iter().take_while(|&&byte| byte == 0).count();
+        Some(&modulus[zeros..])
+    }
 }
 
 /// The attributes of a name, in order: type and value with its tag.
