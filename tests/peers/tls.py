@@ -137,8 +137,8 @@ class Authority:
 
 
 def _kind(kind):
-    if kind == "ec":
-        return ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1")
+    if kind.partition(":")[0] == "ec":
+        return ("-newkey", "ec", "-pkeyopt", f"ec_paramgen_curve:{kind.partition(':')[2] or 'P-256'}")
     return ("-newkey", kind)
 
 

@@ -13,13 +13,16 @@ use crate::command::{installed, output, run, say};
 use crate::workspace::Workspace;
 
 /// A program the tests call and the Debian package it is in.
-const PROGRAMS: [(&str, &str); 5] = [
+const PROGRAMS: [(&str, &str); 7] = [
     ("nginx", "nginx-light"),
     ("curl", "curl"),
     ("openssl", "openssl"),
     // Puts the authority of the tests where the browser looks for it.
     ("certutil", "libnss3-tools"),
     ("testssl", "testssl.sh"),
+    // A token with private keys, and a way to have it in a process of its own.
+    ("softhsm2-util", "softhsm2"),
+    ("p11-kit", "p11-kit"),
 ];
 
 /// A browser, where it is a package: Ubuntu has it only as a snap, and the tests of it are skipped there.

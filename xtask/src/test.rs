@@ -34,9 +34,10 @@ Options:
       --filter TEXT     Run only tests whose name contains TEXT (not for the corpora)
   -h, --help            Print this text
 
-What is installed, and only if it is missing: nginx, curl, OpenSSL, certutil, testssl and Chromium (Debian
-packages; needs root or a sudo that asks for no password) and the Python packages of
-tests/requirements.txt, into venv/ in Cargo's build directory. If it may not install, it says what is missing and how to install it.
+What is installed, and only if it is missing: nginx, curl, OpenSSL, certutil, testssl, Chromium, SoftHSM 2 and
+p11-kit (Debian packages; needs root or a sudo that asks for no password) and the Python packages of
+tests/requirements.txt, into venv/ in Cargo's build directory. If it may not install, it says what is missing
+and how to install it.
 
 The last line is `N passed, N failed, N skipped` over everything that ran. The exit status is 0 only
 if nothing failed. A skipped test says why.
