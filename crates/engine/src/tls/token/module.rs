@@ -296,10 +296,10 @@ impl Desk {
         wanted.extend(plan.id.iter().map(|id| Attribute::Id(id.clone())));
         let mut candidates: Vec<ObjectHandle> = Vec::new();
         for one_more in self.hints(key) {
-            candidates.extend(self.objects(wanted.iter().cloned().chain([one_more]).collect())?);
+            candidates.extend(self.objects(&[&wanted[..], &[one_more]].concat())?);
         }
         // A token need not know the public half: then those that could be it are tried.
-        candidates.extend(self.objects(wanted)?);
+        candidates.extend(self.objects(&wanted)?);
         let mut tried = Vec::new();
         let mut refused = None;
         for handle in candidates {
@@ -361,16 +361,16 @@ impl Desk {
         for (kind, half) in public {
             let wanted = vec![Attribute::Class(ObjectClass::PUBLIC_KEY), Attribute::KeyType(kind), half];
             // Without a public half there is no such hint.
-            for handle in self.objects(wanted).unwrap_or_default() {
+            for handle in self.objects(&wanted).unwrap_or_default() {
                 hints.extend(self.session.get_attributes(handle, &[AttributeType::Id]).unwrap_or_default());
             }
         }
         hints
     }
 
-    fn objects(&self, wanted: Vec<Attribute>) -> Result<Vec<ObjectHandle>, Problem> {
+    fn objects(&self, wanted: &[Attribute]) -> Result<Vec<ObjectHandle>, Problem> {
         let failed = |error: Error| Problem::of("the search for a key", &error);
-        match self.session.iter_objects(&wanted) {
+        match self.session.iter_objects(wanted) {
             Ok(found) => found.take(limits::TOKEN_CANDIDATES).collect::<Result<_, _>>().map_err(failed),
             // It has never heard of such a thing, so none of its objects has it.
             Err(Error::Pkcs11(RvError::AttributeTypeInvalid | RvError::AttributeValueInvalid, _)) => {
