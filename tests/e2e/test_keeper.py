@@ -48,11 +48,22 @@ def secret(authority, tmp_path):
 def keepers(pid):
     """The children of a process that are keepers of certificates."""
     found = []
-    for task in os.listdir(f"/proc/{pid}/task"):
-        for child in Path(f"/proc/{pid}/task/{task}/children").read_text().split():
-            if Path(f"/proc/{child}/comm").read_text().strip() == "pound-keys":
-                found.append(int(child))
+    try:
+        for task in os.listdir(f"/proc/{pid}/task"):
+            for child in Path(f"/proc/{pid}/task/{task}/children").read_text().split():
+                if Path(f"/proc/{child}/comm").read_text().strip() == "pound-keys":
+                    found.append(int(child))
+    except (FileNotFoundError, ProcessLookupError):
+        # It, or one of them, has just ended.
+        return []
     return found
+
+
+def the_keeper(pound):
+    """The one keeper of a pound, once it is one: the port is bound before it is made, and it lets go of what it inherits."""
+    (keeper,) = wait.until(lambda: keepers(pound.pid), "there is no keeper")
+    wait.until(lambda: len(os.listdir(f"/proc/{keeper}/fd")) == 4, "it keeps descriptors")
+    return keeper
 
 
 def is_gone(pid):
@@ -171,7 +182,7 @@ def test_what_a_back_end_is_shown_outside_of_the_jail_is_followed(jail, proxy, a
 
 def test_the_keeper_keeps_its_rights_and_nothing_else(jailed, secret):
     pound = jailed(secret)
-    (keeper,) = keepers(pound.pid)
+    keeper = the_keeper(pound)
     status = dict(line.split(":\t", 1) for line in Path(f"/proc/{keeper}/status").read_text().splitlines() if ":\t" in line)
     assert status["Uid"].split() == ["0"] * 4
     assert status["Threads"] == "1"
@@ -197,7 +208,7 @@ def _seconds(pid):
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL, signal.SIGQUIT], ids=lambda number: number.name)
 def test_the_keeper_ends_with_the_server(jailed, secret, number):
     pound = jailed(secret)
-    (keeper,) = keepers(pound.pid)
+    keeper = the_keeper(pound)
     pound.signal(number)
     pound.exit_status()
     wait.until(lambda: is_gone(keeper), "the keeper stays", within=5)
@@ -206,7 +217,7 @@ def test_the_keeper_ends_with_the_server(jailed, secret, number):
 def test_the_keeper_outlives_signals_to_the_group(jailed, authority, secret):
     """A service manager tells all processes to end; the server needs its keeper until it has."""
     pound = jailed(secret)
-    (keeper,) = keepers(pound.pid)
+    keeper = the_keeper(pound)
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         os.kill(keeper, number)
     replace(authority, secret, "new.test")
@@ -215,7 +226,7 @@ def test_the_keeper_outlives_signals_to_the_group(jailed, authority, secret):
 
 def test_a_server_without_its_keeper_serves_and_says_so(jailed, authority, secret):
     pound = jailed(secret)
-    (keeper,) = keepers(pound.pid)
+    keeper = the_keeper(pound)
     os.kill(keeper, signal.SIGKILL)
     pound.wait_for_log("changes of files are not seen any more, restart pound")
     replace(authority, secret, "new.test")
@@ -238,14 +249,14 @@ def test_a_server_that_is_started_again_has_a_keeper_again(jail, backend, author
         return [(int(worker), keeper) for worker in workers for keeper in keepers(int(worker))]
 
     try:
-        ((worker, keeper),) = pair()
+        ((worker, keeper),) = wait.until(pair, "there is no keeper")
         replace(authority, secret, "new.test")
         wait.until(lambda: shows(port, "new.test", authority), "the new one is not shown")
         os.kill(worker, signal.SIGKILL)
         wait.until(lambda: is_gone(keeper), "the keeper stays", within=5)
         # What the supervisor read long ago is not shown again for long.
         wait.until(lambda: shows(port, "new.test", authority), "the new one is not shown again", within=15)
-        ((worker, keeper),) = pair()
+        ((worker, keeper),) = wait.until(pair, "there is no keeper again")
         os.kill(supervisor, signal.SIGKILL)
         wait.until(lambda: is_gone(worker) and is_gone(keeper), "they stay without a supervisor", within=15)
     finally:
@@ -256,6 +267,11 @@ def test_a_server_that_is_started_again_has_a_keeper_again(jail, backend, author
 
 def test_nobody_keeps_what_nobody_gives_up(pound, tls_proxy, backend):
     port, origin = wait.free_port(), backend()
-    assert keepers(tls_proxy(origin).pid) == []
+    secure = tls_proxy(origin)
+    # Whoever answers has made all the processes that there will be.
+    with TlsClient(secure.port) as client:
+        assert client.ask().status == 200
+    assert keepers(secure.pid) == []
     plain = pound(cfg.text(NOBODY, cfg.listen(port, cfg.service(cfg.backend(origin)))), port)
+    assert plain.ask().status == 200
     assert keepers(plain.pid) == []
