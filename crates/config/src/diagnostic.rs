@@ -98,6 +98,17 @@ impl Diagnostic {
         }
     }
 
+    /// Words may repeat what stands in the file.
+    fn without_pins(mut self) -> Self {
+        let labels = self.label.iter_mut().chain(self.related.iter_mut().map(|(_, label)| label));
+        for text in std::iter::once(&mut self.message).chain(labels).chain(&mut self.help) {
+            if let Cow::Owned(masked) = without_pins(text) {
+                *text = masked;
+            }
+        }
+        self
+    }
+
     #[cfg(test)]
     pub(crate) fn spans(&self) -> &[Span] {
         &self.spans
@@ -140,6 +151,7 @@ impl Diagnostics {
         if self.muted > 0 {
             return;
         }
+        let diagnostic = diagnostic.without_pins();
         match diagnostic.severity {
             Severity::Error => self.errors += 1,
             Severity::Warning => self.warnings += 1,
@@ -293,26 +305,78 @@ impl Diagnostics {
     }
 }
 
-/// Lines as they may be shown: what a mistake is about is copied to terminals, logs and reports, and the PIN of a token
-/// (`SSLEngine`) is in none of them. Every byte keeps its place.
+/// What may be shown of a token: what else is said in such a line may be a PIN, or a PIN with a slip in its name.
+const SHOWN: [&str; 10] = [
+    "token",
+    "serial",
+    "manufacturer",
+    "model",
+    "slot-id",
+    "object",
+    "id",
+    "type",
+    "module-path",
+    "pin-source",
+];
+
+/// Text as it may be shown: what a mistake is about is copied to terminals, logs and reports, and the PIN of a token
+/// (`SSLEngine`) is in none of them. Where a PIN ends depends on how the line is read, and the line may be wrong; so
+/// nothing is shown from where it begins to the end of the line. Every byte keeps its place.
 fn without_pins(text: &str) -> Cow<'_, str> {
-    let lower = text.to_ascii_lowercase();
-    if !lower.contains("sslengine") && !lower.contains("pkcs11:") {
+    let mut bytes = Vec::new();
+    let mut at = 0;
+    for line in text.split_inclusive('\n') {
+        let end = at + line.trim_end_matches(['\n', '\r']).len();
+        if let Some(pin) = pin_in(line).filter(|pin| at + pin < end) {
+            if bytes.is_empty() {
+                bytes = text.as_bytes().to_vec();
+            }
+            bytes[at + pin..end].fill(b'*');
+        }
+        at += line.len();
+    }
+    if bytes.is_empty() {
         return Cow::Borrowed(text);
     }
-    let mut bytes = text.as_bytes().to_vec();
-    let mut from = 0;
-    while let Some(found) = lower[from..].find("pin") {
-        let name = from + found;
-        // However the name goes on: it may be misspelt.
-        let end = lower[name..].find(|c: char| !c.is_ascii_alphanumeric() && !"-_".contains(c));
-        from = end.map_or(lower.len(), |end| name + end);
-        if lower[from..].starts_with('=') && !lower[name..from].starts_with("pin-source") {
-            let len = lower[from + 1..].find(['&', ';', '?', '"', '\n']).unwrap_or(lower.len() - from - 1);
-            bytes[from + 1..from + 1 + len].fill(b'*');
-            from += 1 + len;
-        }
-    }
-    // Whole characters were replaced: the ends are before characters of one byte.
+    // Whole characters were replaced: it begins behind one of one byte, and ends before one.
     String::from_utf8(bytes).map_or(Cow::Borrowed(""), Cow::Owned)
+}
+
+/// Where in a line something begins that may be a PIN, if the line is about a token.
+fn pin_in(line: &str) -> Option<usize> {
+    const ABOUT_TOKENS: [&str; 5] = ["sslengine", "pkcs11", "pin-value", "pinvalue", "module-path"];
+    // A backslash in a string is lost, wherever it stands.
+    let lower: String = line.chars().filter(|&c| c != '\\').collect::<String>().to_ascii_lowercase();
+    if !ABOUT_TOKENS.iter().any(|word| lower.contains(word)) {
+        return None;
+    }
+    line.match_indices('=').map(|(equals, _)| equals).find_map(|equals| {
+        let is_name = |c: char| c.is_alphanumeric() || "-_%\\".contains(c);
+        let name = line[..equals].trim_end_matches(' ').rsplit(|c| !is_name(c)).next()?;
+        let name = name.replace('\\', "").to_ascii_lowercase();
+        (!SHOWN.contains(&&*name)).then_some(equals + 1)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_that_may_be_a_pin_is_shown() {
+        let check = |text: &str, expect: &str| {
+            assert_eq!(without_pins(text), expect);
+            assert_eq!(expect.len(), text.len());
+        };
+        check("Host a=b", "Host a=b");
+        check("pkcs11:token=a?module-path=/m&pin-source=/p", "pkcs11:token=a?module-path=/m&pin-source=/p");
+        check("pkcs11:?pin-source=/p&pin-value=4711", "pkcs11:?pin-source=/p&pin-value=****");
+        check("pkcs11:?PIN-value=4;7?1&1\"\nnext=1", "pkcs11:?PIN-value=********\nnext=1");
+        check("x\nSSLEngine \"p\\in\\-value=47\"\r\n", "x\nSSLEngine \"p\\in\\-value=***\r\n");
+        check("SSLEngine pin-value = 47", "SSLEngine pin-value =***");
+        check("SSLEngin \"pkcs1:?pin-value=é\"", "SSLEngin \"pkcs1:?pin-value=***");
+        check("SSLEngine \"pkcs11:?pasword=47\"", "SSLEngine \"pkcs11:?pasword=***");
+        check("SSLEngine \"pkcs11:?module-path=/m,pin=47", "SSLEngine \"pkcs11:?module-path=/m,pin=**");
+        check("SSLEngine \"pkcs11:?pin-value=", "SSLEngine \"pkcs11:?pin-value=");
+    }
 }

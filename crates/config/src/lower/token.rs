@@ -156,6 +156,24 @@ impl Lowering<'_> {
                 );
                 return None;
             }
+            // Such a sign may be meant to begin the next part, which may be a PIN: it must not get into a name that is shown.
+            if separator == '&' && value.contains([';', '?']) {
+                let reason = format!("a ; or ? cannot stand in {name}: a & begins the next part");
+                self.push(
+                    Diagnostic::error(word.part(attribute.at, name.len()), reason)
+                        .help("if it belongs to the value, write %3B for ; and %3F for ?"),
+                );
+                return None;
+            }
+            let lower = value.to_ascii_lowercase();
+            if let Some(inner) = QUERY.iter().find(|inner| lower.contains(&format!("{inner}="))) {
+                let reason = format!("{inner}= stands within the value of {name}, and must begin a part of its own");
+                self.push(
+                    Diagnostic::error(word.part(attribute.at, name.len()), reason)
+                        .help("parts before the question mark end with ;, those behind it with &"),
+                );
+                return None;
+            }
             match decode(value) {
                 Some(value) => attribute.value = value,
                 None => {
