@@ -6,6 +6,7 @@
 use std::collections::VecDeque;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread;
@@ -29,6 +30,8 @@ pub(super) struct Helpers {
 #[derive(Default)]
 struct State {
     queue: VecDeque<Job>,
+    /// There is a job of `run_within`, waiting or under way.
+    checks: bool,
     alive: usize,
     over: bool,
 }
@@ -77,24 +80,34 @@ impl Helpers {
         result.await.ok()
     }
 
-    /// Has something done and blocks until that is so, but no longer than `limit`. It goes to the front: whoever calls
-    /// this is one thread that calls once at a time.
+    /// Has something done and blocks until that is so, but no longer than `limit`. It goes to the front, and there is never
+    /// more than one: `None` too if the one before is still under way. What was given up is not begun any more.
     pub(super) fn run_within<T: Send + 'static>(
-        &self,
+        self: &Arc<Self>,
         limit: Duration,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Option<T> {
         let (done, result) = mpsc::sync_channel(1);
+        let given_up = Arc::new(AtomicBool::new(false));
         let mut state = self.lock();
-        if state.over {
+        if state.over || state.checks {
             return None;
         }
+        state.checks = true;
+        let (own, too_late) = (self.clone(), given_up.clone());
         state.queue.push_front(Box::new(move || {
-            let _ = done.send(work());
+            let outcome = (!too_late.load(Ordering::Relaxed)).then(|| catch_unwind(AssertUnwindSafe(work)));
+            // Before the answer, so that whoever has it may ask at once for more. A panic is told by there being none.
+            own.lock().checks = false;
+            if let Some(Ok(outcome)) = outcome {
+                let _ = done.send(outcome);
+            }
         }));
         drop(state);
         self.call.notify_one();
-        result.recv_timeout(limit).ok()
+        let answer = result.recv_timeout(limit).ok();
+        given_up.store(true, Ordering::Relaxed);
+        answer
     }
 
     /// Ends the threads; whether they have all ended within `limit`.
@@ -148,7 +161,7 @@ impl Helpers {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::sync::atomic::AtomicUsize;
     use std::time::Duration;
 
     use tokio::time::timeout;
@@ -196,11 +209,13 @@ mod tests {
         let mut ends = Vec::new();
         let mut tasks = Vec::new();
         let places = limits::TOKEN_HELPERS + limits::TOKEN_QUEUE;
-        for _ in 0..places {
+        let started = Arc::new(Mutex::new(Vec::new()));
+        for number in 0..places {
             let (end, work) = stuck();
             ends.push(end);
-            let (own, begun) = (helpers.clone(), begun.clone());
+            let (own, begun, started) = (helpers.clone(), begun.clone(), started.clone());
             let work = move || {
+                started.lock().unwrap().push(number);
                 begun.fetch_add(1, Ordering::SeqCst);
                 work();
             };
@@ -219,15 +234,70 @@ mod tests {
             "more at once than there are helpers"
         );
         // Those in the queue go away; they are thrown away unbegun, and their places come back.
-        for task in tasks.drain(limits::TOKEN_HELPERS..) {
+        let mut served = Vec::new();
+        for (number, task) in tasks.into_iter().enumerate() {
+            if started.lock().unwrap().contains(&number) {
+                served.push(task);
+                continue;
+            }
             task.abort();
+            assert!(task.await.unwrap_err().is_cancelled());
         }
+        assert_eq!(served.len(), limits::TOKEN_HELPERS);
         drop(ends);
-        assert_eq!(helpers.run(|| 7).await, Some(7));
+        for task in served {
+            assert_eq!(task.await.unwrap(), Some(()));
+        }
         while helpers.room.available_permits() < places {
             tokio::task::yield_now().await;
         }
-        assert!(begun.load(Ordering::SeqCst) <= places);
+        assert_eq!(begun.load(Ordering::SeqCst), limits::TOKEN_HELPERS, "someone was served who had gone");
+        assert_eq!(helpers.run(|| 7).await, Some(7));
+        assert!(helpers.stop(LONG));
+    }
+
+    #[tokio::test]
+    async fn a_check_that_was_given_up_is_not_made_and_there_is_one_at_a_time() {
+        let helpers = helpers();
+        let (mut ends, mut tasks) = (Vec::new(), Vec::new());
+        let busy = Arc::new(AtomicUsize::new(0));
+        for _ in 0..limits::TOKEN_HELPERS {
+            let (end, work) = stuck();
+            ends.push(end);
+            let (own, busy) = (helpers.clone(), busy.clone());
+            tasks.push(tokio::spawn(async move {
+                own.run(move || {
+                    busy.fetch_add(1, Ordering::SeqCst);
+                    work();
+                })
+                .await
+            }));
+        }
+        while busy.load(Ordering::SeqCst) < limits::TOKEN_HELPERS {
+            tokio::task::yield_now().await;
+        }
+        let made = Arc::new(AtomicUsize::new(0));
+        let check = |limit| {
+            let made = made.clone();
+            helpers.run_within(limit, move || made.fetch_add(1, Ordering::SeqCst))
+        };
+        assert_eq!(check(Duration::from_millis(10)), None);
+        for _ in 0..1000 {
+            // As the first still waits, these are refused at once.
+            assert_eq!(check(LONG), None);
+        }
+        assert_eq!(helpers.lock().queue.len(), 1);
+        drop(ends);
+        for task in tasks {
+            task.await.unwrap();
+        }
+        while helpers.lock().checks {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(made.load(Ordering::SeqCst), 0, "a check was made that nobody waits for");
+        assert_eq!(check(LONG), Some(0));
+        assert_eq!(helpers.run_within(LONG, || panic!("as planned")), None::<()>);
+        assert_eq!(check(LONG), Some(1), "a panic leaves nothing behind");
         assert!(helpers.stop(LONG));
     }
 
