@@ -60,6 +60,9 @@ pub enum PrepareError {
     },
     /// A certificate or key cannot be used.
     Tls(TlsError),
+    /// The token of `SSLEngine` has refused the PIN, or would lock itself at a wrong one. Another start with the same PIN does
+    /// harm: tokens lock themselves after a few.
+    Pin(TlsError),
     /// No listening socket came over `SocketFrom`.
     Receive {
         /// The Unix socket.
@@ -99,7 +102,7 @@ impl fmt::Display for PrepareError {
                     "the directory {path} of a SendFile cannot be opened: {error}; correct the path or its permissions"
                 )
             }
-            PrepareError::Tls(error) => error.fmt(f),
+            PrepareError::Tls(error) | PrepareError::Pin(error) => error.fmt(f),
             PrepareError::Receive { path, error } => {
                 write!(
                     f,
@@ -117,7 +120,7 @@ impl std::error::Error for PrepareError {
             | PrepareError::Resolve { error, .. }
             | PrepareError::Files { error, .. }
             | PrepareError::Receive { error, .. } => Some(error),
-            PrepareError::Tls(_) => None,
+            PrepareError::Tls(_) | PrepareError::Pin(_) => None,
         }
     }
 }
@@ -206,12 +209,19 @@ impl Prepared {
     /// The token cannot be opened, or has not the key of a certificate.
     pub fn unlock(&self) -> Result<(), PrepareError> {
         let Some(token) = &self.running.token else { return Ok(()) };
-        token.open().map_err(PrepareError::Tls)?;
+        self.open(token).map_err(|error| match token.has_refused_pin() {
+            true => PrepareError::Pin(error),
+            false => PrepareError::Tls(error),
+        })
+    }
+
+    fn open(&self, token: &Token) -> Result<(), TlsError> {
+        token.open()?;
         for server in self.running.tls.iter().flatten() {
-            server.check_keys().map_err(PrepareError::Tls)?;
+            server.check_keys()?;
         }
         for connector in self.running.backends.iter().filter_map(|live| live.tls.as_ref()) {
-            connector.check_key().map_err(PrepareError::Tls)?;
+            connector.check_key()?;
         }
         Ok(())
     }

@@ -62,6 +62,9 @@ const UNRECOGNIZED_NAME: &[u8] = &[21, 3, 3, 0, 2, 2, 112];
 /// Another: internal_error.
 const INTERNAL_ERROR: &[u8] = &[21, 3, 3, 0, 2, 2, 80];
 
+/// Another: handshake_failure, for what rustls refuses without a word: that there is no signature both sides can do with.
+const HANDSHAKE_FAILURE: &[u8] = &[21, 3, 3, 0, 2, 2, 40];
+
 /// The first byte of a TLS record with a handshake message.
 const HANDSHAKE: u8 = 22;
 
@@ -114,8 +117,8 @@ async fn negotiate(
     let config = site.config(&accepted.client_hello());
     if let Some(token) = site.token().cloned() {
         // A token takes its time, which is not ours.
-        let connection = match token::accept(&token, accepted, config).await {
-            Some(Ok(connection)) => connection,
+        let begun = match token::accept(&token, accepted, config).await {
+            Some(Ok(begun)) => begun,
             Some(Err((error, _))) if Unsigned::is(&error) => {
                 send(&mut stream, INTERNAL_ERROR).await;
                 return Err(Failure::Unsigned);
@@ -123,7 +126,7 @@ async fn negotiate(
             Some(Err((error, alert))) => return Err(refuse(&mut stream, &error, alert).await),
             None => return Err(Failure::Unsigned),
         };
-        let finished = token::finish(&token, stream, connection, rest, scratch).await;
+        let finished = token::finish(&token, stream, begun, rest, scratch).await;
         return facts(finished.map_err(|error| failure(&error))?, site, server_name);
     }
     // Computing a shared secret and signing it is most of the work of a handshake, and all of it that counts.
@@ -226,6 +229,9 @@ async fn refuse(stream: &mut Stream, error: &rustls::Error, mut alert: AcceptedA
     let mut bytes = Vec::new();
     // Writing to memory cannot fail.
     let _ = alert.write_all(&mut bytes);
+    if bytes.is_empty() {
+        bytes.extend(HANDSHAKE_FAILURE);
+    }
     send(stream, &bytes).await;
     Failure::Refused(error.to_string())
 }

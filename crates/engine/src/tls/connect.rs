@@ -22,7 +22,7 @@ use super::files::{self, Identity, Mark, Refusal, TlsError};
 use super::sites::{provider, supported, versions};
 use super::source::{Named, Reading, Source};
 use super::stream::{Scratch, TlsStream};
-use super::token::{self, Token};
+use super::token::{self, Begun, Token};
 use crate::limits;
 use crate::stream::Stream;
 
@@ -125,7 +125,8 @@ impl Connector {
         let tls = ClientConnection::new(terms.config.clone(), self.name.clone())
             .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
         if let Some(key) = terms.apart.as_ref().and_then(|identity| identity.apart.as_ref()) {
-            let finished = token::finish(key.token(), stream, tls.into(), Vec::new(), scratch).await?;
+            let finished =
+                token::finish(key.token(), stream, Begun::new(tls.into()), Vec::new(), scratch).await?;
             return Ok(Stream::Tls(Box::new(finished)));
         }
         let mut tls = TlsStream::new(stream, tls.into(), scratch.clone());

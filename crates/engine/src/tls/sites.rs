@@ -93,6 +93,8 @@ pub(crate) struct Site {
     ours: Arc<ServerConfig>,
     /// The suite is the one that the client likes best.
     theirs: Arc<ServerConfig>,
+    /// For a key in a token that may have no signature for TLS 1.3, where TLS 1.2 is spoken too.
+    tls12: Option<Arc<ServerConfig>>,
 }
 
 /// The certificates of a listener, to be found by name.
@@ -337,23 +339,43 @@ impl Site {
     }
 
     fn new(identity: Arc<Identity>, name: usize, terms: &Terms) -> Result<Site, rustls::Error> {
-        let builder = ServerConfig::builder_with_provider(terms.provider.clone())
-            .with_protocol_versions(&versions(&terms.policy))?;
-        let builder = match &terms.clients {
-            Some(verifier) => builder.with_client_cert_verifier(verifier.clone()),
-            None => builder.with_no_client_auth(),
+        let make = |versions: &[&'static SupportedProtocolVersion]| {
+            let builder = ServerConfig::builder_with_provider(terms.provider.clone())
+                .with_protocol_versions(versions)?;
+            let builder = match &terms.clients {
+                Some(verifier) => builder.with_client_cert_verifier(verifier.clone()),
+                None => builder.with_no_client_auth(),
+            };
+            let resolver = SingleCertAndKey::from(identity.key.clone());
+            let mut config = builder.with_cert_resolver(Arc::new(resolver));
+            config.session_storage = terms.sessions.clone();
+            config.ticketer = terms.tickets.clone();
+            config.alpn_protocols = vec![b"http/1.1".to_vec()];
+            Ok::<_, rustls::Error>(config)
         };
-        let mut config = builder.with_cert_resolver(Arc::new(SingleCertAndKey::from(identity.key.clone())));
-        config.session_storage = terms.sessions.clone();
-        config.ticketer = terms.tickets.clone();
-        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        let spoken = versions(&terms.policy);
+        let mut config = make(&spoken)?;
         let theirs = Arc::new(config.clone());
         config.ignore_client_order = terms.policy.our_order;
-        Ok(Site { identity, name, ours: Arc::new(config), theirs })
+        let tls12 = match &identity.apart {
+            Some(key) if key.is_rsa() && spoken.len() > 1 => {
+                let mut config = make(&[&rustls::version::TLS12])?;
+                config.ignore_client_order = terms.policy.our_order;
+                Some(Arc::new(config))
+            }
+            _ => None,
+        };
+        Ok(Site { identity, name, ours: Arc::new(config), theirs, tls12 })
     }
 
     /// The terms for a client. One that likes ChaCha20 best has no AES in its processor, and is believed.
     pub(super) fn config(&self, hello: &ClientHello<'_>) -> Arc<ServerConfig> {
+        // Both sides would agree on TLS 1.3 before it is seen that there is no signature for it.
+        if let (Some(key), Some(tls12)) = (&self.identity.apart, &self.tls12)
+            && !key.is_for_tls13()
+        {
+            return tls12.clone();
+        }
         let supported = &self.ours.crypto_provider().cipher_suites;
         let first =
             hello.cipher_suites().iter().find(|&&suite| supported.iter().any(|own| own.suite() == suite));

@@ -33,7 +33,7 @@ impl Scratch {
 }
 
 /// The longest plaintext of a record (RFC 8446 section 5.1), and what rustls keeps ready at most.
-const RECORD: usize = 16 * 1024;
+pub(super) const RECORD: usize = 16 * 1024;
 
 /// A stream within TLS.
 pub(crate) struct TlsStream {

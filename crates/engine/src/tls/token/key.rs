@@ -2,10 +2,12 @@
 //!
 //! Digests are computed here and the token gets no more than those: all tokens can do that, few can do the rest.
 
+use std::cell::Cell;
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 
-use aws_lc_rs::digest::{self, Digest};
+use aws_lc_rs::digest;
 use aws_lc_rs::signature::{self, UnparsedPublicKey};
 use cryptoki::mechanism::rsa::{PkcsMgfType, PkcsPssParams};
 use cryptoki::mechanism::{Mechanism, MechanismType};
@@ -36,6 +38,8 @@ pub(super) struct Curve {
     identifier: &'static [u8],
     algorithm: AlgorithmIdentifier,
     scheme: SignatureScheme,
+    /// Bytes of one of the two numbers of a signature.
+    len: usize,
     verification: &'static signature::EcdsaVerificationAlgorithm,
 }
 
@@ -46,6 +50,7 @@ static CURVES: [Curve; 3] = [
         identifier: &[0x2a, 0x86, 0x48, 0xce, 0x3d, 3, 1, 7],
         algorithm: alg_id::ECDSA_P256,
         scheme: SignatureScheme::ECDSA_NISTP256_SHA256,
+        len: 32,
         verification: &signature::ECDSA_P256_SHA256_ASN1,
     },
     Curve {
@@ -53,6 +58,7 @@ static CURVES: [Curve; 3] = [
         identifier: &[0x2b, 0x81, 4, 0, 0x22],
         algorithm: alg_id::ECDSA_P384,
         scheme: SignatureScheme::ECDSA_NISTP384_SHA384,
+        len: 48,
         verification: &signature::ECDSA_P384_SHA384_ASN1,
     },
     Curve {
@@ -60,6 +66,7 @@ static CURVES: [Curve; 3] = [
         identifier: &[0x2b, 0x81, 4, 0, 0x23],
         algorithm: alg_id::ECDSA_P521,
         scheme: SignatureScheme::ECDSA_NISTP521_SHA512,
+        len: 66,
         verification: &signature::ECDSA_P521_SHA512_ASN1,
     },
 ];
@@ -80,7 +87,7 @@ const RSA_BYTES_MAX: usize = 8192 / 8;
 
 /// What is signed to see whether a private key is the right one. It cannot be taken for anything in TLS, where what is
 /// signed begins with 64 blanks or with random bytes of both sides.
-const PROBE: &[u8] = b"Pound: does this key belong to that certificate?";
+pub(super) const PROBE: &[u8] = b"Pound: does this key belong to that certificate?";
 
 impl PublicKey {
     /// The key of a certificate; `None` if it is of a kind that tokens are not asked for.
@@ -108,29 +115,97 @@ impl PublicKey {
         &self.bits
     }
 
-    /// What to sign in order to prove that a private key belongs to this one.
-    pub(super) fn probe(&self) -> (Mechanism<'static>, Digest) {
-        let scheme = self.probe_scheme();
-        let (mechanism, algorithm) = mechanism(scheme);
-        (mechanism, digest::digest(algorithm, PROBE))
-    }
-
-    pub(super) fn verifies_probe(&self, signature: &[u8]) -> bool {
+    /// What it could sign with, what we like best first.
+    fn schemes(&self) -> &[SignatureScheme] {
         match &self.kind {
-            Kind::Rsa { .. } => UnparsedPublicKey::new(&signature::RSA_PSS_2048_8192_SHA256, &self.bits)
-                .verify(PROBE, signature)
-                .is_ok(),
-            Kind::Ecdsa(curve) => ecdsa_der(signature).is_some_and(|signature| {
-                UnparsedPublicKey::new(curve.verification, &self.bits).verify(PROBE, &signature).is_ok()
-            }),
+            Kind::Rsa { .. } => &RSA_SCHEMES,
+            Kind::Ecdsa(curve) => std::slice::from_ref(&curve.scheme),
         }
     }
 
-    fn probe_scheme(&self) -> SignatureScheme {
-        match &self.kind {
-            Kind::Rsa { .. } => RSA_SCHEMES[0],
-            Kind::Ecdsa(curve) => curve.scheme,
+    /// Those that show whether a token does all of them: for PKCS #1 v1.5 it is asked alike, whatever the digest.
+    pub(super) fn probes(&self) -> impl Iterator<Item = SignatureScheme> {
+        self.schemes().iter().copied().filter(|&scheme| leader(scheme) == scheme)
+    }
+
+    pub(super) fn verifies_probe(&self, scheme: SignatureScheme, signature: &[u8]) -> bool {
+        let verifies = |algorithm: &'static dyn signature::VerificationAlgorithm, signature: &[u8]| {
+            UnparsedPublicKey::new(algorithm, &self.bits).verify(PROBE, signature).is_ok()
+        };
+        match (&self.kind, scheme) {
+            (Kind::Ecdsa(curve), _) => {
+                ecdsa_der(signature).is_some_and(|signature| verifies(curve.verification, &signature))
+            }
+            (Kind::Rsa { .. }, SignatureScheme::RSA_PSS_SHA256) => {
+                verifies(&signature::RSA_PSS_2048_8192_SHA256, signature)
+            }
+            (Kind::Rsa { .. }, SignatureScheme::RSA_PSS_SHA384) => {
+                verifies(&signature::RSA_PSS_2048_8192_SHA384, signature)
+            }
+            (Kind::Rsa { .. }, SignatureScheme::RSA_PSS_SHA512) => {
+                verifies(&signature::RSA_PSS_2048_8192_SHA512, signature)
+            }
+            (Kind::Rsa { .. }, SignatureScheme::RSA_PKCS1_SHA256) => {
+                verifies(&signature::RSA_PKCS1_2048_8192_SHA256, signature)
+            }
+            // Others are not probed.
+            (Kind::Rsa { .. }, _) => false,
         }
+    }
+
+    /// A signature as TLS has it, from what a token gives.
+    pub(super) fn signature(&self, raw: Vec<u8>) -> Result<Vec<u8>, Problem> {
+        let wanted = match &self.kind {
+            Kind::Rsa { modulus } => modulus.len(),
+            Kind::Ecdsa(curve) => 2 * curve.len,
+        };
+        let done = match &self.kind {
+            _ if raw.len() != wanted => None,
+            Kind::Rsa { .. } => return Ok(raw),
+            Kind::Ecdsa(_) => ecdsa_der(&raw),
+        };
+        done.ok_or_else(|| {
+            Problem::new(format!(
+                "a signature by the token with the {self} has {} bytes, and should have {wanted}",
+                raw.len()
+            ))
+        })
+    }
+}
+
+/// Which of the schemes of a key a token does: a bit for each, in the order of [`PublicKey::schemes`].
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Schemes(u8);
+
+impl Schemes {
+    /// Adds one that was probed, and those that go by it.
+    pub(super) fn add(&mut self, key: &PublicKey, probed: SignatureScheme) {
+        for (index, &scheme) in key.schemes().iter().enumerate() {
+            if leader(scheme) == probed {
+                self.0 |= 1 << index;
+            }
+        }
+    }
+
+    pub(super) fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+
+    pub(super) fn contain(self, key: &PublicKey, wanted: SignatureScheme) -> bool {
+        key.schemes()
+            .iter()
+            .position(|&scheme| scheme == wanted)
+            .is_some_and(|index| self.0 & 1 << index != 0)
+    }
+}
+
+/// The scheme that is probed for this one.
+fn leader(scheme: SignatureScheme) -> SignatureScheme {
+    match scheme {
+        SignatureScheme::RSA_PKCS1_SHA384 | SignatureScheme::RSA_PKCS1_SHA512 => {
+            SignatureScheme::RSA_PKCS1_SHA256
+        }
+        scheme => scheme,
     }
 }
 
@@ -148,13 +223,23 @@ impl fmt::Display for PublicKey {
 pub(in crate::tls) struct TokenKey {
     token: Arc<Token>,
     public: PublicKey,
+    /// How the token signs with it, as far as that is known: [`Schemes`].
+    schemes: AtomicU8,
+    /// It was told that the token refused one of them after all.
+    disliked: AtomicBool,
     health: super::Health,
 }
 
 impl TokenKey {
     /// The key that belongs to a public one; the token is not asked yet.
     pub(in crate::tls) fn new(token: Arc<Token>, public: PublicKey) -> TokenKey {
-        TokenKey { token, public, health: super::Health::default() }
+        TokenKey {
+            token,
+            public,
+            schemes: AtomicU8::new(0),
+            disliked: AtomicBool::new(false),
+            health: super::Health::default(),
+        }
     }
 
     /// Where it is.
@@ -170,24 +255,31 @@ impl TokenKey {
         &self.health
     }
 
-    fn sign(&self, scheme: SignatureScheme, message: &[u8]) -> Result<Vec<u8>, Problem> {
-        let (mechanism, algorithm) = mechanism(scheme);
-        let digest = digest::digest(algorithm, message);
-        let prefixed;
-        let data = match pkcs1_prefix(scheme) {
-            Some(prefix) => {
-                prefixed = [prefix, digest.as_ref()].concat();
-                &prefixed
-            }
-            None => digest.as_ref(),
-        };
-        let signature = self.token.sign(self, &mechanism, data)?;
-        match self.public.kind {
-            Kind::Rsa { .. } => Ok(signature),
-            Kind::Ecdsa(_) => ecdsa_der(&signature).ok_or_else(|| {
-                Problem::new("a signature by the token is not two numbers of the same length")
-            }),
-        }
+    fn schemes(&self) -> Schemes {
+        Schemes(self.schemes.load(Ordering::Relaxed))
+    }
+
+    /// Takes note of how the token signs with it; whether that is news.
+    pub(super) fn learn(&self, schemes: Schemes) -> bool {
+        self.schemes.swap(schemes.0, Ordering::Relaxed) != schemes.0
+    }
+
+    /// Notes that a scheme was refused; whether that is the first time.
+    pub(super) fn dislikes(&self) -> bool {
+        !self.disliked.swap(true, Ordering::Relaxed)
+    }
+
+    /// Whether the token does a signature of TLS 1.3 with it, which has none of PKCS #1 v1.5 (RFC 8446 section 4.2.3).
+    pub(in crate::tls) fn is_for_tls13(&self) -> bool {
+        let mut probes = self.public.probes();
+        probes.any(|scheme| {
+            scheme != SignatureScheme::RSA_PKCS1_SHA256 && self.schemes().contain(&self.public, scheme)
+        })
+    }
+
+    /// Whether it is of RSA, so that how it signs depends on the token.
+    pub(in crate::tls) fn is_rsa(&self) -> bool {
+        matches!(self.public.kind, Kind::Rsa { .. })
     }
 }
 
@@ -202,11 +294,10 @@ impl fmt::Debug for Signing {
 
 impl SigningKey for Signing {
     fn choose_scheme(&self, offered: &[SignatureScheme]) -> Option<Box<dyn Signer>> {
-        let own = match &self.0.public.kind {
-            Kind::Rsa { .. } => &RSA_SCHEMES[..],
-            Kind::Ecdsa(curve) => std::slice::from_ref(&curve.scheme),
-        };
-        let scheme = *own.iter().find(|scheme| offered.contains(scheme))?;
+        // It has been checked before it is shown to anybody, so that this is known.
+        let (key, done) = (&self.0.public, self.0.schemes());
+        let usable = |scheme: &&SignatureScheme| done.contain(key, **scheme) && offered.contains(scheme);
+        let scheme = *key.schemes().iter().find(usable)?;
         Some(Box::new(OneSigner { key: self.0.clone(), scheme }))
     }
 
@@ -226,6 +317,18 @@ impl SigningKey for Signing {
     }
 }
 
+thread_local! {
+    /// Whether a signature was asked for in this thread since this was last put back.
+    static ASKED: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Does something; also whether a signature was asked for meanwhile.
+pub(super) fn with_asked<T>(work: impl FnOnce() -> T) -> (T, bool) {
+    ASKED.set(false);
+    let done = work();
+    (done, ASKED.get())
+}
+
 struct OneSigner {
     key: Arc<TokenKey>,
     scheme: SignatureScheme,
@@ -239,8 +342,10 @@ impl fmt::Debug for OneSigner {
 
 impl Signer for OneSigner {
     fn sign(&self, message: &[u8]) -> Result<Vec<u8>, Error> {
+        ASKED.set(true);
         self.key
-            .sign(self.scheme, message)
+            .token
+            .sign(&self.key, self.scheme, message)
             .map_err(|problem| Error::Other(OtherError(Arc::new(Unsigned(problem.text)))))
     }
 
@@ -295,6 +400,24 @@ fn mechanism(scheme: SignatureScheme) -> (Mechanism<'static>, &'static digest::A
     }
 }
 
+/// How a token is asked to sign a message: the mechanism, and what that wants.
+pub(super) fn request(scheme: SignatureScheme, message: &[u8]) -> (Mechanism<'static>, Vec<u8>) {
+    let (mechanism, algorithm) = mechanism(scheme);
+    let digest = digest::digest(algorithm, message);
+    (mechanism, [pkcs1_prefix(scheme).unwrap_or_default(), digest.as_ref()].concat())
+}
+
+/// As the standard calls it.
+pub(super) fn mechanism_name(scheme: SignatureScheme) -> &'static str {
+    match scheme {
+        SignatureScheme::RSA_PSS_SHA256 => "CKM_RSA_PKCS_PSS of SHA-256",
+        SignatureScheme::RSA_PSS_SHA384 => "CKM_RSA_PKCS_PSS of SHA-384",
+        SignatureScheme::RSA_PSS_SHA512 => "CKM_RSA_PKCS_PSS of SHA-512",
+        _ if pkcs1_prefix(scheme).is_some() => "CKM_RSA_PKCS",
+        _ => "CKM_ECDSA",
+    }
+}
+
 /// What stands before the digest in PKCS #1 v1.5 (RFC 8017 section 9.2, note 1).
 fn pkcs1_prefix(scheme: SignatureScheme) -> Option<&'static [u8]> {
     macro_rules! prefix {
@@ -339,8 +462,64 @@ fn ecdsa_der(raw: &[u8]) -> Option<Vec<u8>> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
+
+    fn public(algorithm: &'static rcgen::SignatureAlgorithm) -> PublicKey {
+        let pair = rcgen::KeyPair::generate_for(algorithm).unwrap();
+        let params = rcgen::CertificateParams::new(vec!["a.test".to_owned()]).unwrap();
+        PublicKey::new(&x509::parse(params.self_signed(&pair).unwrap().der()).unwrap().key).unwrap()
+    }
+
+    pub(in super::super) fn ecdsa() -> PublicKey {
+        public(&rcgen::PKCS_ECDSA_P256_SHA256)
+    }
+
+    pub(in super::super) fn rsa() -> PublicKey {
+        public(&rcgen::PKCS_RSA_SHA256)
+    }
+
+    pub(in super::super) fn key(public: PublicKey, schemes: &[SignatureScheme]) -> Arc<TokenKey> {
+        let mut done = Schemes::default();
+        schemes.iter().for_each(|&scheme| done.add(&public, scheme));
+        let key = TokenKey::new(super::super::tests::token(), public);
+        key.learn(done);
+        assert!(!key.learn(done), "that is no news");
+        Arc::new(key)
+    }
+
+    #[test]
+    fn only_what_the_token_does_is_offered() {
+        use SignatureScheme as S;
+        let check = |done: &[S], offered: &[S], expect: Option<S>, tls13: bool| {
+            let key = key(rsa(), done);
+            assert_eq!(key.is_for_tls13(), tls13);
+            let chosen = Signing(key).choose_scheme(offered).map(|signer| signer.scheme());
+            assert_eq!(chosen, expect, "{done:?} {offered:?}");
+        };
+        let pss = [S::RSA_PSS_SHA256, S::RSA_PSS_SHA512];
+        check(&pss, &[S::RSA_PKCS1_SHA256], None, true);
+        check(&pss, &[S::RSA_PKCS1_SHA256, S::RSA_PSS_SHA512], Some(S::RSA_PSS_SHA512), true);
+        check(&pss, &[S::RSA_PSS_SHA384], None, true);
+        let pkcs1 = [S::RSA_PKCS1_SHA256];
+        check(&pkcs1, &[S::RSA_PSS_SHA256, S::RSA_PKCS1_SHA512], Some(S::RSA_PKCS1_SHA512), false);
+        check(&pkcs1, &[S::RSA_PSS_SHA256], None, false);
+        let key = key(ecdsa(), &[S::ECDSA_NISTP256_SHA256]);
+        assert!(key.is_for_tls13() && Signing(key).choose_scheme(&[S::ECDSA_NISTP256_SHA256]).is_some());
+    }
+
+    #[test]
+    fn a_signature_of_another_length_is_none() {
+        let rsa = rsa();
+        assert!(rsa.signature(vec![1; 256]).is_ok());
+        let problem = rsa.signature(vec![1; 255]).unwrap_err();
+        assert!(problem.text.contains("has 255 bytes, and should have 256"), "{problem}");
+        let ecdsa = ecdsa();
+        assert!(ecdsa.signature(vec![1; 64]).is_ok());
+        for len in [0, 62, 63, 65, 96] {
+            assert!(ecdsa.signature(vec![1; len]).is_err());
+        }
+    }
 
     #[test]
     fn two_numbers_become_der() {

@@ -22,30 +22,32 @@ use std::fs;
 use std::io::Read;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 
-use cryptoki::context::Pkcs11;
-use cryptoki::mechanism::Mechanism;
 use cryptoki::types::AuthPin;
 use plan::tls::FileName;
 use plan::token::{Pin, Secret, Token as Plan};
+use rustls::SignatureScheme;
 
 use self::helpers::Helpers;
-use self::module::{Cure, Opened, Problem};
+use self::key::Schemes;
+use self::module::{Cure, Module, Opened, Problem};
 use super::ending::News;
 use super::files::TlsError;
 use crate::clock::{Clock, Moment};
 use crate::limits;
 
-pub(super) use self::handshake::{accept, finish};
+pub(super) use self::handshake::{Begun, accept, finish};
 pub(super) use self::key::{PublicKey, Signing, TokenKey, Unsigned};
 
 /// The token of a configuration, shared by all threads.
 pub(crate) struct Token {
     plan: Plan,
     clock: Clock,
-    module: OnceLock<Pkcs11>,
+    module: OnceLock<Arc<Module>>,
     pin: OnceLock<AuthPin>,
     /// Whoever signs reads; whoever opens it again writes.
     state: RwLock<State>,
+    /// When a check was not answered, if the last one was not.
+    silence: Mutex<Option<Moment>>,
     news: Mutex<VecDeque<(News, String)>>,
     helpers: Arc<Helpers>,
 }
@@ -63,7 +65,9 @@ struct State {
     tries: u64,
     /// Since when it cannot be opened, as of the last try, and why.
     failed: Option<(Moment, Problem)>,
-    /// When it was last told that it had to be opened again.
+    /// When it was last opened again.
+    reopened: Option<Moment>,
+    /// When it was last told of that.
     told: Option<Moment>,
 }
 
@@ -95,6 +99,7 @@ impl Token {
             module: OnceLock::new(),
             pin: OnceLock::new(),
             state: RwLock::default(),
+            silence: Mutex::default(),
             news: Mutex::default(),
             helpers: Arc::default(),
         }
@@ -107,16 +112,30 @@ impl Token {
     pub(crate) fn open(&self) -> Result<(), TlsError> {
         let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
         state.tries += 1;
-        let opened = self.try_to_open().map_err(|problem| self.error(problem.text))?;
-        state.opened = Some(opened);
-        Ok(())
+        match self.try_to_open() {
+            Ok(opened) => {
+                state.opened = Some(opened);
+                Ok(())
+            }
+            Err(problem) => {
+                let error = self.error(problem.text.clone());
+                state.failed = Some((self.clock.now(), problem));
+                Err(error)
+            }
+        }
+    }
+
+    /// Whether its PIN was refused, or not tried since a wrong one would be the last.
+    pub(crate) fn has_refused_pin(&self) -> bool {
+        let state = self.state.read().unwrap_or_else(PoisonError::into_inner);
+        state.failed.as_ref().is_some_and(|(_, problem)| problem.cure == Cure::StayAway)
     }
 
     fn try_to_open(&self) -> Result<Opened, Problem> {
         let module = match self.module.get() {
             Some(module) => module,
             None => {
-                let module = module::load(&self.plan)?;
+                let module = Arc::new(Module::load(&self.plan)?);
                 self.module.get_or_init(|| module)
             }
         };
@@ -139,29 +158,66 @@ impl Token {
 
     /// Whether the key is in the token and signs; else the end of a sentence. Blocks.
     pub(super) fn check(&self, key: &TokenKey) -> Result<(), String> {
-        self.attempt(|opened| opened.check(&self.plan, key.public())).map_err(|failed| failed.problem().text)
+        let found = self.attempt(|opened| opened.check(&self.plan, key.public()));
+        self.learn(key, found.map_err(|failed| failed.problem().text)?);
+        Ok(())
     }
 
-    /// As `check`, by a helper, who gets no more than a moment for it: a token that does not answer stops no one else.
+    /// As `check`, by a helper, who gets no more than a moment for it: a token that does not answer stops no one else. If
+    /// it has not answered a moment ago it is not asked again yet, since whoever calls this has many keys to ask for.
     pub(super) fn check_soon(self: &Arc<Self>, key: &Arc<TokenKey>) -> Result<(), String> {
+        let silent = || "the token does not answer".to_owned();
+        let mut silence = self.silence.lock().unwrap_or_else(PoisonError::into_inner);
+        if silence.is_some_and(|at| self.clock.now().since(at) < limits::TOKEN_PAUSE) {
+            return Err(silent());
+        }
         let (token, key) = (self.clone(), key.clone());
         let done = self.helpers.run_within(limits::TOKEN_CHECK, move || token.check(&key));
-        done.unwrap_or_else(|| Err("the token does not answer".to_owned()))
+        *silence = done.is_none().then(|| self.clock.now());
+        done.unwrap_or_else(|| Err(silent()))
     }
 
-    /// A signature over what the mechanism wants. Blocks.
-    fn sign(&self, key: &TokenKey, mechanism: &Mechanism<'_>, data: &[u8]) -> Result<Vec<u8>, Problem> {
+    fn learn(&self, key: &TokenKey, schemes: Schemes) {
+        if key.learn(schemes) && !key.is_for_tls13() {
+            let text = format!(
+                "SSLEngine: the {} signs by PKCS #1 v1.5 (CKM_RSA_PKCS) and not by PSS, so TLS 1.3 is not spoken with it",
+                key.public()
+            );
+            self.tell(News::Warning, text);
+        }
+    }
+
+    /// A signature over a message. Blocks.
+    fn sign(&self, key: &TokenKey, scheme: SignatureScheme, message: &[u8]) -> Result<Vec<u8>, Problem> {
         if let Some(problem) = key.health().pause(self.clock.now()) {
             return Err(problem);
         }
-        match self.attempt(|opened| opened.sign(&self.plan, key.public(), mechanism, data)) {
-            Ok(signature) => {
+        let signed = self.attempt(|opened| opened.sign(&self.plan, key.public(), scheme, message)).and_then(
+            |(raw, schemes)| {
+                self.learn(key, schemes);
+                key.public().signature(raw).map_err(Failed::Key)
+            },
+        );
+        self.judge(key, signed)
+    }
+
+    /// Takes note of how it went with a key.
+    fn judge<T>(&self, key: &TokenKey, done: Result<T, Failed>) -> Result<T, Problem> {
+        match done {
+            Ok(done) => {
                 if key.health().recovers() {
                     self.tell(News::Good, format!("SSLEngine: the {} signs again", key.public()));
                 }
-                Ok(signature)
+                Ok(done)
             }
             Err(Failed::Token(problem)) => Err(problem),
+            // Other clients want other schemes: none of them may take the key away from the others.
+            Err(Failed::Key(problem)) if problem.cure == Cure::OtherScheme => {
+                if key.health().is_well() && key.dislikes() {
+                    self.tell(News::Bad, format!("SSLEngine: {problem}; handshakes that want this fail"));
+                }
+                Err(problem)
+            }
             Err(Failed::Key(problem)) => {
                 if key.health().falls_ill(self.clock.now(), &problem) {
                     self.tell(News::Bad, format!("SSLEngine: {problem}; handshakes that need it fail"));
@@ -206,6 +262,12 @@ impl Token {
             }
             _ => {}
         }
+        // Opened a moment ago and no better for it: once more would not help, and everybody else would wait.
+        if let Some(problem) = &why
+            && state.reopened.is_some_and(|at| now.since(at) < limits::TOKEN_PAUSE)
+        {
+            return Err(problem.clone());
+        }
         state.tries += 1;
         if let Some(opened) = state.opened.take() {
             opened.close();
@@ -214,6 +276,7 @@ impl Token {
         match self.try_to_open() {
             Ok(opened) => {
                 state.opened = Some(opened);
+                state.reopened = Some(self.clock.now());
                 if state.failed.take().is_some() {
                     self.tell(News::Good, format!("SSLEngine: the {} is back", self.plan));
                 } else if state.told.is_none_or(|told| now.since(told) >= limits::TOKEN_NEWS) {
@@ -226,7 +289,9 @@ impl Token {
                 if state.failed.is_none() {
                     let hope = match problem.cure {
                         Cure::StayAway => "this is not tried again",
-                        Cure::BeginAgain | Cure::None => "this is tried again with the next client",
+                        Cure::BeginAgain | Cure::OtherScheme | Cure::None => {
+                            "this is tried again with the next client"
+                        }
                     };
                     let text = format!("SSLEngine: {why}{problem}; handshakes with its keys fail, {hope}");
                     self.tell(News::Bad, text);
@@ -272,6 +337,11 @@ impl Token {
 }
 
 impl Health {
+    /// Whether the last signature did not fail.
+    fn is_well(&self) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).is_none()
+    }
+
     /// Why not to try again yet.
     fn pause(&self, now: Moment) -> Option<Problem> {
         let health = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -316,6 +386,67 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+
+    pub(super) fn token() -> Arc<Token> {
+        let plan = Plan {
+            module: "/nowhere/module.so".into(),
+            label: None,
+            serial: None,
+            manufacturer: None,
+            model: None,
+            slot: None,
+            object: None,
+            id: None,
+            pin: None,
+            place: "pound.cfg:1".into(),
+        };
+        Arc::new(Token::new(&plan, Clock::system()))
+    }
+
+    fn failed(cure: Cure) -> Result<(), Failed> {
+        let mut problem = Problem::new("CKM_X fails");
+        problem.cure = cure;
+        Err(Failed::Key(problem))
+    }
+
+    #[test]
+    fn a_scheme_that_is_refused_takes_the_key_from_nobody() {
+        let key = key::tests::key(key::tests::rsa(), &[SignatureScheme::RSA_PSS_SHA256]);
+        let token = key.token().clone();
+        for _ in 0..2 {
+            assert!(token.judge(&key, failed(Cure::OtherScheme)).is_err());
+            assert!(key.health().pause(token.clock.now()).is_none());
+        }
+        let told = token.next_news().unwrap().1;
+        assert!(told.contains("CKM_X fails; handshakes that want this fail"), "{told}");
+        assert!(token.next_news().is_none());
+        assert!(token.judge(&key, failed(Cure::None)).is_err());
+        assert!(key.health().pause(token.clock.now()).is_some());
+    }
+
+    #[test]
+    fn a_key_without_pss_is_told_of() {
+        let key = key::tests::key(key::tests::rsa(), &[]);
+        let token = key.token().clone();
+        let mut pkcs1 = Schemes::default();
+        pkcs1.add(key.public(), SignatureScheme::RSA_PKCS1_SHA256);
+        token.learn(&key, pkcs1);
+        token.learn(&key, pkcs1);
+        assert!(token.next_news().unwrap().1.contains("TLS 1.3 is not spoken with it"));
+        assert!(token.next_news().is_none());
+    }
+
+    #[test]
+    fn a_token_that_was_silent_is_not_asked_for_every_key() {
+        let key = key::tests::key(key::tests::ecdsa(), &[SignatureScheme::ECDSA_NISTP256_SHA256]);
+        let token = key.token().clone();
+        // There are no helpers, so nobody answers.
+        let begun = std::time::Instant::now();
+        for _ in 0..50 {
+            assert_eq!(token.check_soon(&key), Err("the token does not answer".to_owned()));
+        }
+        assert!(begun.elapsed() < 2 * limits::TOKEN_CHECK);
+    }
 
     #[test]
     fn a_key_that_fails_rests_for_a_moment() {

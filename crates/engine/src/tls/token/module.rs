@@ -4,18 +4,18 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use cryptoki::context::{CInitializeArgs, CInitializeFlags, Pkcs11};
 use cryptoki::error::{Error, RvError};
-use cryptoki::mechanism::Mechanism;
 use cryptoki::object::{Attribute, AttributeType, KeyType, ObjectClass, ObjectHandle};
 use cryptoki::session::{Session, UserType};
 use cryptoki::slot::{Slot, TokenInfo};
 use cryptoki::types::AuthPin;
 use plan::token::Token as Plan;
+use rustls::SignatureScheme;
 
-use super::key::{Kind, PublicKey};
+use super::key::{self, Kind, PROBE, PublicKey, Schemes};
 use crate::limits;
 
 /// Why a token, or a key in it, cannot be used.
@@ -24,6 +24,8 @@ pub(super) struct Problem {
     /// What is wrong and what to do, as the end of a sentence.
     pub(super) text: String,
     pub(super) cure: Cure,
+    /// The session or the device has surely gone, so that nothing else can be asked in it.
+    gone: bool,
 }
 
 /// What could be done about it without a person.
@@ -33,22 +35,24 @@ pub(super) enum Cure {
     BeginAgain,
     /// Nothing, and trying on does harm: a token locks itself after a few wrong PINs.
     StayAway,
+    /// To sign in another way: the token is there, and does not do this one.
+    OtherScheme,
     /// Nothing.
     None,
 }
 
 impl Problem {
     pub(super) fn new(text: impl Into<String>) -> Problem {
-        Problem { text: text.into(), cure: Cure::None }
+        Problem { text: text.into(), cure: Cure::None, gone: false }
     }
 
     /// What a call of the module has said.
     fn of(what: &str, error: &Error) -> Problem {
-        let cure = match error {
-            Error::Pkcs11(code, _) => cure(*code),
-            _ => Cure::None,
+        let (cure, gone) = match error {
+            Error::Pkcs11(code, _) => (cure(*code), is_gone(*code)),
+            _ => (Cure::None, false),
         };
-        Problem { text: format!("{what} fails with {}", Code(error)), cure }
+        Problem { text: format!("{what} fails with {}", Code(error)), cure, gone }
     }
 }
 
@@ -68,16 +72,30 @@ fn cure(code: RvError) -> Cure {
         // These say that the token is there and will not do this.
         RvError::MechanismInvalid
         | RvError::MechanismParamInvalid
-        | RvError::KeyFunctionNotPermitted
-        | RvError::KeyTypeInconsistent
-        | RvError::KeySizeRange
         | RvError::DataInvalid
         | RvError::DataLenRange
         | RvError::ArgumentsBad
-        | RvError::FunctionNotSupported => Cure::None,
+        | RvError::FunctionNotSupported => Cure::OtherScheme,
+        RvError::KeyFunctionNotPermitted | RvError::KeyTypeInconsistent | RvError::KeySizeRange => Cure::None,
         // Modules do not agree on what they say when a session or a device has gone.
         _ => Cure::BeginAgain,
     }
+}
+
+fn is_gone(code: RvError) -> bool {
+    matches!(
+        code,
+        RvError::CryptokiNotInitialized
+            | RvError::DeviceError
+            | RvError::DeviceMemory
+            | RvError::DeviceRemoved
+            | RvError::SessionClosed
+            | RvError::SessionHandleInvalid
+            | RvError::SlotIdInvalid
+            | RvError::TokenNotPresent
+            | RvError::TokenNotRecognized
+            | RvError::UserNotLoggedIn
+    )
 }
 
 /// The name of what went wrong as the standard has it, which is what one can look up: `CKR_PIN_INCORRECT`.
@@ -97,28 +115,58 @@ impl fmt::Display for Code<'_> {
     }
 }
 
-/// Loads the module; it stays loaded for as long as the process lives, since a jail may hide its file.
-pub(super) fn load(plan: &Plan) -> Result<Pkcs11, Problem> {
-    Pkcs11::new(&plan.module).map_err(|error| {
-        let module = plan.module.display();
-        Problem::new(match error {
-            Error::LibraryLoading(error) => {
-                format!("the PKCS#11 module {module} cannot be loaded: {error}; correct module-path")
-            }
-            Error::MissingSymbol(_) | Error::NullFunctionPointer => {
-                format!("{module} is no PKCS#11 module; correct module-path")
-            }
-            error => format!("the PKCS#11 module {module} is of no use: {}", Code(&error)),
-        })
-    })
+/// A module that is loaded. It stays so for as long as the process lives, since a jail may hide its file.
+pub(super) struct Module {
+    functions: Pkcs11,
+    /// Whether someone else in this process had begun it before us, such as a library that we do not know of. Then it is
+    /// not ours to end.
+    foreign: OnceLock<bool>,
+}
+
+impl Module {
+    pub(super) fn load(plan: &Plan) -> Result<Module, Problem> {
+        let loaded = Pkcs11::new(&plan.module).map_err(|error| {
+            let module = plan.module.display();
+            Problem::new(match error {
+                Error::LibraryLoading(error) => {
+                    format!("the PKCS#11 module {module} cannot be loaded: {error}; correct module-path")
+                }
+                Error::MissingSymbol(_) | Error::NullFunctionPointer => {
+                    format!("{module} is no PKCS#11 module; correct module-path")
+                }
+                error => format!("the PKCS#11 module {module} is of no use: {}", Code(&error)),
+            })
+        });
+        Ok(Module { functions: loaded?, foreign: OnceLock::new() })
+    }
+
+    fn begin(&self) -> Result<(), Problem> {
+        let foreign = match self.functions.initialize(CInitializeArgs::new(CInitializeFlags::OS_LOCKING_OK)) {
+            Ok(()) => false,
+            Err(Error::Pkcs11(RvError::CryptokiAlreadyInitialized, _)) => true,
+            Err(error) => return Err(Problem::of("C_Initialize", &error)),
+        };
+        // The first time counts: later it may be we ourselves who could not end it.
+        self.foreign.get_or_init(|| foreign);
+        Ok(())
+    }
+
+    fn end(&self) {
+        if self.foreign.get() == Some(&false) {
+            // Whether it can be begun again, the next try will show.
+            let _ = self.functions.clone().finalize();
+        }
+    }
 }
 
 /// A token that is open for us.
 pub(super) struct Opened {
-    module: Pkcs11,
+    module: Arc<Module>,
     slot: Slot,
     /// Those that nobody signs with just now. There are never more than helpers.
     desks: Mutex<Vec<Desk>>,
+    /// How keys sign that were found, by public key.
+    schemes: Mutex<HashMap<Box<[u8]>, Schemes>>,
     /// The one that has logged in. As long as it is there, all of them are.
     login: Mutex<Session>,
 }
@@ -132,21 +180,22 @@ struct Desk {
 
 impl Opened {
     /// Finds the token and logs in.
-    pub(super) fn new(module: &Pkcs11, plan: &Plan, pin: Option<&AuthPin>) -> Result<Opened, Problem> {
-        match module.initialize(CInitializeArgs::new(CInitializeFlags::OS_LOCKING_OK)) {
-            // It may be in use by another part of the process, such as a library that we do not know of.
-            Ok(()) | Err(Error::Pkcs11(RvError::CryptokiAlreadyInitialized, _)) => {}
-            Err(error) => return Err(Problem::of("C_Initialize", &error)),
-        }
-        let opened = find_slot(module, plan).and_then(|(slot, info)| {
-            let session =
-                module.open_ro_session(slot).map_err(|error| Problem::of("C_OpenSession", &error))?;
+    pub(super) fn new(module: &Arc<Module>, plan: &Plan, pin: Option<&AuthPin>) -> Result<Opened, Problem> {
+        module.begin()?;
+        let opened = find_slot(&module.functions, plan).and_then(|(slot, info)| {
+            let session = session(module, slot)?;
             log_in(&session, plan, &info, pin)?;
-            Ok(Opened { module: module.clone(), slot, desks: Mutex::default(), login: Mutex::new(session) })
+            Ok(Opened {
+                module: module.clone(),
+                slot,
+                desks: Mutex::default(),
+                schemes: Mutex::default(),
+                login: Mutex::new(session),
+            })
         });
         if opened.is_err() {
-            // So that the next try sees what there is then. Whether it can, the next try will show.
-            let _ = module.clone().finalize();
+            // So that the next try sees what there is then.
+            module.end();
         }
         opened
     }
@@ -157,48 +206,126 @@ impl Opened {
         // Whatever these say: what is gone need not be closed.
         drop(desks);
         drop(login);
-        let _ = module.finalize();
+        module.end();
     }
 
-    /// Whether the key is there and signs.
-    pub(super) fn check(&self, plan: &Plan, key: &PublicKey) -> Result<(), Problem> {
+    /// Whether the key is there and signs; and how it does.
+    pub(super) fn check(&self, plan: &Plan, key: &PublicKey) -> Result<Schemes, Problem> {
         let mut desk = self.desk()?;
-        desk.find(plan, key)?;
+        let (_, schemes) = self.find(&mut desk, plan, key)?;
         self.give_back(desk);
-        Ok(())
+        Ok(schemes)
     }
 
-    /// Signs `data`, which is what the mechanism wants to have: in most cases a digest.
+    /// Signs a message.
     pub(super) fn sign(
         &self,
         plan: &Plan,
         key: &PublicKey,
-        mechanism: &Mechanism<'_>,
-        data: &[u8],
-    ) -> Result<Vec<u8>, Problem> {
+        scheme: SignatureScheme,
+        message: &[u8],
+    ) -> Result<(Vec<u8>, Schemes), Problem> {
         let mut desk = self.desk()?;
-        let handle = desk.find(plan, key)?;
+        let (handle, schemes) = self.find(&mut desk, plan, key)?;
         // A session in which something went wrong is not used again.
-        let signature = desk
-            .session
-            .sign(mechanism, handle, data)
-            .map_err(|error| Problem::of("a signature by the token", &error))?;
+        let signature = desk.sign(key, handle, scheme, message)?;
         self.give_back(desk);
-        Ok(signature)
+        Ok((signature, schemes))
     }
 
     fn desk(&self) -> Result<Desk, Problem> {
-        if let Some(desk) = self.desks.lock().unwrap_or_else(PoisonError::into_inner).pop() {
+        if let Some(desk) = lock(&self.desks).pop() {
             return Ok(desk);
         }
-        let session =
-            self.module.open_ro_session(self.slot).map_err(|error| Problem::of("C_OpenSession", &error))?;
-        Ok(Desk { session, keys: HashMap::new() })
+        Ok(Desk { session: session(&self.module, self.slot)?, keys: HashMap::new() })
     }
 
     fn give_back(&self, desk: Desk) {
-        self.desks.lock().unwrap_or_else(PoisonError::into_inner).push(desk);
+        lock(&self.desks).push(desk);
     }
+
+    /// The private key that belongs to a public one, and how it signs; proved by signatures.
+    fn find(
+        &self,
+        desk: &mut Desk,
+        plan: &Plan,
+        key: &PublicKey,
+    ) -> Result<(ObjectHandle, Schemes), Problem> {
+        let known = lock(&self.schemes).get(key.bits()).copied();
+        if let (Some(&handle), Some(schemes)) = (desk.keys.get(key.bits()), known) {
+            return Ok((handle, schemes));
+        }
+        let candidates = desk.candidates(plan, key)?;
+        let mut refused = None;
+        for &handle in &candidates.handles {
+            match self.prove(desk, handle, key, known) {
+                Ok(Some(schemes)) => {
+                    let mut all = lock(&self.schemes);
+                    if all.len() >= limits::CERTIFICATES {
+                        all.clear();
+                    }
+                    all.insert(key.bits().into(), schemes);
+                    drop(all);
+                    if desk.keys.len() >= limits::CERTIFICATES {
+                        desk.keys.clear();
+                    }
+                    desk.keys.insert(key.bits().into(), handle);
+                    return Ok((handle, schemes));
+                }
+                Ok(None) => {}
+                Err(problem) if problem.gone => return Err(problem),
+                Err(problem) => refused = refused.or(Some(problem)),
+            }
+        }
+        // One that could be it and does not sign says more than that it is not there.
+        Err(refused.unwrap_or_else(|| candidates.none_fits(plan, key)))
+    }
+
+    /// How a private key signs, if it belongs to a public one. If that is known already, only whether it belongs to it.
+    ///
+    /// Some tokens have no PSS, others forbid PKCS #1 v1.5: what does not work is not offered to anybody.
+    fn prove(
+        &self,
+        desk: &mut Desk,
+        handle: ObjectHandle,
+        key: &PublicKey,
+        known: Option<Schemes>,
+    ) -> Result<Option<Schemes>, Problem> {
+        let mut schemes = Schemes::default();
+        let mut refused = None;
+        for scheme in key.probes() {
+            if known.is_some_and(|known| !known.contain(key, scheme)) {
+                continue;
+            }
+            match desk.sign(key, handle, scheme, PROBE) {
+                Ok(signature) if key.verifies_probe(scheme, &signature) => schemes.add(key, scheme),
+                // It is for another certificate; if it has shown before that it is not, it does not do this one rightly.
+                Ok(_) if schemes.is_empty() => return Ok(None),
+                Ok(_) => {}
+                Err(problem) if problem.gone => return Err(problem),
+                Err(problem) => {
+                    refused = refused.or(Some(problem));
+                    // What was begun in the session may not be over for the module.
+                    desk.session = session(&self.module, self.slot)?;
+                }
+            }
+            if let Some(known) = known.filter(|_| !schemes.is_empty()) {
+                return Ok(Some(known));
+            }
+        }
+        match refused {
+            Some(problem) if schemes.is_empty() => Err(problem),
+            _ => Ok(Some(schemes).filter(|schemes| !schemes.is_empty())),
+        }
+    }
+}
+
+fn session(module: &Module, slot: Slot) -> Result<Session, Problem> {
+    module.functions.open_ro_session(slot).map_err(|error| Problem::of("C_OpenSession", &error))
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The slot whose token is as the plan says.
@@ -237,10 +364,12 @@ fn find_slot(module: &Pkcs11, plan: &Plan) -> Result<(Slot, TokenInfo), Problem>
                 "there is no {plan}: the module shows no token at all; is it plugged in, running, and may this user reach it?"
             ),
             cure: Cure::BeginAgain,
+            gone: true,
         }),
         (0, _) | (_, None) => Err(Problem {
             text: format!("there is no {plan}: the module shows {}; correct the URI", names(&others)),
             cure: Cure::BeginAgain,
+            gone: true,
         }),
         (_, Some(last)) => {
             fitting.push(last);
@@ -252,6 +381,21 @@ fn find_slot(module: &Pkcs11, plan: &Plan) -> Result<(Slot, TokenInfo), Problem>
     }
 }
 
+/// Why not to use the PIN at all: a wrong one would be the last.
+fn last_chance(plan: &Plan, is_final_try: bool, is_locked: bool) -> Result<(), Problem> {
+    let text = if is_locked {
+        format!("the {plan} has locked its PIN; unlock it with its own tool and start again")
+    } else if is_final_try {
+        format!(
+            "the {plan} would lock itself at the next wrong PIN, so it is not tried; correct pin-source or pin-value, log \
+             in once with the token's own tool, which takes the warning away, and start again"
+        )
+    } else {
+        return Ok(());
+    };
+    Err(Problem { text, cure: Cure::StayAway, gone: false })
+}
+
 fn log_in(session: &Session, plan: &Plan, info: &TokenInfo, pin: Option<&AuthPin>) -> Result<(), Problem> {
     if pin.is_none() && !info.login_required() {
         return Ok(());
@@ -259,6 +403,8 @@ fn log_in(session: &Session, plan: &Plan, info: &TokenInfo, pin: Option<&AuthPin
     if pin.is_none() && !info.protected_authentication_path() {
         return Err(Problem::new(format!("the {plan} wants a PIN; add pin-source=FILE to the URI")));
     }
+    // Who has a keypad sees what the token says.
+    last_chance(plan, pin.is_some() && info.user_pin_final_try(), info.user_pin_locked())?;
     let error = match session.login(UserType::User, pin) {
         Ok(()) | Err(Error::Pkcs11(RvError::UserAlreadyLoggedIn, _)) => return Ok(()),
         Err(error) => error,
@@ -279,12 +425,62 @@ fn log_in(session: &Session, plan: &Plan, info: &TokenInfo, pin: Option<&AuthPin
     })
 }
 
-impl Desk {
-    /// The private key that belongs to a public one; proved by a signature.
-    fn find(&mut self, plan: &Plan, key: &PublicKey) -> Result<ObjectHandle, Problem> {
-        if let Some(&handle) = self.keys.get(key.bits()) {
-            return Ok(handle);
+/// Private keys that could be the one.
+struct Candidates {
+    handles: Vec<ObjectHandle>,
+    /// There are more than are tried.
+    more: bool,
+}
+
+impl Candidates {
+    /// None of them is.
+    fn none_fits(&self, plan: &Plan, key: &PublicKey) -> Problem {
+        let mut text = format!("in the {plan} there is no {key} that belongs to it");
+        for (name, given) in [("object", plan.object.is_some()), ("id", plan.id.is_some())] {
+            if given {
+                text.push_str(&format!(", with the {name} of the URI"));
+            }
         }
+        let other = match self.handles.len() {
+            number if self.more => format!(
+                "{number} of this kind were tried, and there are more; give the key the CKA_ID of its public half, or name it by object= or id="
+            ),
+            0 => "there is none of this kind".to_owned(),
+            1 => "the one of this kind signs for another certificate".to_owned(),
+            number => format!("the {number} of this kind sign for other certificates"),
+        };
+        Problem::new(format!("{text} ({other})"))
+    }
+}
+
+impl Desk {
+    fn sign(
+        &self,
+        key: &PublicKey,
+        handle: ObjectHandle,
+        scheme: SignatureScheme,
+        message: &[u8],
+    ) -> Result<Vec<u8>, Problem> {
+        let (mechanism, data) = key::request(scheme, message);
+        self.session.sign(&mechanism, handle, &data).map_err(|error| {
+            let what = format!("a signature by the token with {}", key::mechanism_name(scheme));
+            match error {
+                Error::Pkcs11(RvError::UserNotLoggedIn, _) if self.asks_each_time(handle) => Problem::new(format!(
+                    "the {key} in the token wants its PIN before each signature (CKA_ALWAYS_AUTHENTICATE), which is not \
+                     supported; use a key that does not"
+                )),
+                error => Problem::of(&what, &error),
+            }
+        })
+    }
+
+    fn asks_each_time(&self, handle: ObjectHandle) -> bool {
+        let asked = self.session.get_attributes(handle, &[AttributeType::AlwaysAuthenticate]);
+        asked.is_ok_and(|found| found.contains(&Attribute::AlwaysAuthenticate(true)))
+    }
+
+    /// The private keys that could belong to a public one; the most likely first.
+    fn candidates(&self, plan: &Plan, key: &PublicKey) -> Result<Candidates, Problem> {
         let mut wanted = vec![
             Attribute::Class(ObjectClass::PRIVATE_KEY),
             Attribute::KeyType(match key.kind() {
@@ -294,54 +490,24 @@ impl Desk {
         ];
         wanted.extend(plan.object.iter().map(|label| Attribute::Label(label.clone().into_bytes())));
         wanted.extend(plan.id.iter().map(|id| Attribute::Id(id.clone())));
-        let mut candidates: Vec<ObjectHandle> = Vec::new();
+        let mut found: Vec<ObjectHandle> = Vec::new();
         for one_more in self.hints(key) {
-            candidates.extend(self.objects(&[&wanted[..], &[one_more]].concat())?);
+            // No key has two identifiers.
+            if plan.id.is_none() || !matches!(one_more, Attribute::Id(_)) {
+                found.extend(self.objects(&[&wanted[..], &[one_more]].concat())?);
+            }
         }
         // A token need not know the public half: then those that could be it are tried.
-        candidates.extend(self.objects(&wanted)?);
-        let mut tried = Vec::new();
-        let mut refused = None;
-        for handle in candidates {
-            if tried.contains(&handle) {
-                continue;
-            }
-            tried.push(handle);
-            let (mechanism, digest) = key.probe();
-            match self.session.sign(&mechanism, handle, digest.as_ref()) {
-                Ok(signature) if key.verifies_probe(&signature) => {
-                    if self.keys.len() >= limits::CERTIFICATES {
-                        self.keys.clear();
-                    }
-                    self.keys.insert(key.bits().into(), handle);
-                    return Ok(handle);
-                }
-                Ok(_) => {}
-                Err(error) => {
-                    let problem = Problem::of("a signature by the token", &error);
-                    if problem.cure == Cure::BeginAgain {
-                        return Err(problem);
-                    }
-                    refused = Some(problem);
-                }
+        let all = self.objects(&wanted)?;
+        let more = all.len() > limits::TOKEN_CANDIDATES;
+        found.extend(all.into_iter().take(limits::TOKEN_CANDIDATES));
+        let mut handles = Vec::new();
+        for handle in found {
+            if !handles.contains(&handle) {
+                handles.push(handle);
             }
         }
-        // One that could be it and does not sign says more than that it is not there.
-        if let Some(refused) = refused {
-            return Err(refused);
-        }
-        let mut text = format!("in the {plan} there is no {key} that belongs to it");
-        for (name, given) in [("object", plan.object.is_some()), ("id", plan.id.is_some())] {
-            if given {
-                text.push_str(&format!(", with the {name} of the URI"));
-            }
-        }
-        let other = match tried.len() {
-            0 => "there is none of this kind".to_owned(),
-            1 => "the one of this kind signs for another certificate".to_owned(),
-            number => format!("the {number} of this kind sign for other certificates"),
-        };
-        Err(Problem::new(format!("{text} ({other})")))
+        Ok(Candidates { handles, more })
     }
 
     /// What the private key most likely has, by the public one; the best guess first.
@@ -371,11 +537,15 @@ impl Desk {
     fn objects(&self, wanted: &[Attribute]) -> Result<Vec<ObjectHandle>, Problem> {
         let failed = |error: Error| Problem::of("the search for a key", &error);
         match self.session.iter_objects(wanted) {
-            Ok(found) => found.take(limits::TOKEN_CANDIDATES).collect::<Result<_, _>>().map_err(failed),
+            // One more than are tried, so that it is seen when there are.
+            Ok(found) => found.take(limits::TOKEN_CANDIDATES + 1).collect::<Result<_, _>>().map_err(failed),
             // It has never heard of such a thing, so none of its objects has it.
-            Err(Error::Pkcs11(RvError::AttributeTypeInvalid | RvError::AttributeValueInvalid, _)) => {
-                Ok(Vec::new())
-            }
+            Err(Error::Pkcs11(
+                RvError::AttributeTypeInvalid
+                | RvError::AttributeValueInvalid
+                | RvError::TemplateInconsistent,
+                _,
+            )) => Ok(Vec::new()),
             Err(error) => Err(failed(error)),
         }
     }
@@ -416,6 +586,55 @@ mod tests {
         }
         assert_eq!(cure(RvError::SessionHandleInvalid), Cure::BeginAgain);
         assert_eq!(cure(RvError::DeviceRemoved), Cure::BeginAgain);
-        assert_eq!(cure(RvError::MechanismInvalid), Cure::None);
+        assert_eq!(cure(RvError::MechanismInvalid), Cure::OtherScheme);
+    }
+
+    #[test]
+    fn a_last_try_is_left_to_people() {
+        let plan = Plan {
+            module: "/m.so".into(),
+            label: None,
+            serial: None,
+            manufacturer: None,
+            model: None,
+            slot: None,
+            object: None,
+            id: None,
+            pin: None,
+            place: "x:1".into(),
+        };
+        let check = |is_final_try, is_locked, expect: Option<&str>| {
+            let found = last_chance(&plan, is_final_try, is_locked).err();
+            assert_eq!(found.is_some(), expect.is_some());
+            if let (Some(found), Some(expect)) = (found, expect) {
+                assert!(found.text.contains(expect), "{found}");
+                assert_eq!(found.cure, Cure::StayAway);
+            }
+        };
+        check(false, false, None);
+        check(true, false, Some("would lock itself"));
+        check(false, true, Some("has locked its PIN"));
+        check(true, true, Some("has locked its PIN"));
+    }
+
+    #[test]
+    fn when_not_all_were_tried_that_is_said() {
+        let plan = Plan {
+            module: "/m.so".into(),
+            label: None,
+            serial: None,
+            manufacturer: None,
+            model: None,
+            slot: None,
+            object: None,
+            id: None,
+            pin: None,
+            place: "x:1".into(),
+        };
+        let key = key::tests::ecdsa();
+        let text = Candidates { handles: Vec::new(), more: false }.none_fits(&plan, &key).text;
+        assert!(text.contains("none of this kind"), "{text}");
+        let text = Candidates { handles: Vec::new(), more: true }.none_fits(&plan, &key).text;
+        assert!(text.contains("there are more"), "{text}");
     }
 }
