@@ -1,14 +1,15 @@
 //! From the command line to a serving process: a checklist, in the order in which things must happen.
 
 use std::io::{IsTerminal, Write};
-use std::os::fd::RawFd;
+use std::os::fd::{AsFd, RawFd};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use engine::log::Severity;
+use nix::sys::signal::Signal;
 use plan::process::PidFile as PidWish;
 
-use crate::args::{Arguments, Deprecated, IncludeDir};
+use crate::args::{Arguments, Deprecated, IncludeDir, Sighup};
 use crate::failure::Failure;
 use crate::keeper;
 use crate::logging::Sink;
@@ -17,7 +18,7 @@ use crate::process::notify::Manager;
 use crate::process::pid_file::{self, PidFile};
 use crate::process::privileges::Identity;
 use crate::process::ready::Promise;
-use crate::process::signals::Signals;
+use crate::process::signals::{Signals, Woken};
 use crate::process::socket_files::SocketFiles;
 use crate::process::{descriptors, privileges};
 use crate::run::{self, Settings};
@@ -79,7 +80,7 @@ pub(crate) fn serve(arguments: &Arguments, inherited: &[RawFd]) -> Result<ExitCo
                     pid_file.into_iter().for_each(PidFile::leave);
                     socket_files.leave();
                     // It has said itself why not.
-                    return if started { Ok(ExitCode::SUCCESS) } else { Err(None) };
+                    return Ok(started.map_or_else(ExitCode::from, |()| ExitCode::SUCCESS));
                 }
                 Side::Daemon(promise, opened) => {
                     // Those who redirected the streams of a daemon whose log goes there want to see it.
@@ -103,19 +104,25 @@ pub(crate) fn serve(arguments: &Arguments, inherited: &[RawFd]) -> Result<ExitCo
         supervisor: None,
     };
     if !in_two {
-        return Ok(worker(&file, prepared, &identity, sink, &signals, &settings, &mut up)?);
+        let served = worker(&file, prepared, &identity, sink, &signals, &settings, &mut up);
+        return Ok(served.inspect_err(|failure| up.give_up(failure.status()))?);
     }
     up.sink = Some(Sink::open(&prepared.plan().logging, arguments.to_stderr)?);
     settings.supervisor = Some(nix::unistd::getpid());
     match supervise::supervise((prepared, sink), &signals, &mut up)? {
         Role::Stopped => Ok(ExitCode::SUCCESS),
+        Role::GivenUp(status) => {
+            up.give_up(status);
+            Ok(ExitCode::from(status))
+        }
         Role::Worker((prepared, sink), promise) => {
             // The word to the service manager, to the caller and to the file with the id is the supervisor's; what root
             // opened for that is not kept by a process that gives up its rights.
             let null = up.null.as_ref().and_then(Null::share);
             drop((up, pid_file));
             let mut up = Up { promise: Some(promise), manager: Manager::nobody(), null, sink: None };
-            Ok(worker(&file, prepared, &identity, sink, &signals, &settings, &mut up)?)
+            let served = worker(&file, prepared, &identity, sink, &signals, &settings, &mut up);
+            Ok(served.inspect_err(|failure| up.give_up(failure.status()))?)
         }
     }
 }
@@ -136,7 +143,22 @@ fn worker(
     }
 
     // 10. Keys that no file holds: by this process and no other, and while it can reach all that it takes to get at them.
-    prepared.unlock().map_err(|error| unprepared(file, error))?;
+    //     Modules have threads of their own, so what is to hold for all threads has to hold before.
+    privileges::no_new_privileges()?;
+    let prepared = match unlock(prepared, signals, settings)? {
+        Unlocked::Yes(prepared) => *prepared,
+        Unlocked::No(error, prepared) => {
+            let failure = unprepared(file, error);
+            // Of a later child nobody sees the streams any more.
+            if settings.supervisor.is_some() && !matches!(sink, Sink::Standard(_)) {
+                let mut log = sink;
+                log.event(Severity::Error, &failure.to_string());
+            }
+            drop(prepared);
+            return Err(failure);
+        }
+        Unlocked::Asked => return Ok(ExitCode::SUCCESS),
+    };
 
     // 11. Rights, for good, before the first byte of a client is read and before there are threads that keep them.
     identity.take_on()?;
@@ -153,11 +175,52 @@ fn worker(
     run::run(prepared, sink, signals, settings, up)
 }
 
+/// How the opening of the token ended.
+enum Unlocked {
+    Yes(Box<engine::Prepared>),
+    No(engine::PrepareError, Box<engine::Prepared>),
+    /// A signal has asked for the end while the token did not answer.
+    Asked,
+}
+
+/// Opens the token, in a thread: a token that hangs must not keep us from being stopped. Signals stay blocked meanwhile, for
+/// threads of the module would take them.
+fn unlock(prepared: engine::Prepared, signals: &Signals, settings: &Settings) -> Result<Unlocked, Failure> {
+    if prepared.plan().token.is_none() {
+        return Ok(Unlocked::Yes(Box::new(prepared)));
+    }
+    let failed =
+        |error: std::io::Error| Failure::new(format!("cannot start a thread to open the token: {error}"));
+    let (end, ended) = std::io::pipe().map_err(failed)?;
+    let opening = std::thread::Builder::new().name("unlock".into()).spawn(move || {
+        let outcome = match prepared.unlock() {
+            Ok(()) => Unlocked::Yes(Box::new(prepared)),
+            Err(error) => Unlocked::No(error, Box::new(prepared)),
+        };
+        drop(ended);
+        outcome
+    });
+    let opening = opening.map_err(failed)?;
+    loop {
+        match signals.next_or(Some(end.as_fd()), None) {
+            Woken::Signal(Signal::SIGTERM | Signal::SIGINT | Signal::SIGQUIT) => return Ok(Unlocked::Asked),
+            Woken::Signal(Signal::SIGHUP) if matches!(settings.sighup, Sighup::Stop) => {
+                return Ok(Unlocked::Asked);
+            }
+            // The end of the keeper of certificates is told of later.
+            Woken::Signal(_) | Woken::Elapsed => {}
+            Woken::Other => break,
+        }
+    }
+    opening.join().map_err(|_| Failure::new("the opening of the token of SSLEngine has failed"))
+}
+
 /// Why the engine cannot do what the file says.
 fn unprepared(file: &Path, error: engine::PrepareError) -> Failure {
     match error {
         // It names the file and the line itself; the line may be of a file that was included.
         engine::PrepareError::Tls(error) => Failure::new(error.to_string()),
+        engine::PrepareError::Pin(error) => Failure::new(error.to_string()).not_again(),
         error => Failure::new(format!("{}: {error}", file.display())),
     }
 }
@@ -170,6 +233,15 @@ pub(crate) struct Up {
     null: Option<Null>,
     /// The supervisor's own way to the log.
     sink: Option<Sink>,
+}
+
+impl Up {
+    /// Tells whoever waits for us that we never will be up, and end with this status.
+    fn give_up(&mut self, status: u8) {
+        if let Some(promise) = self.promise.take() {
+            promise.give_up(status);
+        }
+    }
 }
 
 impl Witness for Up {

@@ -5,12 +5,32 @@ use std::path::Path;
 
 /// What went wrong before the first request could be served: what, where, and what to do, in one sentence.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Failure(String);
+pub(crate) struct Failure {
+    sentence: String,
+    status: u8,
+}
+
+/// The exit status of a process that could not start.
+pub(crate) const FAILED: u8 = 1;
+
+/// The exit status where another start would do harm as long as nobody has changed anything: a token has refused its PIN.
+/// It is sysexits' EX_NOPERM, and stands in packaging/pound.service.
+pub(crate) const NOT_AGAIN: u8 = 77;
 
 impl Failure {
     /// A failure in these words.
     pub(crate) fn new(sentence: impl Into<String>) -> Failure {
-        Failure(sentence.into())
+        Failure { sentence: sentence.into(), status: FAILED }
+    }
+
+    /// The same, of which nothing that starts us by itself should make another try.
+    pub(crate) fn not_again(self) -> Failure {
+        Failure { status: NOT_AGAIN, ..self }
+    }
+
+    /// What the process ends with.
+    pub(crate) fn status(&self) -> u8 {
+        self.status
     }
 
     /// The same, beginning with the place in the configuration that asked for it.
@@ -20,15 +40,15 @@ impl Failure {
     pub(crate) fn at(file: &Path, directive: &str, sentence: impl fmt::Display) -> Failure {
         let line = std::fs::read_to_string(file).ok().and_then(|text| line_of(&text, directive));
         match line {
-            Some(line) => Failure(format!("{}:{line}: {sentence}", file.display())),
-            None => Failure(format!("{}: {directive}: {sentence}", file.display())),
+            Some(line) => Failure::new(format!("{}:{line}: {sentence}", file.display())),
+            None => Failure::new(format!("{}: {directive}: {sentence}", file.display())),
         }
     }
 }
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(&self.sentence)
     }
 }
 

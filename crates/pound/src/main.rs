@@ -52,7 +52,7 @@ fn main() -> ExitCode {
 /// Says why not, in one sentence on standard error.
 fn refuse(failure: &Failure) -> ExitCode {
     let _ = writeln!(std::io::stderr(), "pound: {failure}");
-    ExitCode::FAILURE
+    ExitCode::from(failure.status())
 }
 
 /// Prints a text that was asked for. `pound -h | head` closes the pipe early, which is no failure.

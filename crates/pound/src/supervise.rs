@@ -6,7 +6,8 @@
 //!
 //! ```text
 //!   start ──fork──▶ child: worker, ready ──▶ serving ──dies──▶ pause ──fork──▶ …
-//!                     └─ dies before ready: give up, exit 1        (first start only; later ones are tried again)
+//!                     └─ dies before ready: give up, exit 1        (first start only; later ones are tried again,
+//!                                                                   except after a refused PIN: give up, exit 77)
 //!   TERM, INT, QUIT, HUP: handed on; after a stop the child's death ends the supervisor too
 //! ```
 
@@ -18,8 +19,8 @@ use nix::sys::signal::{Signal, kill};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::{Pid, getppid, setpgid};
 
-use crate::failure::Failure;
-use crate::process::ready::{self, Promise};
+use crate::failure::{FAILED, Failure, NOT_AGAIN};
+use crate::process::ready::{self, Awaited, Promise};
 use crate::process::signals::{Signals, Woken};
 
 /// Pause before the first restart.
@@ -35,6 +36,8 @@ pub(crate) enum Role<T> {
     Worker(T, Promise),
     /// The supervisor, whose work is done: stopped on request.
     Stopped,
+    /// The supervisor, which has given up with this exit status; why has been said.
+    GivenUp(u8),
 }
 
 /// What the supervisor tells of.
@@ -53,16 +56,16 @@ pub(crate) trait Witness {
 /// queue of a server that is going away.
 ///
 /// # Errors
-/// The first child could not be made, or died before it was ready: it has said why.
+/// The first child could not be made.
 pub(crate) fn supervise<T>(
     sockets: T,
     signals: &Signals,
     witness: &mut dyn Witness,
-) -> Result<Role<T>, Option<Failure>> {
+) -> Result<Role<T>, Failure> {
     let mut pause = Pause::default();
     let mut first = true;
     loop {
-        let (awaited, promise) = ready::pair().map_err(Some)?;
+        let (awaited, promise) = ready::pair()?;
         let begun = Instant::now();
         let child = match fork() {
             Ok(Fork::Child) => {
@@ -72,7 +75,7 @@ pub(crate) fn supervise<T>(
             }
             Ok(Fork::Parent(pid)) => Some(Pid::from_raw(pid)),
             Err(error) if first => {
-                return Err(Some(Failure::new(format!("cannot start the serving process: {error}"))));
+                return Err(Failure::new(format!("cannot start the serving process: {error}")));
             }
             // A want of processes or memory: it may pass.
             Err(error) => {
@@ -81,14 +84,21 @@ pub(crate) fn supervise<T>(
             }
         };
         drop(promise);
-        if child.is_some() {
-            match (awaited.wait(), first) {
-                (true, true) => witness.ready(),
-                (false, true) => {
+        if let Some(child) = child {
+            match wait_for(awaited, signals) {
+                Awaiting::Ready if first => witness.ready(),
+                Awaiting::Gone(status) if first => {
                     reap(child);
-                    return Err(None);
+                    return Ok(Role::GivenUp(status));
                 }
-                _ => {}
+                Awaiting::Ready | Awaiting::Gone(_) => {}
+                Awaiting::Asked(signal) => {
+                    witness.stopping();
+                    drop(sockets);
+                    stop(child, signal, signals);
+                    // Whoever waits for us to be ready should not take this for it.
+                    return Ok(if first { Role::GivenUp(FAILED) } else { Role::Stopped });
+                }
             }
             first = false;
         }
@@ -99,6 +109,14 @@ pub(crate) fn supervise<T>(
                 drop(sockets);
                 stop(child, signal, signals);
                 return Ok(Role::Stopped);
+            }
+            Ended::ForGood(status) => {
+                witness.report(
+                    "the token of SSLEngine does not take the PIN and would lock itself after a few tries; the serving \
+                     process is not started again, and the supervisor ends",
+                );
+                witness.stopping();
+                return Ok(Role::GivenUp(status));
             }
             Ended::Died(how) => {
                 let pause = pause.after(begun.elapsed());
@@ -124,6 +142,36 @@ enum Ended {
     Asked(Pid, Signal),
     /// It died; in words.
     Died(String),
+    /// It ended with a status that says not to start it again.
+    ForGood(u8),
+}
+
+/// How the wait for a child that starts ended.
+enum Awaiting {
+    Ready,
+    /// It is gone, or about to go with this status.
+    Gone(u8),
+    /// This signal asks us to stop it.
+    Asked(Signal),
+}
+
+/// Waits until a child is ready. It may wait for a token, so that we must not be deaf meanwhile.
+fn wait_for(awaited: Awaited, signals: &Signals) -> Awaiting {
+    loop {
+        match signals.next_or(Some(awaited.as_fd()), None) {
+            Woken::Signal(signal @ (Signal::SIGTERM | Signal::SIGINT | Signal::SIGQUIT)) => {
+                return Awaiting::Asked(signal);
+            }
+            // Of its death the pipe tells too.
+            Woken::Signal(_) | Woken::Elapsed => {}
+            Woken::Other => {
+                return match awaited.wait() {
+                    Ok(()) => Awaiting::Ready,
+                    Err(status) => Awaiting::Gone(status),
+                };
+            }
+        }
+    }
 }
 
 /// Stays with the child until it dies or is to be stopped.
@@ -161,6 +209,9 @@ fn death(child: Pid) -> Option<Ended> {
     match waitpid(child, Some(WaitPidFlag::WNOHANG)) {
         Ok(WaitStatus::StillAlive) | Err(Errno::EINTR) => None,
         Ok(WaitStatus::Exited(_, 0)) => Some(Ended::OnRequest),
+        Ok(WaitStatus::Exited(_, status)) if status == i32::from(NOT_AGAIN) => {
+            Some(Ended::ForGood(NOT_AGAIN))
+        }
         Ok(WaitStatus::Exited(_, status)) => Some(Ended::Died(format!("ended with status {status}"))),
         Ok(WaitStatus::Signaled(_, signal, _)) => Some(Ended::Died(format!("was ended by {signal}"))),
         Ok(_) => None,
@@ -188,10 +239,8 @@ fn asked_within(signals: &Signals, pause: Duration) -> Option<Signal> {
     }
 }
 
-fn reap(child: Option<Pid>) {
-    if let Some(child) = child {
-        let _ = waitpid(child, None);
-    }
+fn reap(child: Pid) {
+    let _ = waitpid(child, None);
 }
 
 /// In the child: a group of its own, so that Ctrl-C at a terminal reaches only the supervisor, which hands it on; twice

@@ -3,6 +3,7 @@
 use std::fs::{File, OpenOptions};
 
 use engine::sys::process::{Fork, fork};
+use nix::sys::signal::SigSet;
 use nix::unistd::{chdir, dup2_stderr, dup2_stdin, dup2_stdout, setsid};
 
 use super::ready::{self, Promise};
@@ -12,8 +13,8 @@ use crate::failure::Failure;
 pub(crate) enum Side {
     /// The one that was started: it may end now, with this verdict on the daemon's start.
     Caller {
-        /// The daemon is up; otherwise it has said why not.
-        started: bool,
+        /// The daemon is up; otherwise it has said why not, and this is how we end too.
+        started: Result<(), u8>,
     },
     /// The daemon.
     Daemon(Promise, Null),
@@ -32,6 +33,8 @@ pub(crate) fn detach() -> Result<Side, Failure> {
     let (awaited, promise) = ready::pair()?;
     if let Fork::Parent(_) = fork().map_err(failed)? {
         drop(promise);
+        // The daemon heeds signals by itself; this process only waits, and whoever is tired of it may end it.
+        let _ = SigSet::all().thread_unblock();
         return Ok(Side::Caller { started: awaited.wait() });
     }
     drop(awaited);

@@ -95,9 +95,6 @@ impl Identity {
         {
             unistd::setuid(user).map_err(|error| self.refused("User", &self.user_name, error))?;
         }
-        // From here on no file that we might start gives us more rights than we have.
-        nix::sys::prctl::set_no_new_privs()
-            .map_err(|error| Failure::new(format!("cannot give up new privileges: {}", error.desc())))?;
         self.prove()
     }
 
@@ -130,6 +127,13 @@ impl Identity {
         };
         Failure::at(&self.file, directive, sentence)
     }
+}
+
+/// From here on no file that we might start gives us more rights than we have. To be called before there is a second thread:
+/// it holds for this one, and those that it starts.
+pub(crate) fn no_new_privileges() -> Result<(), Failure> {
+    nix::sys::prctl::set_no_new_privs()
+        .map_err(|error| Failure::new(format!("cannot give up new privileges: {}", error.desc())))
 }
 
 /// False if it surely is none. Whoever checks a file as an ordinary user may be unable to see it.

@@ -1,10 +1,14 @@
 //! Telling the process that waits for us that we are ready, or that we never will be.
 //!
-//! A pipe: one byte means ready; its end without a byte means that the process is gone, and has said why itself.
+//! A pipe: the byte 0 means ready, another one is the status that the process ends with; its end without a byte means that
+//! the process is gone. It has said why itself.
 
 use std::io::{PipeReader, PipeWriter, Read, Write, pipe};
+use std::os::fd::{AsFd, BorrowedFd};
 
-use crate::failure::Failure;
+use crate::failure::{FAILED, Failure};
+
+const READY: u8 = 0;
 
 /// The waiting side.
 #[derive(Debug)]
@@ -21,11 +25,22 @@ pub(crate) fn pair() -> Result<(Awaited, Promise), Failure> {
 }
 
 impl Awaited {
-    /// Waits until the other process is ready (true) or gone (false).
-    pub(crate) fn wait(mut self) -> bool {
-        let mut byte = [0];
+    /// Waits until the other process is ready.
+    ///
+    /// # Errors
+    /// It is gone, with this exit status.
+    pub(crate) fn wait(mut self) -> Result<(), u8> {
+        let mut byte = [FAILED];
         // read_exact goes on after an interruption by itself.
-        self.0.read_exact(&mut byte).is_ok()
+        match self.0.read_exact(&mut byte) {
+            Ok(()) if byte == [READY] => Ok(()),
+            _ => Err(byte[0]),
+        }
+    }
+
+    /// Readable when `wait` would not have to.
+    pub(crate) fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
     }
 }
 
@@ -33,7 +48,12 @@ impl Promise {
     /// Says that we are ready.
     pub(crate) fn keep(mut self) {
         // Nobody to tell any more: the one who waited was killed, which is no reason not to serve.
-        let _ = self.0.write_all(b"+");
+        let _ = self.0.write_all(&[READY]);
+    }
+
+    /// Says that we never will be, and end with this status, which is not 0.
+    pub(crate) fn give_up(mut self, status: u8) {
+        let _ = self.0.write_all(&[status.max(FAILED)]);
     }
 }
 
@@ -45,9 +65,12 @@ mod tests {
     fn a_kept_promise_is_told_from_a_broken_one() {
         let (awaited, promise) = pair().unwrap();
         promise.keep();
-        assert!(awaited.wait());
+        assert_eq!(awaited.wait(), Ok(()));
         let (awaited, promise) = pair().unwrap();
         drop(promise);
-        assert!(!awaited.wait());
+        assert_eq!(awaited.wait(), Err(FAILED));
+        let (awaited, promise) = pair().unwrap();
+        promise.give_up(77);
+        assert_eq!(awaited.wait(), Err(77));
     }
 }
