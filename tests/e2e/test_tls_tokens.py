@@ -22,6 +22,9 @@ from peers.token import PIN, Token, TokenServer
 # As in crates/engine/src/limits.rs: helpers, and handshakes in the queue before them.
 HELPERS, QUEUE = 8, 64
 
+# As in crates/pound/src/failure.rs: the exit status after which nobody should start pound again by himself.
+NOT_AGAIN = 77
+
 VERSIONS = [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3]
 
 
@@ -166,33 +169,129 @@ def test_a_client_that_has_to_greet_twice_gets_its_signature(start, server, guar
     assert printed.count(", ClientHello") == 2 and "Verification: OK" in printed
 
 
-@pytest.mark.parametrize("version", VERSIONS, ids=str)
-def test_a_request_that_comes_with_the_end_of_the_handshake_is_answered(start, token, guarded, authority, version):
-    pound = start(token, guarded("ec"))
-    incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
-    tls = context(authority, version).wrap_bio(incoming, outgoing, server_hostname="localhost")
-    request = b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
-    with socket.create_connection(("127.0.0.1", pound.port), 10) as sock:
+class ByHand:
+    """A client that sends its messages when it is told to."""
+
+    def __init__(self, port, authority, version, name="localhost"):
+        self.incoming, self.outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        self.tls = context(authority, version).wrap_bio(self.incoming, self.outgoing, server_hostname=name)
+        self.sock = socket.create_connection(("127.0.0.1", port), 10)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.sock.close()
+
+    def send(self):
+        self.sock.sendall(self.outgoing.read())
+
+    def hear(self):
+        piece = self.sock.recv(65536)
+        assert piece, "the connection has ended"
+        self.incoming.write(piece)
+
+    def flight(self):
+        """Up to where the client has sent all but what it says last, and that is ready to be sent."""
         while True:
             try:
-                tls.do_handshake()
-                break
+                self.tls.do_handshake()
+                return
             except ssl.SSLWantReadError:
-                sock.sendall(outgoing.read())
-                incoming.write(sock.recv(65536))
-        # With TLS 1.3 this goes in one piece with the client's Finished.
-        tls.write(request)
-        sock.sendall(outgoing.read())
-        got = b""
-        while b"backend" not in got:
-            piece = sock.recv(65536)
-            assert piece, got
-            incoming.write(piece)
+                before = self.outgoing.read()
+                if before and not before.startswith(b"\x16\x03\x01"):
+                    # TLS 1.2: its last words, which the server answers.
+                    self.outgoing.write(before)
+                    return
+                # The greeting, or nothing yet.
+                self.sock.sendall(before)
+                self.hear()
+
+    def shake(self):
+        while True:
             try:
-                got += tls.read(65536)
+                return self.tls.do_handshake()
             except ssl.SSLWantReadError:
-                pass
-    assert got.startswith(b"HTTP/1.1 200")
+                self.send()
+                self.hear()
+
+    def answer(self):
+        got = b""
+        while b"\r\n\r\n" not in got:
+            try:
+                got += self.tls.read(65536)
+            except ssl.SSLWantReadError:
+                self.hear()
+        return got
+
+
+@pytest.mark.parametrize("version", VERSIONS, ids=str)
+@pytest.mark.parametrize("size", [0, 48 * 1024], ids=["no body", "48 KiB"])
+def test_a_request_that_comes_with_the_end_of_the_handshake_is_answered(
+    start, token, guarded, authority, backend, version, size
+):
+    origin = backend(answer("seen"))
+    pound = start(token, guarded("ec"), origin=origin)
+    body = os.urandom(size)
+    head = f"POST / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: {size}\r\n\r\n"
+    with ByHand(pound.port, authority, version) as client:
+        client.shake()
+        # With TLS 1.3 this goes in one piece with the client's Finished.
+        client.tls.write(head.encode() + body)
+        client.send()
+        assert client.answer().startswith(b"HTTP/1.1 200")
+    assert origin.last.body == body
+
+
+@pytest.mark.parametrize("version", VERSIONS, ids=str)
+def test_who_has_a_signature_does_not_wait_for_the_token(start, server, guarded, authority, version):
+    pound = start(server, guarded("ec"), guarded("rsa:2048", "rsa.test"))
+    with ByHand(pound.port, authority, version) as client:
+        client.flight()
+        server.freeze()
+        # All helpers wait, and others wait for them.
+        begun = _begin(pound.port, HELPERS + QUEUE + 10)
+        wait.until(lambda: len(pound.clients()) == HELPERS + QUEUE + 11, "the handshakes have not begun")
+        client.shake()
+        client.tls.write(b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+        client.send()
+        assert client.answer().startswith(b"HTTP/1.1 200")
+        assert not any(one.done() for one in begun)
+    server.thaw()
+    assert all(one.result(20) for one in begun)
+
+
+def test_what_a_token_does_not_do_is_offered_to_nobody(start, token, guarded, authority, tls_client, tmp_path):
+    file = guarded("rsa:2048")
+    token.permit(file, "CKM_RSA_PKCS_PSS")
+    pound = start(token, file)
+    for _ in range(3):
+        printed = openssl(
+            *("s_client", "-connect", f"127.0.0.1:{pound.port}", "-servername", "localhost"),
+            *("-tls1_2", "-sigalgs", "RSA+SHA256"),
+            cwd=tmp_path,
+        )
+        assert "handshake failure" in printed.lower().replace("_", " ")
+        # Nobody else pays for that.
+        for version in VERSIONS:
+            assert tls_client(pound, wanted=context(authority, version)).ask().status == 200
+    assert "SSLEngine" not in pound.output()
+
+
+def test_a_token_without_pss_serves_those_who_do_without(start, token, guarded, authority, tls_client):
+    file = guarded("rsa:2048")
+    token.permit(file, "CKM_RSA_PKCS")
+    pound = start(token, file)
+    client = tls_client(pound, wanted=context(authority))
+    assert client.ask().status == 200 and client.sock.version() == "TLSv1.2"
+    pound.wait_for_log("signs by PKCS #1 v1.5 (CKM_RSA_PKCS) and not by PSS, so TLS 1.3 is not spoken with it")
+
+
+def test_a_token_that_does_nothing_says_which_mechanism(token, guarded, tmp_path):
+    file = guarded("ec")
+    token.permit(file, "CKM_SHA256")
+    said = _refused(tmp_path, token.directive(), file, env=token.env)
+    assert "a signature by the token with CKM_ECDSA fails with CKR_MECHANISM_INVALID" in said, said
 
 
 @pytest.mark.parametrize("version", VERSIONS, ids=str)
@@ -410,12 +509,12 @@ def test_a_new_certificate_finds_its_key_in_the_token(start, any_token, token, g
 # -- what it says when it cannot start
 
 
-def _refused(tmp_path, directive, *files, env=None):
+def _refused(tmp_path, directive, *files, env=None, status=1):
     """What is printed at a start that fails, on one line."""
     port = wait.free_port()
     text = cfg.text([directive], cfg.listen_tls(port, [f'Cert "{file}"' for file in files], [], cfg.service("Success")))
     done = process.run("-e", "-f", process.write(text, tmp_path), env={**os.environ, **(env or {})})
-    assert done.returncode == 1 and "pound.cfg:" in done.stderr, done.stderr
+    assert done.returncode == status and "pound.cfg:" in done.stderr, done.stderr
     assert PIN not in done.stderr
     return done.stderr
 
@@ -442,9 +541,78 @@ def test_object_and_id_narrow_down_which_key_is_used(token, guarded, tmp_path, s
 def test_a_wrong_pin_is_told_and_not_tried_twice(token, guarded, tmp_path):
     file = guarded("ec")
     token.pin_file.write_text("wrong-pin\n")
-    said = _refused(tmp_path, token.directive(), file, env=token.env)
+    said = _refused(tmp_path, token.directive(), file, env=token.env, status=NOT_AGAIN)
     assert "does not take the PIN (CKR_PIN_INCORRECT); correct pin-source or pin-value" in said
     assert "wrong-pin" not in said
+
+
+def test_after_a_refused_pin_neither_supervisor_nor_systemd_starts_again(token, guarded, tmp_path):
+    unit = (Path(__file__).parents[2] / "packaging/pound.service").read_text()
+    assert f"\nRestartPreventExitStatus={NOT_AGAIN}\n" in unit
+    port, pid_file, log = wait.free_port(), tmp_path / "pound.pid", tmp_path / "log"
+    text = cfg.text(
+        [token.directive(), 'LogFacility "-"'],
+        cfg.listen_tls(port, [f'Cert "{guarded("ec")}"'], [], cfg.service("Success")),
+    )
+    file = process.write(text, tmp_path)
+
+    def begin():
+        with open(log, "ab") as out:
+            command = [process.binary(), "-f", file, "-p", pid_file]
+            done = subprocess.run(
+                command, stdin=subprocess.DEVNULL, stdout=out, stderr=out, env={**os.environ, **token.env}, timeout=20
+            )
+        return done.returncode
+
+    assert begin() == 0
+    supervisor = int(pid_file.read_text())
+    token.pin_file.write_text("wrong-pin\n")
+    (worker,) = Path(f"/proc/{supervisor}/task/{supervisor}/children").read_text().split()
+    os.kill(int(worker), signal.SIGKILL)
+    wait.until(lambda: not Path(f"/proc/{supervisor}").exists(), log.read_text, within=20)
+    assert "the serving process is not started again" in log.read_text()
+    assert log.read_text().count("CKR_PIN_INCORRECT") == 1, "each of these is a login"
+    assert not wait.listens(port)
+    # Whoever starts it is told the same.
+    assert begin() == NOT_AGAIN
+    assert log.read_text().count("CKR_PIN_INCORRECT") == 2
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGQUIT], ids=lambda number: number.name)
+@pytest.mark.parametrize("options", [["-F"], []], ids=["foreground", "supervised"])
+def test_it_can_be_stopped_while_the_token_does_not_answer(server, guarded, tmp_path, number, options):
+    pid_file = tmp_path / "pound.pid"
+    port = wait.free_port()
+    text = cfg.text(
+        [server.directive(), 'LogFacility "-"'],
+        cfg.listen_tls(port, [f'Cert "{guarded("ec")}"'], [], cfg.service("Success")),
+    )
+    server.freeze()
+    with open(tmp_path / "log", "wb") as log:
+        starting = subprocess.Popen(
+            [process.binary(), "-f", process.write(text, tmp_path), "-p", pid_file, *options],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            env={**os.environ, **server.env},
+        )
+    try:
+        wait.until(lambda: pid_file.exists() and pid_file.read_text().strip(), "it has not begun")
+        main = int(pid_file.read_text())
+        wait.until(lambda: _waits_for_token(main), "it does not wait for the token")
+        os.kill(main, number)
+        assert starting.wait(8) == (0 if options else 1)
+        wait.until(lambda: not Path(f"/proc/{main}").exists(), "it goes on")
+    finally:
+        starting.kill()
+        starting.wait()
+
+
+def _waits_for_token(main):
+    """Whether this process, or its child, opens the token."""
+    children = Path(f"/proc/{main}/task/{main}/children").read_text().split()
+    threads = [task for pid in (main, *children) for task in Path(f"/proc/{pid}/task").iterdir()]
+    return any((task / "comm").read_text().strip() == "unlock" for task in threads)
 
 
 def test_what_is_wrong_with_a_token_is_told_at_the_line_that_names_it(token, guarded, tmp_path):

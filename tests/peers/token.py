@@ -2,6 +2,7 @@
 
 import os
 import signal
+import struct
 import subprocess
 from pathlib import Path
 
@@ -9,6 +10,11 @@ from . import wait
 from .process import Process
 
 PIN = "4711-secret"
+
+# Of PKCS#11, and of SoftHSM's files.
+MECHANISMS = {"CKM_RSA_PKCS": 1, "CKM_RSA_PKCS_PSS": 0xD, "CKM_ECDSA": 0x1041, "CKM_SHA256": 0x250}
+CKA_ALLOWED_MECHANISMS = 0x40000600
+SET_OF_MECHANISMS = 5
 
 
 def _library(name):
@@ -59,6 +65,19 @@ class Token:
         pem = key.read_bytes()
         key.unlink()
         return pem
+
+    def permit(self, file, *mechanisms):
+        """The key of that certificate does these and no others from now on. Nobody may have the token open.
+
+        CKA_ALLOWED_MECHANISMS cannot be changed by PKCS#11, so this writes into SoftHSM's file: there is an empty set.
+        """
+        empty = struct.pack(">QQQ", CKA_ALLOWED_MECHANISMS, SET_OF_MECHANISMS, 0)
+        numbers = [MECHANISMS[name] for name in mechanisms]
+        full = struct.pack(f">QQQ{len(numbers)}Q", CKA_ALLOWED_MECHANISMS, SET_OF_MECHANISMS, len(numbers), *numbers)
+        for part in self.objects[file]:
+            before = part.read_bytes()
+            assert before.count(empty) == 1
+            part.write_bytes(before.replace(empty, full))
 
     def lose(self, file):
         """Removes that key again. Nobody may have the token open."""
