@@ -167,7 +167,8 @@ impl Lowering<'_> {
             }
             let lower = value.to_ascii_lowercase();
             if let Some(inner) = QUERY.iter().find(|inner| lower.contains(&format!("{inner}="))) {
-                let reason = format!("{inner}= stands within the value of {name}, and must begin a part of its own");
+                let reason =
+                    format!("{inner} stands within the value of {name}, and must begin a part of its own");
                 self.push(
                     Diagnostic::error(word.part(attribute.at, name.len()), reason)
                         .help("parts before the question mark end with ;, those behind it with &"),
