@@ -388,6 +388,10 @@ mod tests {
     use super::*;
 
     pub(super) fn token() -> Arc<Token> {
+        token_at(Clock::system())
+    }
+
+    fn token_at(clock: Clock) -> Arc<Token> {
         let plan = Plan {
             module: "/nowhere/module.so".into(),
             label: None,
@@ -400,7 +404,7 @@ mod tests {
             pin: None,
             place: "pound.cfg:1".into(),
         };
-        Arc::new(Token::new(&plan, Clock::system()))
+        Arc::new(Token::new(&plan, clock))
     }
 
     fn failed(cure: Cure) -> Result<(), Failed> {
@@ -446,6 +450,26 @@ mod tests {
             assert_eq!(token.check_soon(&key), Err("the token does not answer".to_owned()));
         }
         assert!(begun.elapsed() < 2 * limits::TOKEN_CHECK);
+    }
+
+    #[test]
+    fn a_token_is_not_begun_again_more_than_once_a_second() {
+        let (clock, hand) = Clock::manual();
+        let token = token_at(clock);
+        let mut problem = Problem::new("a signature fails");
+        problem.cure = Cure::BeginAgain;
+        let tries = || token.state.read().unwrap().tries;
+        let again = || {
+            let before = tries();
+            token.open_again(before, Some(problem.clone())).unwrap_err().text
+        };
+        token.state.write().unwrap().reopened = Some(token.clock.now());
+        hand.advance(limits::TOKEN_PAUSE - Duration::from_millis(1));
+        assert_eq!(again(), "a signature fails");
+        assert_eq!(tries(), 0);
+        hand.advance(Duration::from_millis(1));
+        assert!(again().contains("cannot be loaded"));
+        assert_eq!(tries(), 1);
     }
 
     #[test]
