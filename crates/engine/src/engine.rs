@@ -31,6 +31,8 @@ pub struct Engine {
     order: watch::Sender<Order>,
     workers: Vec<JoinHandle<usize>>,
     control: Option<JoinHandle<()>>,
+    /// What the thread beside the workers may be waiting for, if that is another process.
+    line: Option<tls::End>,
     drain: Option<log::Drain>,
 }
 
@@ -63,8 +65,14 @@ pub fn start(prepared: Prepared) -> io::Result<Engine> {
     }
 
     let control_pen = pens.pop();
-    let mut engine =
-        Engine { world: world.clone(), order, workers: Vec::new(), control: None, drain: Some(drain) };
+    let mut engine = Engine {
+        world: world.clone(),
+        order,
+        workers: Vec::new(),
+        control: None,
+        line: source.end(),
+        drain: Some(drain),
+    };
     if let Some(Err(error)) = world.running().token.as_ref().map(|token| token.start()) {
         return Err(engine.undo(error));
     }
@@ -133,6 +141,8 @@ impl Engine {
         self.order.send_replace(Order::Stop(Instant::now() + grace));
         // A worker that panicked has no connections left to count.
         let cut = self.workers.drain(..).map(|worker| worker.join().unwrap_or(0)).sum();
+        // A keeper that does not answer must not hold up the end.
+        drop(self.line.take());
         if let Some(control) = self.control.take() {
             let _ = control.join();
         }

@@ -163,6 +163,10 @@ pub(crate) const CERTIFICATES: usize = 10_000;
 /// second. Looking at a file takes a few microseconds.
 pub(crate) const CERTIFICATE_LOOK: Duration = Duration::from_millis(300);
 
+/// How long the keeper of certificates may take for an answer. The back-ends' probes wait with it, and a disk that takes
+/// longer than this for one file has failed.
+pub(crate) const KEEPER_ANSWER: Duration = Duration::from_secs(10);
+
 /// Entries of a directory that are looked at for certificates.
 pub(crate) const CERTIFICATE_ENTRIES: usize = 100_000;
 

@@ -195,9 +195,18 @@ impl Prepared {
     }
 
     /// From now on those files are not read by this process, but by whoever runs [`keep_tls_files`](crate::keep_tls_files)
-    /// at the other end of `line`.
-    pub fn read_tls_files_over(&mut self, line: UnixStream) {
-        self.source = Source::Keeper(Line::new(self.tls_files(), line));
+    /// at the other end of `line`. Waits until it does.
+    ///
+    /// # Errors
+    /// Nobody does, within ten seconds.
+    pub fn read_tls_files_over(&mut self, line: UnixStream) -> io::Result<()> {
+        self.source = Source::Keeper(Line::new(self.tls_files(), line)?);
+        Ok(())
+    }
+
+    /// From now on nobody reads those files: they are not followed.
+    pub fn leave_tls_files(&mut self) {
+        self.source = Source::Nobody;
     }
 
     /// Opens the token of `SSLEngine`, if there is one, and looks for the keys that should be in it. To be called in the

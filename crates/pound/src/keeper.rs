@@ -6,6 +6,7 @@
 //! signals, and ends when the other end is closed, however that came about.
 
 use std::fs::OpenOptions;
+use std::io;
 use std::os::fd::AsRawFd;
 use std::os::unix::net::UnixStream;
 
@@ -13,34 +14,45 @@ use engine::Prepared;
 use engine::sys::process::{Fork, fork};
 use nix::unistd::{chdir, dup2_stderr, dup2_stdin, dup2_stdout};
 
-use crate::failure::Failure;
 use crate::process::descriptors;
 
 /// Its name in `ps`.
 const NAME: &std::ffi::CStr = c"pound-keys";
 
-/// Starts it; `prepared` reads over it from now on. To be called before there are threads, and before rights are given
-/// up.
+/// Starts it, and waits until it is set up; `prepared` reads over it from now on. To be called before there are threads,
+/// and before rights are given up.
 ///
 /// # Errors
-/// No process or no socket could be had.
-pub(crate) fn start(prepared: &mut Prepared) -> Result<(), Failure> {
-    let failed = |error: std::io::Error| {
-        Failure::new(format!("cannot start the process that keeps the right to read certificates: {error}"))
-    };
-    let null = OpenOptions::new().read(true).write(true).open("/dev/null").map_err(failed)?;
-    let (ours, its) = UnixStream::pair().map_err(failed)?;
-    if let Fork::Parent(_) = fork().map_err(failed)? {
-        prepared.read_tls_files_over(ours);
-        return Ok(());
+/// Why there is none: no process or no socket could be had, say. Then nothing is followed.
+pub(crate) fn start(prepared: &mut Prepared) -> io::Result<()> {
+    let started = begin(prepared);
+    if started.is_err() {
+        prepared.leave_tls_files();
     }
+    started
+}
+
+fn begin(prepared: &mut Prepared) -> io::Result<()> {
+    let null = OpenOptions::new().read(true).write(true).open("/dev/null")?;
+    let (ours, its) = UnixStream::pair()?;
+    if let Fork::Parent(_) = fork()? {
+        drop(its);
+        return prepared.read_tls_files_over(ours);
+    }
+    // It would wait for its own end.
+    drop(ours);
     let names = prepared.tls_files();
     let _ = nix::sys::prctl::set_name(NAME);
     let _ = nix::sys::prctl::set_no_new_privs();
+    // No other process of the user, should it become one some day, looks into its memory.
+    let _ = nix::sys::prctl::set_dumpable(false);
     // Whoever waits at a stream or a socket of ours must not wait for this process. What they belong to is never
     // dropped here: this process ends below, without returning.
     let _ = (dup2_stdin(&null), dup2_stdout(&null), dup2_stderr(&null));
-    descriptors::close_all_but(its.as_raw_fd());
+    if descriptors::close_all_but(its.as_raw_fd()).is_err() {
+        // With the sockets of the listeners it would take clients whom nobody answers. The other side sees it go.
+        std::process::exit(1);
+    }
     // Names in the configuration are absolute, and a folder that somebody stands in cannot be unmounted.
     let _ = chdir("/");
     engine::keep_tls_files(&names, its);

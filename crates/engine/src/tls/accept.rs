@@ -16,7 +16,7 @@ use tokio::time::timeout;
 
 use super::clients::{self, Peer};
 use super::handshakes::{Handshakes, Place};
-use super::sites::{Facts, Server, Site, supported};
+use super::sites::{Facts, Server, Site, asked_for, supported};
 use super::stream::{Scratch, TlsStream};
 use super::token::{self, Unsigned};
 use crate::stream::Stream;
@@ -108,8 +108,7 @@ async fn negotiate(
         Hello::Tls(accepted, rest) => (accepted, rest),
         Hello::Http(bytes) => return Ok(Arrival::Plain(stream, bytes)),
     };
-    let server_name =
-        accepted.client_hello().server_name().map(|name| name.to_ascii_lowercase().into_boxed_str());
+    let server_name = asked_for(&accepted.client_hello());
     let Some(site) = server.choose(&accepted.client_hello()) else {
         send(&mut stream, UNRECOGNIZED_NAME).await;
         return Err(Failure::UnknownName(server_name.unwrap_or_default().into()));

@@ -1,17 +1,17 @@
 //! What is wrong with the files that a plan names for TLS, without anything being started: all of it, not the first.
 
-use std::fs::File;
-use std::io;
+use std::fs;
+use std::io::ErrorKind;
 use std::path::Path;
 use std::sync::Arc;
 
 use plan::Plan;
-use plan::tls::{FileName, ServerTls, Verify};
+use plan::tls::{FileName, Policy, ServerTls, Verify};
 
 use super::clients;
 use super::connect::{Connector, system_roots};
 use super::ending::{Ending, Warned};
-use super::files::{self, TlsError};
+use super::files::{self, Identity, TlsError};
 use super::sites::provider;
 use super::source::{Reading, Source};
 use super::token::Token;
@@ -31,7 +31,7 @@ pub struct Finding {
 pub fn check(plan: &Plan, now: i64) -> Vec<Finding> {
     // It is not opened: whether it has the keys is for the server to find out.
     let token = plan.token.as_ref().map(|token| Arc::new(Token::new(token, Clock::system())));
-    let mut findings = Findings { all: Vec::new(), warned: Warned::new(), now };
+    let mut findings = Findings { all: Vec::new(), warned: Warned::default(), now };
     for tls in plan.listeners.iter().filter_map(|listener| listener.tls.as_ref()) {
         tls.certificates.iter().for_each(|name| findings.certificates(tls, token.as_ref(), name));
         findings.clients(tls);
@@ -50,15 +50,18 @@ pub fn check(plan: &Plan, now: i64) -> Vec<Finding> {
             }
             _ => None,
         };
-        if findings.can_see_all([named, tls.certificate.as_ref()]) {
-            match Connector::new(backend, tls, token.as_ref(), now) {
-                Ok(connector) => {
-                    if let Some((file, until)) = connector.shown() {
-                        findings.ending(file, &Ending::shown(&file.path, until, now));
-                    }
+        let can_see = findings.can_see_all([named]);
+        // What is wrong with a certificate is told whatever else there is to tell.
+        if let Some(file) = &tls.certificate {
+            match findings.identity(file, &file.path, &tls.policy, token.as_ref()) {
+                Some(identity) => {
+                    findings.ending(file, &Ending::shown(&file.path, identity.not_after, now));
                 }
-                Err(error) => findings.add(true, error.to_string()),
+                None => continue,
             }
+        }
+        if can_see && let Err(error) = Connector::new(backend, tls, token.as_ref(), now) {
+            findings.add(true, error.to_string());
         }
     }
     findings.all
@@ -90,22 +93,38 @@ impl Findings {
     fn certificates(&mut self, tls: &ServerTls, token: Option<&Arc<Token>>, name: &FileName) {
         let files = match files::expand(&name.path) {
             Ok(files) => files,
+            // A pattern is refused itself, and not its directory, where that can be seen.
             Err(refusal) => {
-                return self.add(can_see(&refusal.path), TlsError::new(name, &refusal).to_string());
+                let is_error = files::is_pattern(&refusal.path) || can_see(&refusal.path);
+                return self.add(is_error, TlsError::new(name, &refusal).to_string());
             }
         };
-        let provider = provider(&tls.policy);
         for file in files {
-            match files::identity(&files::load(&file), &provider, token, self.now) {
-                Ok(identity) => {
-                    for misgiving in &identity.misgivings {
-                        self.add(false, format!("{}: {}: {misgiving}", name.place, name.directive));
-                    }
-                    self.ending(name, &Ending::certificate(&identity, self.now));
+            if let Some(identity) = self.identity(name, &file, &tls.policy, token) {
+                self.ending(name, &Ending::certificate(&identity, self.now));
+            }
+        }
+    }
+
+    /// The certificate in a file with its key, for a listener or to be shown to a back-end; tells why if it is no good.
+    /// That is an error if a start would say the same, and so would one for which the key is nowhere.
+    fn identity(
+        &mut self,
+        name: &FileName,
+        file: &Path,
+        policy: &Policy,
+        token: Option<&Arc<Token>>,
+    ) -> Option<Identity> {
+        match files::identity(&files::load(file), &provider(policy), token, self.now) {
+            Ok(identity) => {
+                for misgiving in &identity.misgivings {
+                    self.add(false, format!("{}: {}: {misgiving}", name.place, name.directive));
                 }
-                Err(refusal) => {
-                    self.add(can_see(&refusal.path), TlsError::new(name, &refusal).to_string());
-                }
+                Some(identity)
+            }
+            Err(refusal) => {
+                self.add(can_see(&refusal.path), TlsError::new(name, &refusal).to_string());
+                None
             }
         }
     }
@@ -143,10 +162,11 @@ impl Findings {
     }
 }
 
-/// Whether this user, on this machine, sees a file of that name.
+/// Whether this user, on this machine, sees a file of that name, or a directory.
 fn can_see(path: &Path) -> bool {
-    match File::open(path) {
-        Ok(_) => true,
-        Err(error) => !matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::PermissionDenied),
-    }
+    let seen = fs::metadata(path).and_then(|metadata| match metadata.is_dir() {
+        true => fs::read_dir(path).map(drop),
+        false => files::open(path).map(drop),
+    });
+    seen.err().is_none_or(|error| !matches!(error.kind(), ErrorKind::NotFound | ErrorKind::PermissionDenied))
 }

@@ -18,6 +18,7 @@ use rustls_pki_types::{CertificateDer, CertificateRevocationListDer, UnixTime};
 use webpki::{EndEntityCert, KeyUsage};
 
 use super::files::{self, Refusal, TlsError};
+use super::pem;
 use super::source::Reading;
 use super::x509;
 use crate::limits;
@@ -44,7 +45,7 @@ impl Peer {
             not_before: time(read.not_before),
             not_after: time(read.not_after),
             serial: x509::decimal(read.serial),
-            pem: pem(der),
+            pem: pem::section("CERTIFICATE", der, ""),
             der: der.clone().into_owned(),
         })
     }
@@ -67,24 +68,6 @@ fn time(seconds: i64) -> String {
     Timestamp::from_second(seconds)
         .map(|time| time.strftime("%b %e %H:%M:%S %Y GMT").to_string())
         .unwrap_or_default()
-}
-
-fn pem(der: &[u8]) -> String {
-    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut pem = String::with_capacity(der.len() * 4 / 3 + 60);
-    pem.push_str(BEGIN);
-    for group in der.chunks(3) {
-        let bits =
-            group.iter().fold(0u32, |bits, &byte| (bits << 8) | u32::from(byte)) << (8 * (3 - group.len()));
-        for place in 0..4 {
-            pem.push(match place <= group.len() {
-                true => char::from(DIGITS[(bits >> (18 - 6 * place)) as usize & 63]),
-                false => '=',
-            });
-        }
-    }
-    pem.push_str(END);
-    pem
 }
 
 /// Judges certificates of clients; `None` if they are not asked for any.
@@ -214,9 +197,10 @@ pub(super) fn refusal(error: &Error) -> Option<String> {
     let sentence = match error {
         Error::NoCertificatesPresented => "it shows no certificate, and ClientCert 2 wants one".into(),
         Error::InvalidCertificate(why) => match why {
-            Why::Expired | Why::ExpiredContext { .. } => "its certificate has run out".into(),
+            Why::Expired | Why::ExpiredContext { .. } => "its certificate has run out, or that of an authority above it".into(),
             Why::NotValidYet | Why::NotValidYetContext { .. } => {
-                "its certificate does not hold yet; does the clock here go right?".into()
+                "its certificate does not hold yet, or that of an authority above it; does the clock here go right?"
+                    .into()
             }
             Why::Revoked => "its certificate is revoked (CRLlist)".into(),
             Why::UnknownRevocationStatus => {
@@ -271,7 +255,7 @@ fn lists(
     let lists: Vec<_> = CertificateRevocationListDer::pem_slice_iter(&pem)
         .take(limits::CERTIFICATES)
         .collect::<Result<_, _>>()
-        .map_err(|error| refuse(format!("it is no PEM: {error}")))?;
+        .map_err(|error| refuse(pem::no_pem(&error)))?;
     reading.lists_until = lists.iter().filter_map(|list| x509::list_until(list)).min();
     match lists.is_empty() {
         true => Err(refuse("there is no list of revoked certificates in it; PEM is expected".into())),
@@ -329,18 +313,6 @@ impl ClientCertVerifier for Verifier {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_certificate_is_pem_on_one_line() {
-        let check = |der: &[u8], expect: &str| {
-            assert_eq!(pem(der), format!("-----BEGIN CERTIFICATE-----{expect}-----END CERTIFICATE-----"));
-        };
-        check(b"", "");
-        check(b"f", "Zg==");
-        check(b"fo", "Zm8=");
-        check(b"foo", "Zm9v");
-        check(&[0xff, 0xfe, 0xfd, 0xfc], "//79/A==");
-    }
 
     #[test]
     fn a_refusal_names_the_directive_that_helps() {

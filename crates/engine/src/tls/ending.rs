@@ -1,6 +1,7 @@
 //! What comes to an end, and when it is told of that.
 
-use std::collections::HashMap;
+use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::path::{Path, PathBuf};
 
@@ -20,8 +21,32 @@ pub(crate) enum News {
     Bad,
 }
 
-/// How many thresholds a file has passed on the way to its end, where that was told.
-pub(super) type Warned = HashMap<PathBuf, usize>;
+/// How many thresholds a file has passed on the way to its end, where that was told; by what it is, and where.
+#[derive(Debug, Default)]
+pub(super) struct Warned(HashMap<&'static str, HashMap<PathBuf, usize>>);
+
+impl Warned {
+    fn get(&self, ending: &Ending<'_>) -> usize {
+        self.0.get(ending.what).and_then(|paths| paths.get(ending.path)).copied().unwrap_or(0)
+    }
+
+    /// Tells of all of these, once at each threshold. Of a file that was read at different times, because some could not
+    /// use it any more, the first end counts.
+    pub(super) fn tell<'a>(&mut self, endings: impl Iterator<Item = Ending<'a>>, say: Say<'_>) {
+        let mut first: BTreeMap<(&str, &Path), Ending<'_>> = BTreeMap::new();
+        for ending in endings {
+            if ending.passed() == 0 && self.get(&ending) == 0 {
+                continue;
+            }
+            match first.entry((ending.what, ending.path)) {
+                Entry::Vacant(vacant) => drop(vacant.insert(ending)),
+                Entry::Occupied(mut known) if ending.left < known.get().left => drop(known.insert(ending)),
+                Entry::Occupied(_) => {}
+            }
+        }
+        first.into_values().for_each(|ending| ending.warn(self, say));
+    }
+}
 
 /// Something that holds for a time.
 pub(super) struct Ending<'a> {
@@ -68,14 +93,18 @@ impl Ending<'_> {
         Ending { path, what, names: None, left: until - now, advice, thresholds: LISTS }
     }
 
+    /// How many thresholds are behind it.
+    fn passed(&self) -> usize {
+        self.thresholds.iter().filter(|&&threshold| self.left <= threshold).count()
+    }
+
     /// Tells of it, once at each threshold.
     pub(super) fn warn(&self, warned: &mut Warned, say: Say<'_>) {
-        let passed = self.thresholds.iter().filter(|&&threshold| self.left <= threshold).count();
-        let before = warned.get(self.path).copied().unwrap_or(0);
+        let (passed, before) = (self.passed(), warned.get(self));
         if passed == before {
             return;
         }
-        warned.insert(self.path.to_owned(), passed);
+        warned.0.entry(self.what).or_default().insert(self.path.to_owned(), passed);
         match (passed > before, self.left) {
             // It has been renewed.
             (false, _) => {}
@@ -120,7 +149,7 @@ mod tests {
 
     #[test]
     fn an_end_is_told_once_at_each_threshold() {
-        let mut warned = Warned::new();
+        let mut warned = Warned::default();
         let mut told = Vec::new();
         let mut check = |left: i64, expect: &[(News, &str)]| {
             told.clear();
@@ -142,5 +171,26 @@ mod tests {
         // Renewed, and then again.
         check(90 * DAY, &[]);
         check(5 * MINUTE, &[(News::Warning, "runs out in 5 min")]);
+    }
+
+    #[test]
+    fn a_file_that_was_read_at_different_times_is_told_of_once() {
+        let mut warned = Warned::default();
+        let mut check = |own: &[i64], expect: &[&str]| {
+            let mut told = Vec::new();
+            let path = Path::new("x");
+            let lists = [Ending::revoked(path, 90 * DAY, 0)];
+            let all = own.iter().map(|&left| Ending::shown(path, left, 0)).chain(lists);
+            warned.tell(all, &mut |_, text| told.push(text.to_string()));
+            let expect: Vec<_> =
+                expect.iter().map(|text| format!("certificate for back-ends x {text}; renew it")).collect();
+            assert_eq!(told, expect, "{own:?}");
+        };
+        check(&[90 * DAY, 3 * DAY], &["runs out in 3 days"]);
+        check(&[90 * DAY, 3 * DAY], &[]);
+        check(&[3 * DAY, 90 * DAY], &[]);
+        check(&[-1, 90 * DAY], &["has run out"]);
+        check(&[90 * DAY, 90 * DAY], &[]);
+        check(&[90 * DAY, 3 * DAY], &["runs out in 3 days"]);
     }
 }

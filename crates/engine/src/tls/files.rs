@@ -15,6 +15,7 @@ use rustls::sign::{CertifiedKey, SigningKey};
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 
+use super::pem;
 use super::token::{PublicKey, Signing, Token, TokenKey};
 use super::x509;
 use crate::limits;
@@ -176,12 +177,20 @@ fn part(path: &Path) -> Part {
     }
 }
 
-/// Reads a file. One that could be waited for, such as a pipe that took its place, is none.
-fn read(path: &Path) -> io::Result<Vec<u8>> {
-    let file = fs::OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(path)?;
-    if !file.metadata()?.is_file() {
-        return Err(io::Error::new(io::ErrorKind::Unsupported, "it is no regular file"));
+/// Opens a file. One that could be waited for, such as a pipe that took its place, is none, and what does something when
+/// it is opened, as some devices do, is not opened.
+pub(super) fn open(path: &Path) -> io::Result<fs::File> {
+    let no_file = || io::Error::new(io::ErrorKind::Unsupported, "it is no regular file");
+    if !fs::metadata(path)?.is_file() {
+        return Err(no_file());
     }
+    let file = fs::OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(path)?;
+    // It may be another by now.
+    if file.metadata()?.is_file() { Ok(file) } else { Err(no_file()) }
+}
+
+fn read(path: &Path) -> io::Result<Vec<u8>> {
+    let file = open(path)?;
     let mut content = Vec::new();
     file.take(limits::PEM_BYTES + 1).read_to_end(&mut content)?;
     if content.len() as u64 > limits::PEM_BYTES {
@@ -210,10 +219,15 @@ impl Content {
     }
 }
 
+/// Whether a `Cert` names files by a pattern.
+pub(super) fn is_pattern(path: &Path) -> bool {
+    path.file_name().is_some_and(|last| last.to_string_lossy().contains(['*', '?']))
+}
+
 /// The files that a `Cert` means, in order; at least one.
 pub(super) fn expand(path: &Path) -> Result<Vec<PathBuf>, Refusal> {
     let last = path.file_name().map(|last| last.to_string_lossy().into_owned()).unwrap_or_default();
-    let (directory, pattern) = if last.contains(['*', '?']) {
+    let (directory, pattern) = if is_pattern(path) {
         (path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new(".")), &*last)
     } else if fs::metadata(path).map_err(|error| Refusal::read(path, &error))?.is_dir() {
         (path, "*")
@@ -368,7 +382,7 @@ pub(super) fn certificates(path: &Path, pem: &[u8]) -> Result<Vec<CertificateDer
     CertificateDer::pem_slice_iter(pem)
         .take(limits::CERTIFICATES + 1)
         .collect::<Result<_, _>>()
-        .map_err(|error| Refusal::new(path, format!("it is no PEM: {error}")))
+        .map_err(|error| Refusal::new(path, pem::no_pem(&error)))
 }
 
 /// The private key in the file, or in the one beside it; which it was, and whether everybody can read that. `None` if
@@ -379,7 +393,7 @@ fn key(content: &Content, pem: &[u8]) -> Result<Option<(PrivateKeyDer<'static>, 
     if let Ok(key) = PrivateKeyDer::from_pem_slice(pem) {
         return Ok(Some((key, path.to_owned(), exposed)));
     }
-    if holds(pem, b"ENCRYPTED") {
+    if pem::is_encrypted(pem) {
         return Err(Refusal::new(
             path,
             "its private key is encrypted; nobody is there to type the word, so decrypt it (openssl pkey)",
@@ -397,10 +411,6 @@ fn key(content: &Content, pem: &[u8]) -> Result<Option<(PrivateKeyDer<'static>, 
             Err(Refusal::new(&beside, "there is no private key in it; PEM without a password is expected"))
         }
     }
-}
-
-fn holds(text: &[u8], word: &[u8]) -> bool {
-    memchr::memmem::find(text, word).is_some()
 }
 
 #[cfg(test)]

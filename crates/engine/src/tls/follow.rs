@@ -26,7 +26,7 @@ pub(crate) struct Follower {
     blind: bool,
     /// What was found at the last look. A change is believed once it is seen twice: by then, whoever writes a file has
     /// most likely finished.
-    before: Vec<Found>,
+    before: Arc<[Found]>,
     /// How many thresholds a file has passed on the way to its end, where that was told.
     warned: Warned,
 }
@@ -88,8 +88,10 @@ impl Follower {
             Backend { connector, files }
         };
         let backends = connectors.into_iter().map(backend).collect();
-        let (before, warned) = (Vec::new(), HashMap::new());
-        Follower { listeners, backends, names: Names::of(plan), source, blind: false, before, warned }
+        // Whoever has seen to it that nobody reads has said so.
+        let blind = matches!(source, Source::Nobody);
+        let (before, warned) = (Arc::default(), Warned::default());
+        Follower { listeners, backends, names: Names::of(plan), source, blind, before, warned }
     }
 
     /// Whether there is nothing to follow.
@@ -107,7 +109,7 @@ impl Follower {
                     say(
                         News::Bad,
                         format_args!(
-                            "the process that has kept the right to read certificates is gone; changes of files are not seen any more, restart pound"
+                            "the process that has kept the right to read certificates is gone, or does not answer; changes of files are not seen any more, restart pound"
                         ),
                     );
                 }
@@ -118,22 +120,17 @@ impl Follower {
 
     /// Warns of what is about to run out.
     fn warn(&mut self, now: i64, say: Say<'_>) {
-        for listener in &self.listeners {
-            for site in &listener.server.sites().all {
-                Ending::certificate(&site.identity, now).warn(&mut self.warned, say);
-            }
-            if let Some((file, until)) = listener.server.lists_until() {
-                Ending::revoked(&file.path, until, now).warn(&mut self.warned, say);
-            }
-        }
-        for backend in &self.backends {
-            if let Some((file, until)) = backend.connector.shown() {
-                Ending::shown(&file.path, until, now).warn(&mut self.warned, say);
-            }
-        }
+        let sites: Vec<_> = self.listeners.iter().map(|listener| listener.server.sites()).collect();
+        let certificates = sites.iter().flat_map(|sites| &sites.all);
+        let certificates = certificates.map(|site| Ending::certificate(&site.identity, now));
+        let lists = self.listeners.iter().filter_map(|listener| listener.server.lists_until());
+        let lists = lists.map(|(file, until)| Ending::revoked(&file.path, until, now));
+        let shown = self.backends.iter().filter_map(|backend| backend.connector.shown());
+        let shown = shown.map(|(file, until)| Ending::shown(&file.path, until, now));
+        self.warned.tell(certificates.chain(lists).chain(shown), say);
     }
 
-    fn take_up(&mut self, found: Vec<Found>, now: i64, say: Say<'_>) {
+    fn take_up(&mut self, found: Arc<[Found]>, now: i64, say: Say<'_>) {
         let seen = Seen { names: &self.names, found: &found, before: &self.before };
         for listener in &mut self.listeners {
             listener.follow_lists(&seen, &mut self.source, say);
@@ -149,7 +146,7 @@ impl Follower {
 impl Seen<'_> {
     /// The files of a name, if they are as they were at the last look.
     fn settled(&self, named: &Named) -> Option<&Found> {
-        let index = self.names.all().iter().position(|other| other == named)?;
+        let index = self.names.place(named)?;
         let found = self.found.get(index)?;
         (self.before.get(index) == Some(found)).then_some(found)
     }
@@ -176,7 +173,7 @@ impl Listener {
         let mut sites: Vec<Arc<Site>> = Vec::with_capacity(shown.all.len());
         let mut changed = false;
         for (index, name) in self.server.plan().certificates.iter().enumerate() {
-            let own = || shown.all.iter().filter(|site| site.name == index);
+            let own = shown.of_name(index);
             let named = Named::certificates(name);
             let files = match seen.settled(&named) {
                 Some(Ok(files)) => files,
@@ -186,17 +183,17 @@ impl Listener {
                         self.missing.insert(index, reason.clone());
                         say(News::Bad, format_args!("{reason}; the certificates that were there stay"));
                     }
-                    sites.extend(own().cloned());
+                    sites.extend_from_slice(own);
                     continue;
                 }
                 None => {
-                    sites.extend(own().cloned());
+                    sites.extend_from_slice(own);
                     continue;
                 }
             };
             self.missing.remove(&index);
             for (path, mark) in files {
-                let old = own().find(|site| site.identity.path == *path);
+                let old = own.binary_search_by(|site| site.identity.path.cmp(path)).ok().map(|at| &own[at]);
                 let is_news = old.is_none_or(|site| {
                     site.identity.mark != *mark
                         || site.identity.staple_until.is_some_and(|until| until <= now)
@@ -227,6 +224,9 @@ impl Listener {
                     }
                 }
             }
+        }
+        if !changed && sites.len() == shown.all.len() {
+            return;
         }
         let kept: HashSet<(usize, &Path)> =
             sites.iter().map(|site| (site.name, &*site.identity.path)).collect();

@@ -7,27 +7,37 @@
 //! ```
 //!
 //! The serving process reads what strangers send, so the keeper believes nothing that it says. It can only point into
-//! the list that the keeper itself made of the plan; there is no path in a question. Of a file it gets what is PEM, and
-//! of an OCSP answer what can be read as one: should somebody who has taken over the serving process be able to put a
-//! link among the certificates, it still shows him no file of another kind. The keeper ends with its line.
+//! the list that the keeper itself made of the plan; there is no path in a question. Of a file it gets the sections of PEM
+//! that it is about, and of an OCSP answer what can be read as one: should somebody who has taken over the serving process
+//! be able to put a link among the certificates, it still shows him no file of another kind. A file that is broken is as
+//! broken for the serving process as if it had read it itself. The keeper ends with its line.
+//!
+//! The line begins with one byte, which says that the keeper is set up.
 
 use std::io::{self, Read, Write};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::files::{Content, Mark, Part};
-use super::source::{Found, Named, Names};
+use super::pem::{self, Wanted};
+use super::source::{Found, Kind, Named, Names};
 use super::x509;
+use crate::limits;
 
 /// A question: what is asked, and two numbers.
 type Question = [u8; 9];
 
+const READY: u8 = b'k';
 const LOOK: u8 = b'l';
 const LOAD: u8 = b'r';
 
 /// Answers until the other side is gone.
 pub fn keep(names: &Names, mut line: UnixStream) {
+    if line.write_all(&[READY]).is_err() {
+        return;
+    }
     let mut told: Option<Vec<Found>> = None;
     let mut question: Question = [0; 9];
     while line.read_exact(&mut question).is_ok() {
@@ -50,24 +60,29 @@ pub fn keep(names: &Names, mut line: UnixStream) {
                 let named = names.all().get(number(1));
                 let found = told.as_ref().and_then(|told| told.get(number(1))?.as_ref().ok()?.get(number(5)));
                 match named.zip(found) {
-                    Some((named, (path, _))) => answer.content(&plain(named.load(path))),
+                    Some((named, (path, _))) => answer.content(&plain(named.load(path), named.kind)),
                     // Whoever asks for what is not there has no good in mind.
                     None => return,
                 }
             }
             _ => return,
         }
-        if line.write_all(&answer.finish()).is_err() {
+        let Some(answer) = answer.finish() else { return };
+        if line.write_all(&answer).is_err() {
             return;
         }
     }
 }
 
 /// What of a content may be known outside.
-fn plain(mut content: Content) -> Content {
-    for part in [&mut content.pem, &mut content.key] {
-        if let Some(Ok(bytes)) = part {
-            *bytes = sections(bytes);
+fn plain(mut content: Content, kind: Kind) -> Content {
+    let own = match kind {
+        Kind::Certificates | Kind::Certificate => Wanted::Pair,
+        Kind::List => Wanted::Public,
+    };
+    for (part, wanted) in [(&mut content.pem, own), (&mut content.key, Wanted::Key)] {
+        if let Some(read) = part.take() {
+            *part = Some(read.and_then(|bytes| pem::only(wanted, &bytes)));
         }
     }
     if let Some(Ok(bytes)) = &mut content.staple
@@ -78,40 +93,37 @@ fn plain(mut content: Content) -> Content {
     content
 }
 
-/// The sections of PEM in a file, without what stands around them (RFC 7468 section 2).
-fn sections(bytes: &[u8]) -> Vec<u8> {
-    let mut sections = Vec::new();
-    let mut inside: Option<Vec<u8>> = None;
-    for line in bytes.split_inclusive(|&byte| byte == b'\n') {
-        let text = line.trim_ascii_end();
-        if text.starts_with(b"-----BEGIN ") && text.ends_with(b"-----") {
-            inside = Some(Vec::new());
-        }
-        let Some(section) = &mut inside else { continue };
-        section.extend_from_slice(line);
-        if text.starts_with(b"-----END ") && text.ends_with(b"-----") {
-            sections.append(section);
-            inside = None;
-        }
-    }
-    sections
-}
-
 /// The serving process' end.
 pub(crate) struct Line {
     names: Names,
-    stream: UnixStream,
+    /// `None` once anything has gone wrong: an answer that comes late must not be taken for that to the next question.
+    stream: Option<UnixStream>,
     /// What the keeper has told last.
-    found: Vec<Found>,
+    found: Arc<[Found]>,
 }
 
 impl Line {
-    /// To a keeper of these names.
-    pub(crate) fn new(names: Names, stream: UnixStream) -> Line {
-        Line { names, stream, found: Vec::new() }
+    /// To a keeper of these names, as soon as it is set up.
+    ///
+    /// # Errors
+    /// It is gone already, or takes too long.
+    pub(crate) fn new(names: Names, stream: UnixStream) -> io::Result<Line> {
+        stream.set_read_timeout(Some(limits::KEEPER_ANSWER))?;
+        stream.set_write_timeout(Some(limits::KEEPER_ANSWER))?;
+        let mut ready = [0];
+        (&stream).read_exact(&mut ready)?;
+        match ready {
+            [READY] => Ok(Line { names, stream: Some(stream), found: Arc::default() }),
+            _ => Err(io::ErrorKind::InvalidData.into()),
+        }
     }
 
-    pub(super) fn look(&mut self) -> io::Result<Vec<Found>> {
+    /// What ends it at once when it is dropped, whoever waits for an answer.
+    pub(super) fn end(&self) -> Option<End> {
+        self.stream.as_ref()?.try_clone().ok().map(End)
+    }
+
+    pub(super) fn look(&mut self) -> io::Result<Arc<[Found]>> {
         let bytes = self.ask([LOOK, 0, 0, 0, 0, 0, 0, 0, 0])?;
         let mut reader = Reader(&bytes);
         if reader.flag()? {
@@ -121,10 +133,10 @@ impl Line {
     }
 
     pub(super) fn load(&mut self, named: &Named, path: &Path) -> Content {
-        let name = self.names.all().iter().position(|other| other == named);
-        let place = name.and_then(|name| {
+        let place = self.names.place(named).and_then(|name| {
             let files = self.found.get(name)?.as_ref().ok()?;
-            Some((name as u32, files.iter().position(|(file, _)| file == path)? as u32))
+            let file = files.binary_search_by(|(file, _)| (**file).cmp(path)).ok()?;
+            Some((u32::try_from(name).ok()?, u32::try_from(file).ok()?))
         });
         let Some((name, file)) = place else {
             return Content::unread(path, "it was not there when it was looked for");
@@ -134,16 +146,32 @@ impl Line {
         question[1..5].copy_from_slice(&name.to_le_bytes());
         question[5..9].copy_from_slice(&file.to_le_bytes());
         let content = self.ask(question).and_then(|bytes| Reader(&bytes).content(path));
-        content.unwrap_or_else(|_| Content::unread(path, "the process that reads it is gone"))
+        content.unwrap_or_else(|_| {
+            self.stream = None;
+            Content::unread(path, "the process that reads it is gone, or does not answer")
+        })
     }
 
     fn ask(&mut self, question: Question) -> io::Result<Vec<u8>> {
-        self.stream.write_all(&question)?;
+        let mut stream = self.stream.take().ok_or(io::ErrorKind::NotConnected)?;
+        stream.write_all(&question)?;
         let mut len = [0; 4];
-        self.stream.read_exact(&mut len)?;
+        stream.read_exact(&mut len)?;
         let mut bytes = vec![0; u32::from_le_bytes(len) as usize];
-        self.stream.read_exact(&mut bytes)?;
+        stream.read_exact(&mut bytes)?;
+        self.stream = Some(stream);
         Ok(bytes)
+    }
+}
+
+/// Ends a line when it is dropped.
+#[derive(Debug)]
+pub(crate) struct End(UnixStream);
+
+impl Drop for End {
+    fn drop(&mut self) {
+        // One that has ended before is as well.
+        let _ = self.0.shutdown(std::net::Shutdown::Both);
     }
 }
 
@@ -157,11 +185,12 @@ impl Default for Answer {
 }
 
 impl Answer {
-    fn finish(mut self) -> Vec<u8> {
-        // Of each file there are three parts of at most `limits::PEM_BYTES`, and of names at most what directories hold.
-        let len = u32::try_from(self.0.len() - 4).unwrap_or(u32::MAX);
+    /// `None` if it is too long: of each file there are three parts of at most `limits::PEM_BYTES`, and of names at most
+    /// what directories hold, so it is not.
+    fn finish(mut self) -> Option<Vec<u8>> {
+        let len = u32::try_from(self.0.len() - 4).ok()?;
         self.0[..4].copy_from_slice(&len.to_le_bytes());
-        self.0
+        Some(self.0)
     }
 
     fn flag(&mut self, flag: bool) {
@@ -285,6 +314,7 @@ mod tests {
     use crate::tls::source::{Kind, Source};
 
     const PEM: &str = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+    const KEY: &str = "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n";
 
     fn names(names: &[(&Path, Kind)]) -> Names {
         let named = |(path, kind): &(&Path, Kind)| Named { path: path.to_path_buf(), kind: *kind };
@@ -297,7 +327,7 @@ mod tests {
         let own = names.clone();
         let keeper = std::thread::spawn(move || keep(&own, its));
         let raw = ours.try_clone().unwrap();
-        (Source::Keeper(Line::new(names.clone(), ours)), raw, keeper)
+        (Source::Keeper(Line::new(names.clone(), ours).unwrap()), raw, keeper)
     }
 
     #[test]
@@ -306,8 +336,9 @@ mod tests {
         let (certificates, list) = (home.path().join("certs"), home.path().join("ca.pem"));
         std::fs::create_dir(&certificates).unwrap();
         for name in ["b.pem", "a.pem", "a.key"] {
-            std::fs::write(certificates.join(name), PEM).unwrap();
+            std::fs::write(certificates.join(name), PEM.to_owned() + KEY).unwrap();
         }
+        std::fs::write(certificates.join("a.pem"), PEM).unwrap();
         let missing = home.path().join("none/*.pem");
         let names = names(&[
             (&certificates, Kind::Certificates),
@@ -324,7 +355,7 @@ mod tests {
         let file = certificates.join("a.pem");
         let content = source.load(&names.all()[0], &file);
         assert_eq!(content.pem().unwrap(), PEM.as_bytes());
-        assert_eq!(content.key, Some(Ok(PEM.into())));
+        assert_eq!(content.key, Some(Ok(KEY.into())));
         assert_eq!(content.staple, None);
         assert_eq!(content.mark, Source::Own.load(&names.all()[0], &file).mark);
         drop((source, raw));
@@ -335,8 +366,7 @@ mod tests {
     fn what_is_no_pem_is_not_handed_over() {
         let home = tempfile::tempdir().unwrap();
         let (list, pair) = (home.path().join("list.pem"), home.path().join("pair.pem"));
-        std::fs::write(&list, format!("root:$6$secret:1\n{PEM}root:x\n-----BEGIN A-----\nnever ends"))
-            .unwrap();
+        std::fs::write(&list, format!("root:$6$secret:1\n{PEM}root:x\n{KEY}")).unwrap();
         std::fs::write(&pair, PEM).unwrap();
         std::fs::write(pair.with_extension("ocsp"), "root:$6$secret:1").unwrap();
         let names = names(&[(&list, Kind::List), (&pair, Kind::Certificate)]);
@@ -344,6 +374,53 @@ mod tests {
         source.look(&names).unwrap();
         assert_eq!(source.load(&names.all()[0], &list).pem().unwrap(), PEM.as_bytes());
         assert_eq!(source.load(&names.all()[1], &pair).staple, Some(Ok(Vec::new())));
+        // A file that was cut is not taken for a shorter one.
+        std::fs::write(&list, format!("{PEM}{}", &PEM[..40])).unwrap();
+        let refusal = source.load(&names.all()[0], &list).pem().unwrap_err().to_string();
+        assert!(refusal.contains("\"CERTIFICATE\" does not end"), "{refusal}");
+    }
+
+    #[test]
+    fn what_comes_late_is_no_answer_to_the_next_question() {
+        let home = tempfile::tempdir().unwrap();
+        let file = home.path().join("a.pem");
+        std::fs::write(&file, PEM).unwrap();
+        let names = names(&[(&file, Kind::Certificate)]);
+        let (mut ours, mut its) = UnixStream::pair().unwrap();
+        its.write_all(&[READY]).unwrap();
+        let mut line = Line::new(names.clone(), ours.try_clone().unwrap()).unwrap();
+        ours.set_read_timeout(Some(std::time::Duration::from_millis(1))).unwrap();
+        assert!(line.look().is_err());
+        // One that would be good.
+        let mut answer = Answer::default();
+        answer.flag(false);
+        its.write_all(&answer.finish().unwrap()).unwrap();
+        assert!(line.look().is_err());
+        assert!(line.load(&names.all()[0], &file).pem().is_err());
+        // What it was asked first, and nothing behind.
+        its.set_nonblocking(true).unwrap();
+        assert_eq!(its.read(&mut [0; 99]).unwrap(), size_of::<Question>());
+        assert_eq!(ours.read(&mut [0; 99]).unwrap(), 5);
+    }
+
+    #[test]
+    fn whoever_waits_for_an_answer_can_be_called_back() {
+        let names = names(&[(Path::new("/a.pem"), Kind::Certificate)]);
+        let (ours, mut its) = UnixStream::pair().unwrap();
+        its.write_all(&[READY]).unwrap();
+        let mut line = Line::new(names, ours).unwrap();
+        let end = line.end().unwrap();
+        let waiting = std::thread::spawn(move || line.look().is_err());
+        its.read_exact(&mut [0; size_of::<Question>()]).unwrap();
+        drop(end);
+        assert!(waiting.join().unwrap());
+    }
+
+    #[test]
+    fn a_keeper_that_has_gone_before_it_was_set_up_is_none() {
+        let (ours, its) = UnixStream::pair().unwrap();
+        drop(its);
+        assert!(Line::new(Names::default(), ours).is_err());
     }
 
     #[test]

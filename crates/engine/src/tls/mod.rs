@@ -1,6 +1,6 @@
 //! TLS: our own thin layer over rustls, which keeps the state of each connection and does the cryptography.
 //!
-//! `files` and `x509` read certificates, `source` says whether this process does that or a `keeper` of the right to,
+//! `files`, `pem` and `x509` read certificates, `source` says whether this process does that or a `keeper` of the right to,
 //! `sites` keeps what a listener shows and finds the one for a name, `follow` reads it again when a file changes, `check`
 //! tells what is wrong with files before anything runs, `ending` when they run out,
 //! `clients` judges those of clients, `accept` makes a handshake with a client, `connect` one with a back-end, `stream`
@@ -17,6 +17,7 @@ mod files;
 mod follow;
 mod handshakes;
 mod keeper;
+mod pem;
 mod sessions;
 mod sites;
 mod source;
@@ -31,7 +32,7 @@ pub(crate) use ending::News;
 pub use files::TlsError;
 pub(crate) use follow::Follower;
 pub(crate) use handshakes::Handshakes;
-pub(crate) use keeper::Line;
+pub(crate) use keeper::{End, Line};
 pub use keeper::keep;
 pub(crate) use sites::{Facts, Server};
 pub use source::Names;

@@ -99,7 +99,7 @@ pub(crate) struct Site {
 
 /// The certificates of a listener, to be found by name.
 pub(super) struct Sites {
-    /// In the order of the configuration; never empty.
+    /// In the order of the configuration, and those of one `Cert` in that of their paths; never empty.
     pub(super) all: Vec<Arc<Site>>,
     /// By name; under the name without `*.` for one that has it.
     exact: HashMap<Box<str>, Candidates>,
@@ -195,10 +195,11 @@ impl Server {
     /// The certificate for a client; `None` if it is to be turned away.
     pub(super) fn choose(&self, hello: &ClientHello<'_>) -> Option<Arc<Site>> {
         let sites = self.sites.load();
-        let named = hello.server_name().and_then(|name| sites.find(&name.to_ascii_lowercase()));
+        let name = asked_for(hello);
+        let named = name.as_ref().and_then(|name| sites.find(name));
         let candidates = match named {
             Some(candidates) => candidates,
-            None if hello.server_name().is_some() && self.plan.strict_sni => return None,
+            None if name.is_some() && self.plan.strict_sni => return None,
             None => sites.default(),
         };
         // ECDSA signatures cost a tenth of RSA's, so they are taken where the client can read them.
@@ -212,11 +213,8 @@ impl Server {
 
     /// Whether a request for `host` may come by a connection with these facts (RFC 9110 section 15.5.20).
     pub(crate) fn admits(&self, facts: &Facts, host: &str) -> bool {
-        let is_asked_for = |host| facts.server_name.as_deref() == Some(host);
-        match self.plan.check_host {
-            CheckHost::No => return true,
-            CheckHost::Name if is_asked_for(host) => return true,
-            CheckHost::Name | CheckHost::Certificate => {}
+        if self.plan.check_host == CheckHost::No {
+            return true;
         }
         let host = host.strip_suffix('.').unwrap_or(host).to_ascii_lowercase();
         if facts.site.identity.covers(&host) {
@@ -225,7 +223,7 @@ impl Server {
         if self.plan.check_host == CheckHost::Certificate {
             return false;
         }
-        if is_asked_for(&host) {
+        if facts.server_name.as_deref() == Some(&*host) {
             return true;
         }
         // Nobody has a better connection for it, and the client has named nothing else: an address, an old client.
@@ -295,6 +293,13 @@ impl Sites {
             }
         }
         Ok(Sites::of(all))
+    }
+
+    /// Those that a `Cert` names, by its index.
+    pub(super) fn of_name(&self, name: usize) -> &[Arc<Site>] {
+        let start = self.all.partition_point(|site| site.name < name);
+        let len = self.all[start..].partition_point(|site| site.name == name);
+        &self.all[start..start + len]
     }
 
     fn add(&mut self, site: Arc<Site>) {
@@ -440,11 +445,18 @@ fn address(host: &str) -> Option<IpAddr> {
     }
 }
 
+/// The name that a client asks for in TLS, in lower case and without the dot that a full one may end with: RFC 6066
+/// section 3 wants it away, and clients send it.
+pub(super) fn asked_for(hello: &ClientHello<'_>) -> Option<Box<str>> {
+    let name = hello.server_name()?;
+    Some(name.strip_suffix('.').unwrap_or(name).to_ascii_lowercase().into())
+}
+
 /// What a handshake has agreed on.
 pub(crate) struct Facts {
     /// The certificate that was shown.
     pub(super) site: Arc<Site>,
-    /// The name that the client asked for, in lower case.
+    /// The name that the client asked for, in lower case and without a dot at its end.
     pub(crate) server_name: Option<Box<str>>,
     /// The cipher suite.
     pub(crate) suite: Suite,

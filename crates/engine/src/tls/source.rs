@@ -3,24 +3,27 @@
 //!
 //! Only files that the plan names can be had. Which those are is computed here, by both sides alike.
 
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::fmt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use plan::Plan;
 use plan::tls::{BackendTls, FileName, Verify};
 
 use super::files::{self, Content, Mark, Part, TlsError};
-use super::keeper::Line;
+use super::keeper::{End, Line};
 
 /// A file that the plan names, or several.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) struct Named {
     pub(super) path: PathBuf,
     pub(super) kind: Kind,
 }
 
 /// What is named.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum Kind {
     /// Certificates with their keys: a file, a directory or a pattern.
     Certificates,
@@ -32,7 +35,11 @@ pub(super) enum Kind {
 
 /// All files that a plan names for TLS.
 #[derive(Debug, Clone, Default)]
-pub struct Names(Vec<Named>);
+pub struct Names {
+    all: Vec<Named>,
+    /// Where each is among them.
+    places: HashMap<Named, usize>,
+}
 
 /// The files of a name as they are now, in order; or why there are none.
 pub(super) type Found = Result<Vec<(PathBuf, Mark)>, String>;
@@ -43,6 +50,8 @@ pub(crate) enum Source {
     Own,
     /// The keeper at the other end of the line.
     Keeper(Line),
+    /// Nobody: this process may not, and there is no keeper.
+    Nobody,
 }
 
 impl fmt::Debug for Source {
@@ -50,6 +59,7 @@ impl fmt::Debug for Source {
         f.write_str(match self {
             Source::Own => "Own",
             Source::Keeper(_) => "Keeper",
+            Source::Nobody => "Nobody",
         })
     }
 }
@@ -111,35 +121,56 @@ impl Names {
     }
 
     fn add(&mut self, file: &FileName, kind: Kind) {
-        let named = Named::new(file, kind);
-        if !self.0.contains(&named) {
-            self.0.push(named);
+        self.push(Named::new(file, kind));
+    }
+
+    fn push(&mut self, named: Named) {
+        let place = self.all.len();
+        if let Entry::Vacant(vacant) = self.places.entry(named) {
+            self.all.push(vacant.key().clone());
+            vacant.insert(place);
         }
     }
 
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.all.is_empty()
     }
 
     pub(super) fn all(&self) -> &[Named] {
-        &self.0
+        &self.all
+    }
+
+    /// Where a name is among all.
+    pub(super) fn place(&self, named: &Named) -> Option<usize> {
+        self.places.get(named).copied()
     }
 }
 
 #[cfg(test)]
 impl FromIterator<Named> for Names {
     fn from_iter<T: IntoIterator<Item = Named>>(named: T) -> Self {
-        Names(named.into_iter().collect())
+        let mut names = Names::default();
+        named.into_iter().for_each(|named| names.push(named));
+        names
     }
 }
 
 impl Source {
     /// Looks at all files: for each name, in order, what there is. `None` if nobody is there to look any more.
-    pub(super) fn look(&mut self, names: &Names) -> Option<Vec<Found>> {
+    pub(super) fn look(&mut self, names: &Names) -> Option<Arc<[Found]>> {
         match self {
             Source::Own => Some(names.all().iter().map(Named::find).collect()),
             Source::Keeper(line) => line.look().ok(),
+            Source::Nobody => None,
+        }
+    }
+
+    /// What, when it is dropped, ends a look or a reading that takes long.
+    pub(crate) fn end(&self) -> Option<End> {
+        match self {
+            Source::Keeper(line) => line.end(),
+            Source::Own | Source::Nobody => None,
         }
     }
 
@@ -148,6 +179,7 @@ impl Source {
         match self {
             Source::Own => named.load(path),
             Source::Keeper(line) => line.load(named, path),
+            Source::Nobody => Content::unread(path, "there is no process that may read it"),
         }
     }
 }

@@ -27,10 +27,19 @@ pub(crate) fn close(inherited: &[RawFd]) {
 }
 
 /// Closes all descriptors above standard error but this one. Nothing that owns one may be used or dropped afterwards.
-pub(crate) fn close_all_but(kept: RawFd) {
+///
+/// # Errors
+/// It cannot be told which are open: then some still are.
+pub(crate) fn close_all_but(kept: RawFd) -> std::io::Result<()> {
+    if engine::sys::process::close_all_but(kept).is_ok() {
+        return Ok(());
+    }
+    // An old kernel, or a filter of system calls that does not know the call.
+    std::fs::read_dir("/proc/self/fd")?;
     let mut open = inherited();
     open.retain(|number| *number != kept);
     close(&open);
+    Ok(())
 }
 
 /// Lets this process open as many descriptors as it may: each client and each back-end connection takes one.
@@ -53,6 +62,24 @@ pub(crate) fn no_core_files() {
 mod tests {
     use super::*;
     use std::os::fd::AsRawFd;
+
+    /// In a process of its own, since the others that run here would lose theirs.
+    #[test]
+    fn all_descriptors_but_one_are_closed() {
+        const CHILD: &str = "POUND_TEST_CLOSES_DESCRIPTORS";
+        if std::env::var_os(CHILD).is_some() {
+            let files: Vec<_> = (0..5).map(|_| std::fs::File::open("/dev/null").unwrap()).collect();
+            let kept = files[2].as_raw_fd();
+            std::mem::forget(files);
+            close_all_but(kept).unwrap();
+            let good = inherited() == [kept];
+            std::process::exit(if good { 99 } else { 1 });
+        }
+        let test = "process::descriptors::tests::all_descriptors_but_one_are_closed";
+        let mut own = std::process::Command::new(std::env::current_exe().unwrap());
+        let child = own.args(["--exact", test, "--test-threads=1"]).env(CHILD, "1").output().unwrap();
+        assert_eq!(child.status.code(), Some(99), "{child:?}");
+    }
 
     #[test]
     fn a_descriptor_that_is_open_is_listed_and_standard_ones_are_not() {
