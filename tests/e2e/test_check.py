@@ -3,6 +3,7 @@
 import os
 import pwd
 import re
+import socket
 import tempfile
 from pathlib import Path
 
@@ -63,6 +64,8 @@ def test_files_that_are_not_here_are_warned_of(tmp_path, authority):
     assert "warning: " in told and "Cert /nowhere/a.pem: it cannot be read: " in told
     assert "/nowhere/certs" in told
     assert "error" not in told.replace("(os error 2)", "")
+    status, told = check(tmp_path, each=["Verify no", 'Cert "/nowhere/a.pem"'])
+    assert (status, "warning: " in told, "Cert /nowhere/a.pem" in told) == (0, True, True)
     status, told = check(tmp_path, f'Cert "{here}"', "ClientCert 2", 'VerifyList "/nowhere/ca.pem"')
     assert (status, "VerifyList /nowhere/ca.pem" in told) == (0, True)
     status, told = check(tmp_path, each=['CAlist "/nowhere/ca.pem"'])
@@ -89,14 +92,63 @@ def test_a_list_that_ran_out_is_warned_of(tmp_path, authority):
     assert check(tmp_path, *lines, f'CRLlist "{people.revoked(tmp_path, "3")}"') == (0, "")
 
 
+@pytest.mark.parametrize("whose", ["listener", "back-end"])
+def test_a_certificate_whose_key_is_nowhere_is_an_error(tmp_path, authority, whose):
+    """A start refuses it, on whichever machine: what is here is the certificate."""
+    file = authority.issue("a.test", days=90, file=tmp_path / "site.pem", key_apart=True)
+    file.with_suffix(".key").unlink()
+    line = f'Cert "{file}"'
+    status, told = check(tmp_path, line) if whose == "listener" else check(tmp_path, each=["Verify no", line])
+    assert (status, "error: " in told) == (1, True)
+    assert f"Cert {file}: there is no private key in it, and no file {file.with_suffix('.key')}" in told
+
+
+def test_a_directory_in_which_nothing_is_found_is_an_error(tmp_path):
+    (folder := tmp_path / "certs").mkdir()
+    for name in (folder, folder / "*.pem"):
+        status, told = check(tmp_path, f'Cert "{name}"')
+        assert (status, f"Cert {name}: there is no file in it" in told) == (1, True), told
+
+
+@pytest.mark.parametrize("kind", ["pipe", "socket", "device"])
+def test_what_is_no_file_is_an_error_and_not_waited_for(tmp_path, authority, kind):
+    path = tmp_path / "site.pem"
+    match kind:
+        case "pipe":
+            os.mkfifo(path)
+        case "socket":
+            with socket.socket(socket.AF_UNIX) as sock:
+                sock.bind(str(path))
+        case "device":
+            path = "/dev/null"
+    wanted = "it is no regular file"
+    here = f'Cert "{authority.issue("a.test", days=90)}"'
+    for status, told in (
+        check(tmp_path, f'Cert "{path}"'),
+        check(tmp_path, here, "ClientCert 2", f'VerifyList "{path}"'),
+        check(tmp_path, each=["Verify no", f'Cert "{path}"']),
+        check(tmp_path, each=[f'CAlist "{path}"']),
+    ):
+        assert (status, wanted in told) == (1, True), told
+
+
 @pytest.mark.root
-def test_a_key_that_only_another_user_may_read_is_warned_of(authority):
+@pytest.mark.parametrize("apart", [False, True], ids=["in_one_file", "key_apart"])
+def test_a_key_that_only_another_user_may_read_is_warned_of(authority, apart):
     nobody = pwd.getpwnam("nobody")
     # Every user may enter it, unlike folders of pytest.
     with tempfile.TemporaryDirectory(prefix="pound-test-") as home:
         os.chmod(home, 0o755)
-        file = authority.issue("a.test", days=90, file=Path(home) / "site.pem")
-        config = process.write(cfg.text(cfg.listen_tls(8443, f'Cert "{file}"', cfg.service("Success"))), home)
-        config.chmod(0o644)
-        checked = process.run("-c", "-f", config, user=nobody.pw_uid, group=nobody.pw_gid, extra_groups=[])
-    assert (checked.returncode, "Permission denied" in checked.stderr) == (0, True), checked.stderr
+        file = authority.issue("a.test", days=90, file=Path(home) / "site.pem", key_apart=apart)
+        if apart:
+            file.chmod(0o644)
+            file.with_suffix(".key").chmod(0o600)
+        shown, line = cfg.service("Success"), f'Cert "{file}"'
+        for block in (
+            cfg.listen_tls(8443, line, shown),
+            cfg.listen(8080, cfg.service(cfg.backend(9, "HTTPS", "Verify no", line))),
+        ):
+            config = process.write(cfg.text(block), home)
+            config.chmod(0o644)
+            checked = process.run("-c", "-f", config, user=nobody.pw_uid, group=nobody.pw_gid, extra_groups=[])
+            assert (checked.returncode, "Permission denied" in checked.stderr) == (0, True), checked.stderr
