@@ -39,9 +39,14 @@ impl Warned {
                 continue;
             }
             match first.entry((ending.what, ending.path)) {
-                Entry::Vacant(vacant) => drop(vacant.insert(ending)),
-                Entry::Occupied(mut known) if ending.left < known.get().left => drop(known.insert(ending)),
-                Entry::Occupied(_) => {}
+                Entry::Vacant(vacant) => {
+                    vacant.insert(ending);
+                }
+                Entry::Occupied(mut known) => {
+                    if ending.left < known.get().left {
+                        known.insert(ending);
+                    }
+                }
             }
         }
         first.into_values().for_each(|ending| ending.warn(self, say));

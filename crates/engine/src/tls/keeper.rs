@@ -111,7 +111,11 @@ impl Line {
         stream.set_read_timeout(Some(limits::KEEPER_ANSWER))?;
         stream.set_write_timeout(Some(limits::KEEPER_ANSWER))?;
         let mut ready = [0];
-        (&stream).read_exact(&mut ready)?;
+        (&stream).read_exact(&mut ready).map_err(|error| match error.kind() {
+            io::ErrorKind::UnexpectedEof => io::Error::other("it has ended at once"),
+            io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => io::Error::other("it does not answer"),
+            _ => error,
+        })?;
         match ready {
             [READY] => Ok(Line { names, stream: Some(stream), found: Arc::default() }),
             _ => Err(io::ErrorKind::InvalidData.into()),
@@ -126,8 +130,13 @@ impl Line {
     pub(super) fn look(&mut self) -> io::Result<Arc<[Found]>> {
         let bytes = self.ask([LOOK, 0, 0, 0, 0, 0, 0, 0, 0])?;
         let mut reader = Reader(&bytes);
-        if reader.flag()? {
-            self.found = self.names.all().iter().map(|_| reader.found()).collect::<io::Result<_>>()?;
+        let news = match reader.flag() {
+            Ok(false) => None,
+            Ok(true) => Some(self.names.all().iter().map(|_| reader.found()).collect::<io::Result<_>>()),
+            Err(error) => Some(Err(error)),
+        };
+        if let Some(news) = news {
+            self.found = news.inspect_err(|_| self.close())?;
         }
         Ok(self.found.clone())
     }
@@ -147,20 +156,32 @@ impl Line {
         question[5..9].copy_from_slice(&file.to_le_bytes());
         let content = self.ask(question).and_then(|bytes| Reader(&bytes).content(path));
         content.unwrap_or_else(|_| {
-            self.stream = None;
+            self.close();
             Content::unread(path, "the process that reads it is gone, or does not answer")
         })
     }
 
     fn ask(&mut self, question: Question) -> io::Result<Vec<u8>> {
-        let mut stream = self.stream.take().ok_or(io::ErrorKind::NotConnected)?;
+        let answer = self.exchange(question);
+        if answer.is_err() {
+            self.close();
+        }
+        answer
+    }
+
+    fn exchange(&mut self, question: Question) -> io::Result<Vec<u8>> {
+        let stream = self.stream.as_mut().ok_or(io::ErrorKind::NotConnected)?;
         stream.write_all(&question)?;
         let mut len = [0; 4];
         stream.read_exact(&mut len)?;
         let mut bytes = vec![0; u32::from_le_bytes(len) as usize];
         stream.read_exact(&mut bytes)?;
-        self.stream = Some(stream);
         Ok(bytes)
+    }
+
+    /// For good; the keeper ends, however many hold this end.
+    fn close(&mut self) {
+        drop(self.stream.take().map(End));
     }
 }
 
@@ -386,7 +407,7 @@ mod tests {
         let file = home.path().join("a.pem");
         std::fs::write(&file, PEM).unwrap();
         let names = names(&[(&file, Kind::Certificate)]);
-        let (mut ours, mut its) = UnixStream::pair().unwrap();
+        let (ours, mut its) = UnixStream::pair().unwrap();
         its.write_all(&[READY]).unwrap();
         let mut line = Line::new(names.clone(), ours.try_clone().unwrap()).unwrap();
         ours.set_read_timeout(Some(std::time::Duration::from_millis(1))).unwrap();
@@ -394,13 +415,13 @@ mod tests {
         // One that would be good.
         let mut answer = Answer::default();
         answer.flag(false);
-        its.write_all(&answer.finish().unwrap()).unwrap();
+        assert!(its.write_all(&answer.finish().unwrap()).is_err());
         assert!(line.look().is_err());
         assert!(line.load(&names.all()[0], &file).pem().is_err());
         // What it was asked first, and nothing behind.
-        its.set_nonblocking(true).unwrap();
-        assert_eq!(its.read(&mut [0; 99]).unwrap(), size_of::<Question>());
-        assert_eq!(ours.read(&mut [0; 99]).unwrap(), 5);
+        let mut asked = Vec::new();
+        its.read_to_end(&mut asked).unwrap();
+        assert_eq!(asked.len(), size_of::<Question>());
     }
 
     #[test]
