@@ -138,14 +138,15 @@ fn worker(
     up: &mut Up,
 ) -> Result<ExitCode, Failure> {
     // 9. Who reads certificates again when we cannot any more.
-    if identity.gives_up_sight() && !prepared.tls_files().is_empty() {
-        if let Err(error) = keeper::start(&mut prepared) {
-            // Not refused: until a certificate runs out, to serve without it is better than not to serve.
-            let sentence = format!(
-                "cannot start the process that keeps the right to read certificates: {error}; changes of their files are not seen before pound is started again"
-            );
-            sink.event(Severity::Warning, &sentence);
-        }
+    if identity.gives_up_sight()
+        && !prepared.tls_files().is_empty()
+        && let Err(error) = keeper::start(&mut prepared)
+    {
+        // Not refused: until a certificate runs out, to serve without it is better than not to serve.
+        let sentence = format!(
+            "cannot start the process that keeps the right to read certificates: {error}; changes of their files are not seen before pound is started again"
+        );
+        sink.event(Severity::Warning, &sentence);
     }
 
     // 10. Keys that no file holds: by this process and no other, and while it can reach all that it takes to get at them.
