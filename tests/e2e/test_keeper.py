@@ -67,7 +67,10 @@ def keepers(pid):
 
 
 def the_keeper(pound):
-    """The one keeper of a pound, once it is one: the port is bound before it is made, and it lets go of what it inherits."""
+    """The one keeper of a pound, once it is one: the port is bound before it is made, and it lets go of what it inherits.
+
+    Whoever has seen an answer of the server knows that its keeper is ready.
+    """
     (keeper,) = wait.until(lambda: keepers(pound.pid), "there is no keeper")
     wait.until(lambda: len(os.listdir(f"/proc/{keeper}/fd")) == 4, "it keeps descriptors")
     return keeper
@@ -269,6 +272,7 @@ def test_the_keeper_outlives_signals_to_the_group(jailed, authority, secret):
 
 def test_a_server_without_its_keeper_serves_and_says_so(jailed, authority, secret):
     pound = jailed(secret)
+    assert shows(pound.port, "old.test", authority)
     keeper = the_keeper(pound)
     os.kill(keeper, signal.SIGKILL)
     pound.wait_for_log("changes of files are not seen any more, restart pound")
@@ -279,9 +283,10 @@ def test_a_server_without_its_keeper_serves_and_says_so(jailed, authority, secre
     assert len([line for line in pound.lines() if "restart pound" in line]) == 1
 
 
-def test_a_keeper_that_does_not_answer_does_not_hold_up_the_end(jailed, secret):
+def test_a_keeper_that_does_not_answer_does_not_hold_up_the_end(jailed, authority, secret):
     pound = jailed(secret)
-    (keeper,) = keepers(pound.pid)
+    assert shows(pound.port, "old.test", authority)
+    keeper = the_keeper(pound)
     os.kill(keeper, signal.SIGSTOP)
     try:
         # It has been asked, and the server waits.
@@ -297,7 +302,8 @@ def test_a_keeper_that_does_not_answer_does_not_hold_up_the_end(jailed, secret):
 
 def test_a_keeper_that_does_not_answer_is_done_without(jailed, authority, secret):
     pound = jailed(secret)
-    (keeper,) = keepers(pound.pid)
+    assert shows(pound.port, "old.test", authority)
+    keeper = the_keeper(pound)
     os.kill(keeper, signal.SIGSTOP)
     try:
         pound.wait_for_log("changes of files are not seen any more, restart pound", within=20)
