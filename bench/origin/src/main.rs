@@ -38,6 +38,9 @@ const EVENTS: usize = 256;
 /// Connections waiting to be accepted: 1,000 arrive in one go.
 const BACKLOG_TAKEN: usize = 64;
 
+/// Connections that may wait to be taken.
+const QUEUE: i32 = 4096;
+
 fn main() -> ExitCode {
     let addresses: Vec<String> = std::env::args().skip(1).collect();
     if addresses.is_empty() || addresses.iter().any(|word| word.starts_with('-')) {
@@ -59,6 +62,8 @@ fn serve(addresses: &[String]) -> std::io::Result<()> {
     let mut listeners = Vec::new();
     for (index, address) in addresses.iter().enumerate() {
         let listener = TcpListener::bind(address)?;
+        // The standard library queues 128: of a thousand that come at once, the others would wait a second and more.
+        rustix::net::listen(&listener, QUEUE)?;
         listener.set_nonblocking(true)?;
         epoll::add(
             &poll,

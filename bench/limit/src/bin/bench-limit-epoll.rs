@@ -17,6 +17,9 @@ const BUFFER: usize = 256 * 1024;
 /// Events taken from the kernel per call.
 const EVENTS: usize = 256;
 
+/// Clients that may wait to be taken.
+const QUEUE: i32 = 4096;
+
 /// Pairs served at once.
 const PAIRS_MAX: usize = 32_768;
 
@@ -155,6 +158,8 @@ impl Pair {
 fn serve(listen: &str, origin: SocketAddr, spliced: bool) -> std::io::Result<()> {
     let poll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
     let listener = TcpListener::bind(listen)?;
+    // The standard library queues 128: of a thousand clients that come at once, the others would wait a second and more.
+    rustix::net::listen(&listener, QUEUE)?;
     listener.set_nonblocking(true)?;
     epoll::add(&poll, &listener, epoll::EventData::new_u64(LISTENER), epoll::EventFlags::IN)?;
     let mut pairs: Vec<Option<Pair>> = Vec::new();
