@@ -30,6 +30,24 @@ pub struct Token {
     pub place: String,
 }
 
+impl Token {
+    /// Any token of this module, with any key, and no PIN.
+    pub fn at(module: impl Into<PathBuf>, place: impl Into<String>) -> Token {
+        Token {
+            module: module.into(),
+            label: None,
+            serial: None,
+            manufacturer: None,
+            model: None,
+            slot: None,
+            object: None,
+            id: None,
+            pin: None,
+            place: place.into(),
+        }
+    }
+}
+
 /// What opens a token.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Pin {
@@ -90,16 +108,10 @@ mod tests {
     #[test]
     fn a_token_is_named_and_its_pin_is_not() {
         let token = Token {
-            module: "/m.so".into(),
             label: Some("web".into()),
-            serial: None,
-            manufacturer: None,
-            model: None,
             slot: Some(3),
-            object: None,
-            id: None,
             pin: Some(Pin::Value(Secret::new("4711"))),
-            place: "pound.cfg:1".into(),
+            ..Token::at("/m.so", "pound.cfg:1")
         };
         assert_eq!(token.to_string(), "token \"web\" in slot 3 of /m.so");
         assert!(!format!("{token:?}").contains("4711"));

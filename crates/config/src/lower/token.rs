@@ -63,18 +63,7 @@ impl Lowering<'_> {
                 return self.wrong(word, attribute, format!("{} stands here twice", attribute.name));
             }
         }
-        let mut token = Token {
-            module: "".into(),
-            label: None,
-            serial: None,
-            manufacturer: None,
-            model: None,
-            slot: None,
-            object: None,
-            id: None,
-            pin: None,
-            place: self.file_name(statement, word).place,
-        };
+        let mut token = Token::at("", self.file_name(statement, word).place);
         for attribute in attributes {
             if attribute.name == "id" {
                 token.id = Some(attribute.value);

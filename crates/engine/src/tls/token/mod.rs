@@ -392,18 +392,7 @@ mod tests {
     }
 
     fn token_at(clock: Clock) -> Arc<Token> {
-        let plan = Plan {
-            module: "/nowhere/module.so".into(),
-            label: None,
-            serial: None,
-            manufacturer: None,
-            model: None,
-            slot: None,
-            object: None,
-            id: None,
-            pin: None,
-            place: "pound.cfg:1".into(),
-        };
+        let plan = Plan::at("/nowhere/module.so", "pound.cfg:1");
         Arc::new(Token::new(&plan, clock))
     }
 

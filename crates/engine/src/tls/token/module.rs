@@ -591,18 +591,7 @@ mod tests {
 
     #[test]
     fn a_last_try_is_left_to_people() {
-        let plan = Plan {
-            module: "/m.so".into(),
-            label: None,
-            serial: None,
-            manufacturer: None,
-            model: None,
-            slot: None,
-            object: None,
-            id: None,
-            pin: None,
-            place: "x:1".into(),
-        };
+        let plan = Plan::at("/m.so", "x:1");
         let check = |is_final_try, is_locked, expect: Option<&str>| {
             let found = last_chance(&plan, is_final_try, is_locked).err();
             assert_eq!(found.is_some(), expect.is_some());
@@ -619,18 +608,7 @@ mod tests {
 
     #[test]
     fn when_not_all_were_tried_that_is_said() {
-        let plan = Plan {
-            module: "/m.so".into(),
-            label: None,
-            serial: None,
-            manufacturer: None,
-            model: None,
-            slot: None,
-            object: None,
-            id: None,
-            pin: None,
-            place: "x:1".into(),
-        };
+        let plan = Plan::at("/m.so", "x:1");
         let key = key::tests::ecdsa();
         let text = Candidates { handles: Vec::new(), more: false }.none_fits(&plan, &key).text;
         assert!(text.contains("none of this kind"), "{text}");
