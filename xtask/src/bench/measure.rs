@@ -9,11 +9,12 @@ use std::time::{Duration, SystemTime};
 use super::load::{Loader, Outcome};
 use super::options::Options;
 use super::origin;
+use super::pace;
 use super::peer::Peer;
 use super::proxy::{Process, Proxy, answers};
 use super::quiet::{self, Span};
-use super::results::{Results, Run, spread};
-use super::scenario::{Certificate, Load, SCENARIOS, Scenario, Services};
+use super::results::{Results, Run};
+use super::scenario::{Certificate, Figure, Load, Scenario, Services};
 use super::syslog::Sink;
 use super::system;
 use super::template::Values;
@@ -27,11 +28,22 @@ const TRIES: u32 = 3;
 /// Ports for listeners: below those that the kernel gives to clients, or a client may sit on one.
 const PORTS: std::ops::Range<u16> = 21_000..31_000;
 
-/// The share of the saturation at which latency is measured.
-const PACE: f64 = 0.7;
-
 /// Descriptors that a proxy needs beside those of connections.
 const DESCRIPTORS_SPARE: u32 = 500;
+
+/// Times the rounds of others that latency is measured: tails differ most from round to round.
+const ROUNDS_OF_LATENCY: u32 = 2;
+
+/// A scenario while its group is measured.
+struct Course<'a> {
+    scenario: &'a Scenario,
+    /// Names of those who can do it and have not failed yet.
+    taking_part: Vec<String>,
+    /// Where the log goes, if it goes to syslog.
+    sink: Option<Sink>,
+    rounds: u32,
+    patience: Duration,
+}
 
 /// Everything that runs as long as the command.
 pub(super) struct Bench<'a> {
@@ -44,6 +56,8 @@ pub(super) struct Bench<'a> {
     loader: Loader,
     origin: Process,
     origin_port: u16,
+    /// What is measured, in the terms of git; nothing where that cannot tell.
+    commit: Option<String>,
 }
 
 impl<'a> Bench<'a> {
@@ -86,80 +100,119 @@ impl<'a> Bench<'a> {
             },
             origin,
             origin_port,
+            commit: commit(workspace),
         })
     }
 
-    /// Runs one scenario with all that can do it.
-    pub(super) fn scenario(&self, scenario: &Scenario, results: &mut Results) -> Result<(), Failure> {
+    /// Runs a group of scenarios: round by round, and in a round proxy by proxy, each with all of them.
+    pub(super) fn group(&self, group: &[&Scenario], results: &mut Results) {
+        let mut courses: Vec<Course<'_>> =
+            group.iter().map(|scenario| self.course(scenario, results)).collect();
+        if let [_, _, ..] = group {
+            let names: Vec<&str> = group.iter().map(|scenario| scenario.name).collect();
+            for name in &names {
+                results.note(&format!("interleaved {name}"), &names.join(" "));
+            }
+        }
+        for round in 1..=courses.iter().map(|course| course.rounds).max().unwrap_or(0) {
+            for peer in &self.peers {
+                for course in &mut courses {
+                    if round <= course.rounds && course.taking_part.contains(&peer.name) {
+                        self.turn_of(course, peer, round, results);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Forgets what was known of a scenario and sees who can do it.
+    fn course<'s>(&self, scenario: &'s Scenario, results: &mut Results) -> Course<'s> {
         say(&format!("{}: {}", scenario.name, scenario.title));
-        let flags = scenario.flags();
-        let sink = if scenario.log == "log-syslog" {
-            match Sink::begin() {
-                Ok(sink) => Some(sink),
-                Err(Failure(why)) => {
-                    for peer in &self.peers {
-                        results.note(&format!("left-out {} {}", scenario.name, peer.name), &why);
-                    }
-                    say(&why);
-                    return Ok(());
-                }
-            }
-        } else {
-            None
-        };
-        let mut taking_part = Vec::new();
-        for peer in &self.peers {
-            results.forget(scenario.name, &peer.name);
-            match peer.kind.cannot(&flags) {
-                Some(why) => results.note(&format!("left-out {} {}", scenario.name, peer.name), why),
-                None => taking_part.push(peer),
-            }
-        }
+        results.forget_scenario(scenario.name);
         results.note(&format!("date {}", scenario.name), &today());
-        let mut patience = quiet::PATIENCE;
-        for round in 1..=self.rounds(scenario) {
-            let mut failed = Vec::new();
-            for peer in &taking_part {
-                let lines = sink.as_ref().map(Sink::lines);
-                match self.turn(peer, scenario, results, &mut patience) {
-                    Ok((mut run, start)) => {
-                        run.round = round;
-                        if let (Some(sink), Some(before)) = (&sink, lines) {
-                            let came = sink.lines() - before;
-                            say(&format!("{}: {came} lines came at the log daemon", peer.name));
-                        }
-                        let outcome = &run.outcome;
-                        println!(
-                            "    round {round} {:<13} {:>8.1} us/request {:>9.0} requests/s p99 {:>7.0} us, \
-                             {:.0} errors, {} KiB, start {start:.0} ms, others {:.0} %",
-                            peer.name,
-                            outcome.processor_ns as f64 / 1000.0 / outcome.requests.max(1.0),
-                            outcome.requests / outcome.seconds.max(1e-9),
-                            outcome.p99_us,
-                            outcome.errors,
-                            outcome.resident_kib,
-                            run.foreign * 100.0
-                        );
-                        results.runs.push(run);
-                    }
-                    Err(Failure(why)) => {
-                        say(&format!("{}: {why}", peer.name));
-                        results.forget(scenario.name, &peer.name);
-                        results.note(&format!("left-out {} {}", scenario.name, peer.name), &why);
-                        failed.push(peer.name.clone());
-                    }
+        if let Some(commit) = &self.commit {
+            results.note(&format!("commit {}", scenario.name), commit);
+        }
+        if scenario.load == Load::PacedAlike
+            && let Some(best) = pace::best(results)
+        {
+            let rate = format!("{:.0} requests a second, 70 % of {}'s saturation", best.rate(), best.peer);
+            results.note(&format!("rate {}", scenario.name), &rate);
+        }
+        let mut course = Course {
+            scenario,
+            taking_part: Vec::new(),
+            sink: None,
+            rounds: self.rounds(scenario),
+            patience: quiet::PATIENCE,
+        };
+        let mut nobody_can = None;
+        if scenario.log == "log-syslog" {
+            match Sink::begin() {
+                Ok(sink) => course.sink = Some(sink),
+                Err(Failure(why)) => {
+                    say(&why);
+                    nobody_can = Some(why);
                 }
             }
-            taking_part.retain(|peer| !failed.contains(&peer.name));
         }
-        Ok(())
+        let flags = scenario.flags();
+        for peer in &self.peers {
+            let cannot =
+                nobody_can.clone().or_else(|| peer.kind.cannot(&flags).map(str::to_owned)).or_else(|| {
+                    let paced = matches!(scenario.load, Load::Paced | Load::PacedAlike);
+                    paced.then(|| pace::rate(scenario.load, results, &peer.name).err()).flatten()
+                });
+            match cannot {
+                Some(why) => results.note(&format!("left-out {} {}", scenario.name, peer.name), &why),
+                None => course.taking_part.push(peer.name.clone()),
+            }
+        }
+        course
+    }
+
+    /// One turn, and what came of it; who fails takes no part any more.
+    fn turn_of(&self, course: &mut Course<'_>, peer: &Peer, round: u32, results: &mut Results) {
+        let scenario = course.scenario;
+        let lines = course.sink.as_ref().map(Sink::lines);
+        match self.turn(peer, scenario, results, &mut course.patience) {
+            Ok((mut run, start)) => {
+                run.round = round;
+                if let (Some(sink), Some(before)) = (&course.sink, lines) {
+                    let came = sink.lines() - before;
+                    say(&format!("{}: {came} lines came at the log daemon", peer.name));
+                }
+                let outcome = &run.outcome;
+                println!(
+                    "    round {round} {:<13} {:<13} {:>8.1} us/request {:>9.0} requests/s p99 {:>7.0} us, \
+                     {:.0} errors, {} KiB, start {start:.0} ms, others {:.0} %",
+                    scenario.name,
+                    peer.name,
+                    outcome.processor_ns as f64 / 1000.0 / outcome.requests.max(1.0),
+                    outcome.requests / outcome.seconds.max(1e-9),
+                    outcome.p99_us,
+                    outcome.errors,
+                    outcome.resident_kib,
+                    run.foreign * 100.0
+                );
+                results.runs.push(run);
+            }
+            Err(Failure(why)) => {
+                say(&format!("{} in {}: {why}", peer.name, scenario.name));
+                results.forget(scenario.name, &peer.name);
+                results.note(&format!("left-out {} {}", scenario.name, peer.name), &why);
+                course.taking_part.retain(|name| *name != peer.name);
+            }
+        }
     }
 
     /// A million sessions take a minute to make; the figure is the memory, which hardly varies.
     fn rounds(&self, scenario: &Scenario) -> u32 {
-        match (self.options.quick, scenario.services) {
-            (true, _) | (false, Services::Sessions) => 1,
-            (false, _) => self.options.rounds,
+        match (scenario.services, scenario.figure) {
+            _ if self.options.quick => 1,
+            (Services::Sessions, _) => 1,
+            (_, Figure::Latency) => self.options.rounds * ROUNDS_OF_LATENCY,
+            _ => self.options.rounds,
         }
     }
 
@@ -245,18 +298,9 @@ impl<'a> Bench<'a> {
                 self.own(proxy, port, &format!("{} {words}", self.loader.tls().join(" ")))
             }
             Load::Own(words) => self.own(proxy, port, words),
-            Load::Paced => {
-                let rate = saturation(results, &peer.name).map_or(1000.0, |most| most * PACE);
+            Load::Paced | Load::PacedAlike => {
+                let rate = pace::rate(scenario.load, results, &peer.name).map_err(Failure::new)?;
                 self.own(proxy, port, &format!("--rate {rate:.0}"))
-            }
-            Load::PacedAlike => {
-                let slowest = self
-                    .peers
-                    .iter()
-                    .filter_map(|peer| saturation(results, &peer.name))
-                    .min_by(f64::total_cmp)
-                    .unwrap_or(1000.0 / PACE);
-                self.own(proxy, port, &format!("--rate {:.0}", slowest * PACE))
             }
             Load::Hold(connections) => {
                 let connections = connections.min(connections_max(scenario));
@@ -314,12 +358,6 @@ fn connections_max(scenario: &Scenario) -> u32 {
     if scenario.tls.is_some() { descriptors.saturating_sub(DESCRIPTORS_SPARE) / 2 } else { u32::MAX }
 }
 
-/// Requests per second of a peer in the scenario that the paced ones build on.
-fn saturation(results: &Results, peer: &str) -> Option<f64> {
-    let runs = results.of(SCENARIOS[0].name, peer);
-    spread(runs.iter().map(|run| run.outcome.requests / run.outcome.seconds)).map(|spread| spread.median)
-}
-
 /// A port that was free a moment ago.
 fn free_port() -> Result<u16, Failure> {
     use std::sync::atomic::{AtomicU16, Ordering};
@@ -336,6 +374,19 @@ fn free_port() -> Result<u16, Failure> {
         }
     }
     Err(Failure::new(format!("no free port from {} to {}", PORTS.start, PORTS.end)))
+}
+
+/// The commit that the program was built from, `-dirty` if anything that is built was changed since.
+fn commit(workspace: &Workspace) -> Option<String> {
+    let git = |words: &[&str]| {
+        let out =
+            crate::command::output(Command::new("git").current_dir(&workspace.root).args(words)).ok()?;
+        out.status.success().then(|| String::from_utf8_lossy(&out.stdout).trim().to_owned())
+    };
+    let commit = git(&["rev-parse", "--short", "HEAD"])?;
+    // The runs and the report change while one measures.
+    let changed = git(&["status", "--porcelain", "--", ":!docs"])?;
+    Some(if changed.is_empty() { commit } else { format!("{commit}-dirty") })
 }
 
 /// The day, as `date` tells it.

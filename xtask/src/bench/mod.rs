@@ -1,5 +1,7 @@
 //! `cargo xtask bench`: pound beside other proxies, in one interleaved run, with the limit in every table.
 //!
+//! Scenarios that are compared with each other are interleaved too, see `scenario.rs`.
+//!
 //! The proxy has a core to itself; the load, the origin and this program share the next one. Every turn
 //! starts the proxy anew, so that no run owes its memory to another. What decides is the processor time
 //! of all the proxy's processes for each request: it does not change when the load tool tires first.
@@ -11,6 +13,7 @@ mod load;
 mod measure;
 mod options;
 mod origin;
+mod pace;
 mod peer;
 mod proxy;
 mod quiet;
@@ -27,7 +30,7 @@ use std::process::{Command, ExitCode};
 use self::measure::Bench;
 use self::options::{Options, What};
 use self::results::Results;
-use self::scenario::{SCENARIOS, Scenario};
+use self::scenario::{SCENARIOS, Scenario, in_groups};
 use crate::Failure;
 use crate::command::{run as run_command, say};
 use crate::workspace::Workspace;
@@ -53,7 +56,7 @@ const QUICK_PEERS: [&str; 4] = ["pound", "limit-tokio", "nginx", "nginx-debian"]
 pub(crate) fn run(arguments: Vec<OsString>) -> Result<ExitCode, Failure> {
     let options = options::parse(arguments)?;
     let workspace = Workspace::find()?;
-    let file = workspace.target.join("bench/results.tsv");
+    let file = results::file(&workspace);
     match options.what {
         What::Help => {
             print!("{}", options::help());
@@ -76,17 +79,18 @@ fn measure(workspace: &Workspace, options: &Options) -> Result<ExitCode, Failure
     cargo_build(workspace, profile, &["pound"])?;
     cargo_build(workspace, "release", &["bench-origin", "bench-limit", "bench-load"])?;
     let peers = install::peers(workspace, options, profile)?;
-    let file = workspace.target.join("bench/results.tsv");
+    let file = results::file(workspace);
     let mut results = if options.quick { Results::default() } else { Results::read(&file)? };
-    results.note("machine", &system::machine());
+    results.supersede("machine", &system::machine());
     for peer in &peers {
         results.note(&format!("title {}", peer.name), &peer.kind.title);
-        results.note(&format!("version {}", peer.name), &peer.version);
+        results.supersede(&format!("version {}", peer.name), &peer.version);
     }
     let bench = Bench::begin(workspace, options, peers)?;
-    let chosen: Vec<&Scenario> = SCENARIOS.iter().filter(|scenario| is_chosen(options, scenario)).collect();
-    for scenario in chosen {
-        bench.scenario(scenario, &mut results)?;
+    let chosen: Vec<&'static Scenario> =
+        SCENARIOS.iter().filter(|scenario| is_chosen(options, scenario)).collect();
+    for group in in_groups(&chosen) {
+        bench.group(&group, &mut results);
         if !options.quick {
             results.write(&file)?;
         }
@@ -94,7 +98,7 @@ fn measure(workspace: &Workspace, options: &Options) -> Result<ExitCode, Failure
     if !options.quick {
         report::write(workspace, &results)?;
     }
-    Ok(verdict(&results))
+    Ok(verdict(&results, &chosen))
 }
 
 fn is_chosen(options: &Options, scenario: &Scenario) -> bool {
@@ -104,18 +108,17 @@ fn is_chosen(options: &Options, scenario: &Scenario) -> bool {
     !options.quick || QUICK.contains(&scenario.name)
 }
 
-/// Success if pound took part in everything and no request of it went wrong.
-fn verdict(results: &Results) -> ExitCode {
+/// Success if pound took part in all that was measured and no request of it went wrong.
+fn verdict(results: &Results, measured: &[&Scenario]) -> ExitCode {
     let mut wrong = 0;
-    for run in results.runs.iter().filter(|run| run.outcome.errors > 0.0) {
-        say(&format!("{} in {}: {} errors", run.peer, run.scenario, run.outcome.errors));
-        wrong += u32::from(run.peer == peer::OURS);
-    }
-    for (key, why) in &results.facts {
-        if let Some(what) = key.strip_prefix("left-out ")
-            && what.ends_with(&format!(" {}", peer::OURS))
-        {
-            say(&format!("{what}: {why}"));
+    for scenario in measured {
+        let runs = results.runs.iter().filter(|run| run.scenario == scenario.name);
+        for run in runs.filter(|run| run.outcome.errors > 0.0) {
+            say(&format!("{} in {}: {} errors", run.peer, run.scenario, run.outcome.errors));
+            wrong += u32::from(run.peer == peer::OURS);
+        }
+        if let Some(why) = results.fact(&format!("left-out {} {}", scenario.name, peer::OURS)) {
+            say(&format!("{} in {}: {why}", peer::OURS, scenario.name));
             wrong += 1;
         }
     }

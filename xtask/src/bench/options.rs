@@ -47,11 +47,12 @@ Usage: cargo xtask bench [OPTIONS]
 
 Options:
       --quick              Seconds instead of an hour: that everything runs and nothing errs; no report
-      --scenario NAME      Run one scenario only; may be given several times
+      --scenario NAME      Run one scenario only; may be given several times. Those that are compared with
+                           each other run in turn, if they are given together
       --only PEER          Run one proxy only; may be given several times
       --peer NAME=PATH     A proxy that is not installed here; NAME is a folder of bench/peers, perhaps with
                            a dash and more: haproxy-3.4=/usr/local/sbin/haproxy
-      --rounds N           Turns of every proxy in every scenario (5)
+      --rounds N           Turns of every proxy in every scenario (5); twice as many where latency decides
       --seconds N          The measured time of one turn (2)
       --noisy              Do not wait until the machine is quiet, nor measure again what was disturbed
       --report             Measure nothing: write docs/benchmarks from what was measured before
@@ -62,8 +63,8 @@ Options:
 Each proxy runs on the first processor, the load and the origin on the next. Peers that are missing are
 installed: Debian packages (as root or with a sudo that asks for no password) and Python packages, which
 go into bench/venv in Cargo's build directory. What cannot be installed does not take part, and the
-report says so. Measured runs are kept in bench/results.tsv in the build directory; a scenario measured
-again replaces its earlier runs, and the report in docs/benchmarks is made from all that are there.
+report says so. Measured runs are kept in docs/benchmarks/runs.tsv; a scenario measured again replaces
+its earlier runs, those of all proxies, and the report beside it is made from all that are there.
 
 Scenarios:
 ",

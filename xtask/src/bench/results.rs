@@ -1,12 +1,14 @@
 //! The measured runs: one line each in a file that the report and the charts are made from.
 //!
-//! A scenario measured again replaces its earlier lines, so a report can grow over several commands.
+//! The file stands beside the report, so that what was measured elsewhere is there in every checkout. A scenario
+//! measured again replaces its earlier lines, so a report can grow over several commands.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::load::Outcome;
 use crate::Failure;
+use crate::workspace::Workspace;
 
 /// The columns of the file, in their order.
 const COLUMNS: &str = "scenario\tpeer\tround\trequests\terrors\tseconds\tbytes\tp50_us\tp99_us\tp999_us\tprocessor_ns\t\
@@ -28,9 +30,16 @@ pub(super) struct Run {
 /// Everything measured, and by whom and when.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Results {
-    /// `key value` lines: `date SCENARIO`, `version PEER`, `title PEER`, `left-out SCENARIO PEER`, …
+    /// `key value` lines: `title PEER`, `machine`, `version PEER`; of a scenario `date SCENARIO`, `commit SCENARIO`,
+    /// `interleaved SCENARIO`, `rate SCENARIO`, `left-out SCENARIO PEER`; and `machine SCENARIO`,
+    /// `version PEER SCENARIO` where they were others when it was measured.
     pub(super) facts: Vec<(String, String)>,
     pub(super) runs: Vec<Run>,
+}
+
+/// The file of all that was measured.
+pub(super) fn file(workspace: &Workspace) -> PathBuf {
+    workspace.root.join("docs/benchmarks/runs.tsv")
 }
 
 impl Results {
@@ -104,10 +113,63 @@ impl Results {
         self.facts.push((key.to_owned(), value.to_owned()));
     }
 
+    /// Notes what is so from now on. Scenarios measured before keep what was so then.
+    pub(super) fn supersede(&mut self, key: &str, value: &str) {
+        if let Some(before) = self.fact(key).filter(|before| *before != value).map(str::to_owned) {
+            let mut scenarios: Vec<String> = self.runs.iter().map(|run| run.scenario.clone()).collect();
+            scenarios.sort_unstable();
+            scenarios.dedup();
+            for scenario in scenarios {
+                let then = format!("{key} {scenario}");
+                if self.fact(&then).is_none() {
+                    self.note(&then, &before);
+                }
+            }
+        }
+        self.note(key, value);
+    }
+
+    /// What was so when a scenario was measured.
+    pub(super) fn of_scenario(&self, key: &str, scenario: &str) -> Option<&str> {
+        self.fact(&format!("{key} {scenario}")).or_else(|| self.fact(key))
+    }
+
+    /// Forgets all of a scenario: its runs are made anew, all in one command.
+    pub(super) fn forget_scenario(&mut self, scenario: &str) {
+        self.runs.retain(|run| run.scenario != scenario);
+        let (left_out, of_it) = (format!("left-out {scenario} "), format!(" {scenario}"));
+        self.facts.retain(|(key, _)| !key.starts_with(&left_out) && !key.ends_with(&of_it));
+    }
+
     /// Forgets a scenario's runs of one peer.
     pub(super) fn forget(&mut self, scenario: &str, peer: &str) {
         self.runs.retain(|run| run.scenario != scenario || run.peer != peer);
         self.facts.retain(|(key, _)| *key != format!("left-out {scenario} {peer}"));
+    }
+
+    /// Who has runs in a scenario.
+    pub(super) fn peers_of(&self, scenario: &str) -> Vec<&str> {
+        let runs = self.runs.iter().filter(|run| run.scenario == scenario);
+        let mut peers: Vec<&str> = runs.map(|run| run.peer.as_str()).collect();
+        peers.sort_unstable();
+        peers.dedup();
+        peers
+    }
+
+    /// The runs of one peer in two scenarios, those of one round together; nothing unless the scenarios ran
+    /// interleaved and have the same rounds.
+    pub(super) fn pairs(&self, one: &str, other: &str, peer: &str) -> Option<Vec<(&Run, &Run)>> {
+        let beside = |scenario: &str, other: &str| {
+            let beside = self.fact(&format!("interleaved {scenario}"));
+            beside.is_some_and(|names| names.split(' ').any(|name| name == other))
+        };
+        if !beside(one, other) || !beside(other, one) {
+            return None;
+        }
+        let (ones, others) = (self.of(one, peer), self.of(other, peer));
+        let pair = |one: &&'_ Run| others.iter().find(|run| run.round == one.round).copied();
+        let pairs: Vec<(&Run, &Run)> = ones.iter().filter_map(|one| Some((*one, pair(one)?))).collect();
+        (!pairs.is_empty() && pairs.len() == ones.len() && pairs.len() == others.len()).then_some(pairs)
     }
 
     /// The runs of one peer in one scenario.
@@ -168,8 +230,21 @@ pub(super) fn spread(figures: impl IntoIterator<Item = f64>) -> Option<Spread> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
+
+    /// A run of one request, of which the tests change what they are about.
+    pub(in crate::bench) fn run(scenario: &str, peer: &str, round: u32) -> Run {
+        Run {
+            scenario: scenario.into(),
+            peer: peer.into(),
+            round,
+            outcome: Outcome { requests: 1.0, seconds: 1.0, processor_ns: 1000, ..Outcome::default() },
+            start_ms: 1.0,
+            foreign: 0.0,
+            program_bytes: 1,
+        }
+    }
 
     #[test]
     fn the_median_is_the_middle() {
@@ -185,13 +260,10 @@ mod tests {
         results.note("version pound", "1");
         results.note("version pound", "2");
         results.runs.push(Run {
-            scenario: "small-64".into(),
-            peer: "pound".into(),
-            round: 1,
             outcome: Outcome { requests: 5.0, processor_ns: 7, ..Outcome::default() },
             start_ms: 1.5,
-            foreign: 0.0,
             program_bytes: 9,
+            ..run("small-64", "pound", 1)
         });
         results.write(&file).unwrap();
         let read = Results::read(&file).unwrap();
@@ -199,6 +271,65 @@ mod tests {
         assert_eq!(read.fact("version pound"), Some("2"));
         let run = &read.of("small-64", "pound")[0];
         assert_eq!((run.outcome.processor_ns, run.start_ms, run.program_bytes), (7, 1.5, 9));
+    }
+
+    #[test]
+    fn the_runs_of_a_checkout_stay_as_they_are_when_nothing_is_measured() {
+        let workspace = Workspace::find().unwrap();
+        let text = fs::read_to_string(file(&workspace)).unwrap();
+        let results = Results::read(&file(&workspace)).unwrap();
+        let copy = std::env::temp_dir().join(format!("bench-runs-{}.tsv", std::process::id()));
+        results.write(&copy).unwrap();
+        let copied = fs::read_to_string(&copy).unwrap();
+        fs::remove_file(&copy).unwrap();
+        assert!(!results.runs.is_empty());
+        assert!(text == copied, "{} changes by being read and written", file(&workspace).display());
+    }
+
+    #[test]
+    fn a_scenario_measured_again_leaves_nothing_of_its_earlier_runs_and_all_of_the_others() {
+        let mut results = Results::default();
+        for key in
+            ["date hosts-10", "left-out hosts-10 nginx", "date hosts-1000", "left-out hosts-1000 nginx"]
+        {
+            results.note(key, "x");
+        }
+        results.runs.extend([run("hosts-10", "pound", 1), run("hosts-1000", "pound", 1)]);
+        results.forget_scenario("hosts-10");
+        let keys: Vec<&str> = results.facts.iter().map(|(key, _)| key.as_str()).collect();
+        assert_eq!(keys, ["date hosts-1000", "left-out hosts-1000 nginx"]);
+        assert_eq!(results.peers_of("hosts-10"), [""; 0]);
+        assert_eq!(results.peers_of("hosts-1000"), ["pound"]);
+    }
+
+    #[test]
+    fn an_earlier_scenario_keeps_the_version_it_was_measured_with() {
+        let mut results = Results::default();
+        results.supersede("version nginx", "1");
+        results.runs.extend([run("small-64", "nginx", 1), run("start", "nginx", 1)]);
+        results.supersede("version nginx", "2");
+        results.forget_scenario("start");
+        results.runs.push(run("start", "nginx", 1));
+        results.supersede("version nginx", "3");
+        assert_eq!(results.of_scenario("version nginx", "small-64"), Some("1"));
+        assert_eq!(results.of_scenario("version nginx", "start"), Some("2"));
+        assert_eq!(results.fact("version nginx"), Some("3"));
+    }
+
+    #[test]
+    fn runs_are_paired_by_round_where_they_were_neighbours() {
+        let mut results = Results::default();
+        for round in [1, 2] {
+            results.runs.extend([run("hosts-10", "pound", round), run("hosts-10000", "pound", round)]);
+        }
+        assert!(results.pairs("hosts-10000", "hosts-10", "pound").is_none());
+        results.note("interleaved hosts-10", "hosts-10 hosts-10000");
+        results.note("interleaved hosts-10000", "hosts-10 hosts-10000");
+        let pairs = results.pairs("hosts-10000", "hosts-10", "pound").unwrap();
+        let rounds: Vec<_> = pairs.iter().map(|(one, other)| (one.round, other.round)).collect();
+        assert_eq!(rounds, [(1, 1), (2, 2)]);
+        results.runs.push(run("hosts-10", "pound", 3));
+        assert!(results.pairs("hosts-10000", "hosts-10", "pound").is_none());
     }
 
     #[test]

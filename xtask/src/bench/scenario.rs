@@ -28,7 +28,7 @@ pub(super) enum Load {
     Own(&'static str),
     /// Our generator at 70 % of the requests per second that this proxy managed in `small-64`.
     Paced,
-    /// The same for all: 70 % of what the slowest of them managed in `small-64`.
+    /// The same for all: 70 % of what the best peer managed there.
     PacedAlike,
     /// So many connections held idle, or as many as the descriptors allow.
     Hold(u32),
@@ -151,7 +151,7 @@ pub(super) const SCENARIOS: [Scenario; 31] = [
     },
     Scenario {
         figure: Figure::Latency,
-        ..small("paced-alike", "Latency at a rate that all can serve", Load::PacedAlike)
+        ..small("paced-alike", "Latency at the same load for all", Load::PacedAlike)
     },
     Scenario {
         figure: Figure::Connection,
@@ -257,6 +257,29 @@ pub(super) const SCENARIOS: [Scenario; 31] = [
     Scenario { figure: Figure::Start, ..small("start", "Start-up", Load::Nothing) },
 ];
 
+/// Those whose figures are compared with each other. The machine is not equally fast for long, so in each round a
+/// proxy runs all of a group, one after the other.
+const GROUPS: [&[&str]; 4] = [
+    &["small-64", "log-file", "log-syslog"],
+    &["hosts-10", "hosts-1000", "hosts-10000"],
+    &["paths-10", "paths-1000", "paths-10000"],
+    &["regexes-10", "regexes-1000", "regexes-10000"],
+];
+
+/// The chosen scenarios as they run: a group stands where the first of it stood, all others for themselves.
+pub(super) fn in_groups(chosen: &[&'static Scenario]) -> Vec<Vec<&'static Scenario>> {
+    let group_of = |scenario: &Scenario| GROUPS.iter().position(|group| group.contains(&scenario.name));
+    let mut groups: Vec<Vec<&'static Scenario>> = Vec::new();
+    for scenario in chosen {
+        let group = group_of(scenario);
+        match groups.iter_mut().find(|others| group.is_some() && group_of(others[0]) == group) {
+            Some(others) => others.push(scenario),
+            None => groups.push(vec![scenario]),
+        }
+    }
+    groups
+}
+
 impl Scenario {
     /// The flags that the templates of the peers see; the scenario's own name is one of them.
     pub(super) fn flags(&self) -> Vec<String> {
@@ -299,5 +322,23 @@ mod tests {
     fn names_are_unique() {
         let names: std::collections::BTreeSet<_> = SCENARIOS.iter().map(|scenario| scenario.name).collect();
         assert_eq!(names.len(), SCENARIOS.len());
+        assert!(GROUPS.iter().flat_map(|group| *group).all(|name| names.contains(name)));
+    }
+
+    #[test]
+    fn what_is_compared_runs_together_where_the_first_of_it_stood() {
+        let chosen: Vec<&Scenario> = SCENARIOS
+            .iter()
+            .filter(|scenario| {
+                ["small-64", "start", "hosts-10", "paced", "log-file", "hosts-10000"].contains(&scenario.name)
+            })
+            .collect();
+        let names: Vec<Vec<&str>> = in_groups(&chosen)
+            .iter()
+            .map(|group| group.iter().map(|scenario| scenario.name).collect())
+            .collect();
+        let expected: [&[&str]; 4] =
+            [&["small-64", "log-file"], &["paced"], &["hosts-10", "hosts-10000"], &["start"]];
+        assert_eq!(names, expected);
     }
 }
