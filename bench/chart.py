@@ -157,6 +157,7 @@ def main():
             ("answer-1m", "Answers of 1 MiB", gibibyte_ms, ms),
             ("upload-100m", "Uploads of 100 MiB", gibibyte_ms, ms),
             ("paced", "p99 at 70 % of its own saturation", lambda run: run["p99_us"], "microseconds"),
+            ("paced-alike", "p99 at the same load for all", lambda run: run["p99_us"], "microseconds"),
             ("idle-10000", "10,000 idle connections", connection_kib, "KiB per connection"),
         ],
         "scenarios",
