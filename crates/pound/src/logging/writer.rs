@@ -137,6 +137,55 @@ mod tests {
     }
 
     #[test]
+    fn lines_come_out_without_others_behind_them() {
+        let (mut pens, drain) = channel(1, 10_000);
+        let (writer, reader) = writer(drain);
+        let mut lines = BufReader::new(reader).lines();
+        // The first finds the writer at rest, the others while it lets lines gather. None has another one behind it.
+        for number in 0..4 {
+            pens[0].write(Kind::Access, Severity::Info, |out| out.push(b'0' + number));
+            assert_eq!(lines.next().unwrap().unwrap(), number.to_string());
+        }
+        assert!(writer.finish());
+        assert!(lines.next().is_none());
+    }
+
+    #[test]
+    fn lines_of_a_thread_that_panicked_come_out() {
+        let (mut pens, drain) = channel(2, 10_000);
+        let (writer, reader) = writer(drain);
+        let mut lines = BufReader::new(reader).lines();
+        let mut pen = pens.remove(0);
+        let worker = std::thread::spawn(move || {
+            pen.write(Kind::Access, Severity::Info, |out| out.extend_from_slice(b"a request"));
+            pen.write(Kind::Event, Severity::Error, |out| out.extend_from_slice(b"an event"));
+            std::panic::resume_unwind(Box::new(()));
+        });
+        assert!(worker.join().is_err());
+        assert_eq!(lines.next().unwrap().unwrap(), "a request");
+        assert_eq!(lines.next().unwrap().unwrap(), "pound: error: an event");
+        assert!(writer.finish());
+    }
+
+    #[test]
+    fn a_burst_comes_out_whole_and_in_order() {
+        const LINES: usize = 100_000;
+        let (mut pens, drain) = channel(1, 1024 * LINES);
+        let (writer, reader) = writer(drain);
+        let reading = std::thread::spawn(move || {
+            let lines = BufReader::new(reader).lines().map(|line| line.unwrap());
+            lines.enumerate().map(|(number, line)| assert_eq!(line, format!("request {number:>60}"))).count()
+        });
+        for number in 0..LINES {
+            pens[0].write(Kind::Access, Severity::Info, |out| {
+                out.extend_from_slice(format!("request {number:>60}").as_bytes());
+            });
+        }
+        assert!(writer.finish());
+        assert_eq!(reading.join().unwrap(), LINES);
+    }
+
+    #[test]
     fn a_reader_that_stops_costs_lines_and_is_told_how_many() {
         // Far more than the pipe (64 KiB) and the ring hold together.
         const LINES: usize = 50_000;
