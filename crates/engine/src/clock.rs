@@ -16,8 +16,17 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tokio::time::Instant;
 
+/// How long the wall clock is told by the monotonic one before it is read again. Both run at the same rate, so this is
+/// only how late a step of it (a clock that is set, a machine that was asleep) is noticed.
+const WALL_KEPT: Duration = Duration::from_millis(10);
+
+/// How far the two clocks may be apart at a reading.
+const WALL_GRAIN: Duration = Duration::from_micros(100);
+
 thread_local! {
     static TURN: Cell<Option<Instant>> = const { Cell::new(None) };
+    /// When the wall clock was read last, and what it said.
+    static WALL: Cell<Option<(Instant, Duration)>> = const { Cell::new(None) };
 }
 
 /// One poll of a task: as long as it lives, the clock of this thread stands still.
@@ -64,6 +73,23 @@ impl Drop for Turn {
 /// Now, as a deadline of tokio's is told.
 pub(crate) fn instant() -> Instant {
     TURN.get().unwrap_or_else(Instant::now)
+}
+
+/// The wall clock at `now`, which is this turn or the present.
+fn wall_at(now: Instant) -> Duration {
+    if let Some((read, wall)) = WALL.get() {
+        match now.checked_duration_since(read) {
+            Some(passed) if passed < WALL_KEPT => return wall + passed,
+            Some(_) => {}
+            // This turn had begun when another one of its lines had the clock read.
+            None => return wall.saturating_sub(read.saturating_duration_since(now)),
+        }
+    }
+    let read = Instant::now();
+    let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    // If the thread was stopped in between, the two say nothing of each other.
+    WALL.set((read.elapsed() < WALL_GRAIN).then_some((read, wall)));
+    wall.saturating_sub(read.saturating_duration_since(now))
 }
 
 /// A point on the monotonic clock: microseconds since the clock was made.
@@ -120,7 +146,7 @@ impl Clock {
     /// Now, on the wall clock, as time since the epoch; zero if the system's clock stands before it.
     pub fn wall(&self) -> Duration {
         match &self.0 {
-            Source::System(_) => SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default(),
+            Source::System(_) => wall_at(instant()),
             Source::Manual(micros) => Duration::from_micros(micros.load(Ordering::Relaxed)),
         }
     }
@@ -134,5 +160,42 @@ impl ManualClock {
     /// Lets `duration` pass.
     pub fn advance(&self, duration: Duration) {
         self.0.fetch_add(u64::try_from(duration.as_micros()).unwrap_or(u64::MAX), Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn wall() -> Duration {
+        SystemTime::now().duration_since(UNIX_EPOCH).unwrap()
+    }
+
+    #[test]
+    fn the_wall_clock_is_the_systems_at_the_moment_asked_for() {
+        // A reading that was kept is this exact; both clocks may be slewed meanwhile, by far less.
+        const SLACK: Duration = WALL_GRAIN;
+        for step in 0..30 {
+            // Within a reading's time, beyond it, and before it.
+            let (before, now) = (wall(), Instant::now());
+            let after = wall();
+            for back in [0, 3] {
+                let back = Duration::from_millis(back);
+                let Some(moment) = now.checked_sub(back) else { continue };
+                let told = wall_at(moment);
+                assert!(told + SLACK >= before - back && told <= after - back + SLACK, "{step}: {told:?}");
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+
+    #[test]
+    fn a_step_of_the_wall_clock_is_noticed_soon() {
+        let now = Instant::now();
+        let hour = Duration::from_secs(3600);
+        // As if the clock had stood an hour behind when it was read.
+        WALL.set(Some((now, wall() - hour)));
+        assert!(wall_at(now) < wall() - hour / 2);
+        assert!(wall_at(now + WALL_KEPT) > wall() - hour / 2);
     }
 }
