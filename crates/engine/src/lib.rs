@@ -71,7 +71,6 @@ mod local;
 mod location;
 mod quota;
 mod random;
-mod received;
 mod rewrite;
 mod route;
 mod sanitize;

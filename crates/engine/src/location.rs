@@ -13,7 +13,6 @@ use wire::{Known, ParseError};
 
 use crate::backend::{Address, Live};
 use crate::exchange::{Endpoint, Exchange};
-use crate::received;
 
 /// An absolute URL in its parts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -96,7 +95,7 @@ fn turned(value: &[u8], mode: RewriteLocation, x: &Exchange) -> Option<Vec<u8>> 
 
 /// The Host that the client sent, whatever the back-end was told.
 fn asked_host(x: &Exchange) -> Option<&[u8]> {
-    received::field(&x.request, Known::Host.name().as_bytes()).or_else(|| x.request.host())
+    x.request.received(Known::Host.name().as_bytes()).or_else(|| x.request.host())
 }
 
 fn names_backend(url: &Url<'_>, x: &Exchange) -> bool {
@@ -144,7 +143,7 @@ pub(crate) fn destination(x: &mut Exchange, live: &Live) {
     if !x.listener().rewrite_destination || x.request.fields().get(Known::Destination).is_none() {
         return;
     }
-    let received = received::field(&x.request, Known::Destination.name().as_bytes());
+    let received = x.request.received(Known::Destination.name().as_bytes());
     let Some(url) = received.and_then(Url::parse).filter(|url| names_listener(url, x)) else { return };
     let authority = match (&live.plan.address, &live.address) {
         (BackendAddress::Unix(_), _) | (_, Address::Unix(_)) => return,

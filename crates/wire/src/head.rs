@@ -233,6 +233,13 @@ impl RequestHead {
         self.fields.bytes(self.line)
     }
 
+    /// The first value of a field by name, in any case, as it was received, whatever was edited since.
+    #[must_use]
+    pub fn received(&self, name: &[u8]) -> Option<&[u8]> {
+        // Behind the line's CRLF.
+        self.fields.received(name, Span { start: self.line.end.saturating_add(2), end: self.wire_len })
+    }
+
     /// Bytes the head took on the wire, empty lines included.
     #[must_use]
     pub fn wire_len(&self) -> usize {

@@ -4,9 +4,13 @@
 /// quote and backslash with a backslash before them, all else as `\xHH`.
 pub(super) fn escape(bytes: &[u8], out: &mut Vec<u8>) {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    // Nearly always.
+    if all_plain(bytes) {
+        return out.extend_from_slice(bytes);
+    }
     let mut plain = 0;
     for (at, &byte) in bytes.iter().enumerate() {
-        if matches!(byte, b' '..=b'~') && byte != b'"' && byte != b'\\' {
+        if is_plain(byte) {
             continue;
         }
         out.extend_from_slice(&bytes[plain..at]);
@@ -17,6 +21,34 @@ pub(super) fn escape(bytes: &[u8], out: &mut Vec<u8>) {
         }
     }
     out.extend_from_slice(&bytes[plain..]);
+}
+
+/// Whether a byte stands for itself.
+fn is_plain(byte: u8) -> bool {
+    matches!(byte, b' '..=b'~') && byte != b'"' && byte != b'\\'
+}
+
+/// Whether all of them do; eight at a time.
+fn all_plain(bytes: &[u8]) -> bool {
+    match bytes.last_chunk() {
+        // The last eight may overlap the eight before them, which have been looked at already.
+        Some(last) => {
+            bytes.chunks_exact(8).all(|eight| eight.try_into().is_ok_and(eight_plain)) && eight_plain(*last)
+        }
+        None => bytes.iter().all(|&byte| is_plain(byte)),
+    }
+}
+
+/// Whether eight bytes are plain, as one number. Each term has the highest bit of some byte set if a byte is what it
+/// looks for, and none set otherwise.
+fn eight_plain(bytes: [u8; 8]) -> bool {
+    const ONES: u64 = u64::from_ne_bytes([1; 8]);
+    const HIGH: u64 = ONES << 7;
+    let word = u64::from_ne_bytes(bytes);
+    // A byte borrows from the one above it only if it is below the limit, and then the answer is known.
+    let below = |word: u64, limit: u8| word.wrapping_sub(ONES * u64::from(limit)) & !word;
+    let is = |byte: u8| below(word ^ (ONES * u64::from(byte)), 1);
+    (word | below(word, b' ') | is(b'"') | is(b'\\') | is(0x7f)) & HIGH == 0
 }
 
 /// Appends a sentence of ours that may quote others: as [`escape`], but its quotes and backslashes are left alone.
@@ -46,6 +78,22 @@ mod tests {
         let mut out = Vec::new();
         escape(b"a \"b\" \\x\r\n\x00\x1b[2J\x7f\xc3\xa9~", &mut out);
         assert_eq!(out, br#"a \"b\" \\x\x0d\x0a\x00\x1b[2J\x7f\xc3\xa9~"#);
+    }
+
+    #[test]
+    fn a_byte_that_is_not_plain_is_found_wherever_it_stands() {
+        for len in 0..30 {
+            for byte in 0..=u8::MAX {
+                for at in 0..len {
+                    // Neighbours that are as close to the limits as plain bytes come.
+                    for around in [b' ', b'!', b'#', b'[', b']', b'~'] {
+                        let mut bytes = vec![around; len];
+                        bytes[at] = byte;
+                        assert_eq!(all_plain(&bytes), is_plain(byte), "{bytes:?}");
+                    }
+                }
+            }
+        }
     }
 
     #[test]

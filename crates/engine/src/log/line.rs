@@ -14,7 +14,6 @@ use super::time;
 use crate::basic;
 use crate::clock::{Clock, Moment};
 use crate::exchange::Exchange;
-use crate::received;
 use crate::text::Text;
 
 /// Appends the line of an exchange that ended at `end`, which is now. Every byte from the network is escaped.
@@ -27,7 +26,7 @@ pub(crate) fn line(format: &LogFormat, x: &Exchange, end: Moment, clock: &Clock,
 fn write(part: &LogPart, x: &Exchange, taken: Duration, clock: &Clock, out: &mut Vec<u8>) {
     let request = &x.request;
     match part {
-        LogPart::Literal(text) => escape_literal(text, out),
+        LogPart::Literal(text) => out.extend_from_slice(text.as_bytes()),
         LogPart::ClientAddress => address(x.origin.or_else(|| x.client.peer.ip()), out),
         LogPart::RemoteHost => address(x.client.peer.ip(), out),
         LogPart::LocalAddress => address(x.client.local.ip(), out),
@@ -38,12 +37,11 @@ fn write(part: &LogPart, x: &Exchange, taken: Duration, clock: &Clock, out: &mut
         LogPart::Duration(unit) => duration(*unit, taken, out),
         LogPart::Protocol => out.extend_from_slice(protocol(x)),
         LogPart::RequestField(name) => {
-            escape_or_dash(received::field(request, name.as_bytes()).unwrap_or_default(), out);
+            escape_or_dash(request.received(name.as_bytes()).unwrap_or_default(), out);
         }
         LogPart::RequestFieldSent(name) => {
             escape_or_dash(request.fields().find(name.as_bytes()).unwrap_or_default(), out);
         }
-        LogPart::RemoteLogName => out.push(b'-'),
         LogPart::Place(noun) => place(*noun, x, out),
         LogPart::Name(noun) => name(*noun, x, out),
         LogPart::Method => escape_or_dash(method(x), out),
@@ -80,7 +78,7 @@ fn write(part: &LogPart, x: &Exchange, taken: Duration, clock: &Clock, out: &mut
             escape_or_dash(path.unwrap_or_default(), out);
         }
         LogPart::VirtualHost => {
-            let host = received::field(request, b"host").or_else(|| request.host()).unwrap_or_default();
+            let host = request.received(b"host").or_else(|| request.host()).unwrap_or_default();
             escape_or_dash(target::authority(host).map_or(host, |authority| authority.host), out);
         }
     }
@@ -112,8 +110,8 @@ fn protocol(x: &Exchange) -> &'static [u8] {
     }
 }
 
-/// Text of the configuration: UTF-8 stays, what would end the line does not.
-fn escape_literal(text: &str, out: &mut Vec<u8>) {
+/// A name out of the configuration: UTF-8 stays, what would end the line does not.
+fn escape_name(text: &str, out: &mut Vec<u8>) {
     if text.bytes().any(|byte| byte.is_ascii_control()) {
         super::escape::escape_sentence(text.as_bytes(), out);
     } else {
@@ -151,7 +149,7 @@ fn place(noun: Noun, x: &Exchange, out: &mut Vec<u8>) {
     match noun {
         Noun::Listener => drop(write!(out, "listener {}", x.client.listener + 1)),
         Noun::Service => match x.service.and_then(|service| plan.services.get(service)) {
-            Some(service) => escape_literal(&service.place, out),
+            Some(service) => escape_name(&service.place, out),
             None => out.push(b'-'),
         },
         Noun::Backend => match x.backend {
@@ -176,7 +174,7 @@ fn name(noun: Noun, x: &Exchange, out: &mut Vec<u8>) {
         },
     };
     match named {
-        Some(name) => escape_literal(name, out),
+        Some(name) => escape_name(name, out),
         None => place(noun, x, out),
     }
 }

@@ -46,12 +46,16 @@ fn wide(number: u128, out: &mut Vec<u8>) {
     decimal(u64::try_from(number).unwrap_or(u64::MAX), out);
 }
 
-/// `[22/Nov/2026:16:03:00 +0000]`. Thousands of lines share a second, so the last text is kept for each thread.
+/// `[22/Nov/2026:16:03:00 +0000]`. Thousands of lines share a second, so its text is kept, for each thread. Requests
+/// that end together have begun at different times, so the texts of several seconds are.
 fn clf(wall: Duration, out: &mut Vec<u8>) {
+    const SECONDS: usize = 8;
     thread_local! {
-        static LAST: RefCell<(u64, Vec<u8>)> = const { RefCell::new((u64::MAX, Vec::new())) };
+        static TEXTS: RefCell<[(u64, Vec<u8>); SECONDS]> =
+            const { RefCell::new([const { (u64::MAX, Vec::new()) }; SECONDS]) };
     }
-    LAST.with_borrow_mut(|(second, text)| {
+    TEXTS.with_borrow_mut(|texts| {
+        let (second, text) = &mut texts[wall.as_secs() as usize % SECONDS];
         if *second != wall.as_secs() {
             text.clear();
             strftime("[%d/%b/%Y:%H:%M:%S %z]", wall, zone(), text);
@@ -130,9 +134,14 @@ mod tests {
             write(&TimeForm::Clf, wall, &mut out);
             String::from_utf8(out).unwrap()
         };
-        let (first, second) = (clf(WALL), clf(WALL + Duration::from_secs(1)));
-        assert_ne!(first, second);
+        let first = clf(WALL);
+        assert!(first.starts_with('[') && first.ends_with(']'), "{first}");
+        // More seconds than are kept, forwards and back.
+        let seconds = || (0..30).map(|second| clf(WALL + Duration::from_secs(second)));
+        let all: std::collections::HashSet<String> = seconds().collect();
+        assert_eq!(all.len(), 30);
         assert_eq!(clf(WALL), first);
+        assert!(seconds().collect::<Vec<_>>().iter().rev().all(|text| all.contains(text)));
         assert_eq!(first.len(), "[22/Nov/2026:16:03:00 +0000]".len());
     }
 }

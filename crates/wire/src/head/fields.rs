@@ -136,6 +136,37 @@ impl Fields {
         self.list.iter().filter(move |field| matches.field(self, field)).map(|field| self.bytes(field.value))
     }
 
+    /// The first value of a field by name, in any case, among the lines that were received and stand at `lines`, whatever
+    /// was edited since. Edits append to the buffer and take lines out of the list, so what was received is what the
+    /// list still has of it, with its gaps read again.
+    pub(crate) fn received(&self, name: &[u8], lines: Span) -> Option<&[u8]> {
+        let wanted = Matcher::new(name);
+        let mut at = lines.start;
+        for field in self.list.iter().filter(|field| field.value.end <= lines.end) {
+            if field.name.start > at
+                && let Some(value) = value_in(self.bytes(Span { start: at, end: field.name.start }), name)
+            {
+                return Some(value);
+            }
+            if wanted.field(self, field) {
+                return Some(self.bytes(field.value));
+            }
+            at = self.line_after(field);
+        }
+        value_in(self.bytes(Span { start: at, end: lines.end }), name)
+    }
+
+    /// Where the line behind a received one begins.
+    fn line_after(&self, field: &Field) -> u32 {
+        let end = field.name.end.max(field.value.end);
+        let rest = self.buf.get(end as usize..).unwrap_or_default();
+        if rest.starts_with(b"\r\n") {
+            return end + 2;
+        }
+        // White space stands before the end, or the colon.
+        memchr::memchr(b'\n', rest).map_or(end, |len| end.saturating_add(len as u32 + 1))
+    }
+
     /// How many lines a known field has.
     #[must_use]
     pub fn count(&self, known: Known) -> usize {
@@ -361,6 +392,24 @@ fn colon(value: &[u8]) -> &'static [u8] {
 }
 
 /// Compares fields with one wanted name: by table row when the name is known, by bytes otherwise.
+/// The value of the first field of this name, in any case, in lines that the codec has checked: nothing but CRLF ends one.
+fn value_in<'a>(lines: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
+    let mut rest = lines;
+    // An empty line ends the head.
+    while rest.len() > 2 {
+        let end = memchr::memchr(b'\n', rest)?;
+        let line = rest[..end].strip_suffix(b"\r").unwrap_or(&rest[..end]);
+        rest = &rest[end + 1..];
+        if let Some((found, value)) = line.split_at_checked(name.len())
+            && let Some(value) = value.strip_prefix(b":")
+            && found.eq_ignore_ascii_case(name)
+        {
+            return Some(token::trim(value));
+        }
+    }
+    None
+}
+
 struct Matcher<'a> {
     name: &'a [u8],
     known: Option<Known>,

@@ -149,3 +149,64 @@ fn recycling_keeps_the_allocations() {
     let fields = Fields::over(buf, slots);
     assert!(fields.is_empty());
 }
+
+#[test]
+fn a_field_is_found_as_it_was_received_whatever_was_edited() {
+    const LINES: [(&str, &str); 9] = [
+        ("Host", "  a.example "),
+        ("X-A", "1"),
+        ("Connection", " keep-alive"),
+        ("x-a", "2"),
+        ("User-Agent", " me\t"),
+        ("X-AB", "3"),
+        ("Empty", ""),
+        ("Blank", "  "),
+        ("user-agent", "you"),
+    ];
+    let text: String = LINES.iter().map(|(name, value)| format!("{name}:{value}\r\n")).collect();
+    let received = head(&format!("\r\nGET http://x/ HTTP/1.1\r\n{text}\r\n"));
+    // Each of the lines removed or replaced, or all from it on, or all up to it; and nothing.
+    type Edit = fn(&mut Fields, &[u8], &mut bool);
+    let edits: [Edit; 5] = [
+        |fields, name, _| fields.remove(name),
+        |fields, name, _| fields.set(name, b"new").expect("valid"),
+        |fields, name, _| fields.append(name, b"new").expect("valid"),
+        |fields, line, past| {
+            fields.retain(|name, _| {
+                *past |= name == line;
+                *past
+            });
+        },
+        |fields, line, past| {
+            fields.retain(|name, _| {
+                *past |= name == line;
+                !*past
+            });
+        },
+    ];
+    let check = |head: &RequestHead| {
+        for (name, _) in LINES {
+            let first = LINES.iter().find(|(other, _)| other.eq_ignore_ascii_case(name));
+            let expect = first.map(|(_, value)| value.trim().as_bytes());
+            assert_eq!(head.received(name.to_uppercase().as_bytes()), expect, "{name}");
+        }
+        for name in ["X-New", "X", "X-", "GET http", "", "Referer"] {
+            assert_eq!(head.received(name.as_bytes()), None, "{name}");
+        }
+    };
+    check(&received);
+    for edit in edits {
+        for (one, _) in LINES {
+            let mut head = received.clone();
+            head.fields_mut().append(b"X-New", b"9").expect("valid");
+            edit(head.fields_mut(), one.as_bytes(), &mut false);
+            check(&head);
+            for (other, _) in LINES {
+                let mut head = head.clone();
+                edit(head.fields_mut(), other.as_bytes(), &mut false);
+                check(&head);
+            }
+        }
+    }
+    assert_eq!(RequestHead::new().received(b"Host"), None);
+}
