@@ -6,29 +6,37 @@ use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
 use std::pin::pin;
 use std::rc::Rc;
-use std::task::Poll;
+use std::task::{Context, Poll, ready};
 
+use rustix::net::{SocketFlags, acceptfrom_with};
 use socket2::{Domain, Socket};
-use tokio::net::{TcpListener, UnixListener};
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
+use tokio::net::UnixListener;
 use tokio::sync::watch;
 use tokio::task::{JoinHandle, spawn_local, unconstrained, yield_now};
 
 use crate::client::Client;
 use crate::clock::InTurns;
 use crate::exchange::{ClientFacts, Endpoint};
+use crate::fresh::Fresh;
 use crate::limits;
 use crate::stream::Stream;
+use crate::sys;
 use crate::worker::{self, Order, Worker};
 
 /// A listening socket of one worker.
 enum Door {
     Tcp {
-        socket: TcpListener,
+        socket: AsyncFd<OwnedFd>,
         /// Our end of every connection, where the listener is bound to one address: getsockname(2) would say no more.
         local: Option<SocketAddr>,
     },
     Unix(UnixListener),
 }
+
+/// A client, its end and ours.
+type Arrival = (Stream, Endpoint, Endpoint);
 
 impl Door {
     fn new(socket: Socket) -> io::Result<Door> {
@@ -40,29 +48,49 @@ impl Door {
                 // What we write is whole messages; waiting for more to send would only delay them. Linux hands the option
                 // on to every connection that it takes here (tcp(7)), which spares a system call for each.
                 socket.set_tcp_nodelay(true)?;
-                let socket = TcpListener::from_std(std::net::TcpListener::from(OwnedFd::from(socket)))?;
-                let local = Some(socket.local_addr()?).filter(|local| !local.ip().is_unspecified());
-                Door::Tcp { socket, local }
+                let local = socket.local_addr()?.as_socket().filter(|local| !local.ip().is_unspecified());
+                Door::Tcp { socket: sys::watch(socket.into(), Interest::READABLE)?, local }
             }
         })
     }
 
-    async fn accept(&self) -> io::Result<(Stream, Endpoint, Endpoint)> {
+    /// Takes a client, if there is one.
+    fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<io::Result<Arrival>> {
         match self {
-            Door::Tcp { socket, local } => {
-                let (stream, peer) = socket.accept().await?;
-                let local = match local {
-                    Some(local) => *local,
-                    None => stream.local_addr()?,
-                };
-                Ok((Stream::Tcp(stream), Endpoint::Inet(peer), Endpoint::Inet(local)))
-            }
+            Door::Tcp { socket, local } => loop {
+                let mut ready = ready!(socket.poll_read_ready(cx))?;
+                // An error within says that nobody is there any more.
+                if let Ok(taken) = ready.try_io(|socket| accept_tcp(socket.get_ref(), *local)) {
+                    return Poll::Ready(taken);
+                }
+            },
             Door::Unix(listener) => {
-                let (stream, _) = listener.accept().await?;
-                Ok((Stream::Unix(stream), Endpoint::Unix, Endpoint::Unix))
+                let (stream, _) = ready!(listener.poll_accept(cx))?;
+                Poll::Ready(Ok((Stream::Unix(stream), Endpoint::Unix, Endpoint::Unix)))
             }
         }
     }
+}
+
+/// What there is to do.
+enum Next {
+    Taken(io::Result<Arrival>),
+    /// There is no room for one more.
+    Full,
+    Stop,
+}
+
+/// Takes a client that the reactor need not know yet.
+fn accept_tcp(listener: &OwnedFd, local: Option<SocketAddr>) -> io::Result<Arrival> {
+    let (socket, peer) = acceptfrom_with(listener, SocketFlags::CLOEXEC | SocketFlags::NONBLOCK)?;
+    let socket = std::net::TcpStream::from(socket);
+    // A TCP socket's other end has an address, unless it is gone.
+    let peer = peer.and_then(|peer| SocketAddr::try_from(peer).ok()).ok_or(io::ErrorKind::NotConnected)?;
+    let local = match local {
+        Some(local) => local,
+        None => socket.local_addr()?,
+    };
+    Ok((Stream::Fresh(Fresh::new(socket)), Endpoint::Inet(peer), Endpoint::Inet(local)))
 }
 
 /// Takes clients from one socket until the worker is told to stop, and then those who are already in its queue: they
@@ -82,37 +110,50 @@ pub(crate) fn spawn(
         if order.wait_for(|order| *order != Order::Hold).await.is_err() {
             return;
         }
+        let mut stop = pin!(order.wait_for(|order| matches!(order, Order::Stop(_))));
         let mut in_a_row = 0;
         loop {
-            let taken = tokio::select! {
-                taken = door.accept(), if worker.connections.open() < limits::CONNECTIONS_PER_WORKER => taken,
-                () = tokio::time::sleep(limits::ACCEPT_PAUSE),
-                    if worker.connections.open() >= limits::CONNECTIONS_PER_WORKER => continue,
-                _ = order.wait_for(|order| matches!(order, Order::Stop(_))) => break,
-            };
-            match taken {
-                Ok(taken) => {
-                    worker.accepts_again();
-                    serve(&worker, listener, taken);
-                }
-                // A client that was gone before we took it is no news.
-                Err(error) if is_the_clients(&error) => {}
-                Err(error) => {
-                    // Out of descriptors or memory: those we have go on, and ending ones make room.
-                    worker.note_accept(&error);
-                    tokio::time::sleep(limits::ACCEPT_PAUSE).await;
-                }
-            }
-            in_a_row += 1;
             if in_a_row == limits::ACCEPTS_PER_TURN {
                 in_a_row = 0;
                 yield_now().await;
+            }
+            let next = poll_fn(|cx| {
+                // However many clients come, a stop is seen once in each turn.
+                if in_a_row == 0 && stop.as_mut().poll(cx).is_ready() {
+                    return Poll::Ready(Next::Stop);
+                }
+                if worker.connections.open() >= limits::CONNECTIONS_PER_WORKER {
+                    return Poll::Ready(Next::Full);
+                }
+                if let Poll::Ready(taken) = door.poll_accept(cx) {
+                    return Poll::Ready(Next::Taken(taken));
+                }
+                stop.as_mut().poll(cx).map(|_| Next::Stop)
+            });
+            let next = next.await;
+            in_a_row += 1;
+            match next {
+                Next::Stop => break,
+                Next::Taken(Ok(taken)) => {
+                    worker.accepts_again();
+                    serve(&worker, listener, taken);
+                    continue;
+                }
+                // A client that was gone before we took it is no news.
+                Next::Taken(Err(error)) if is_the_clients(&error) => continue,
+                // Out of descriptors or memory: those we have go on, and ending ones make room.
+                Next::Taken(Err(error)) => worker.note_accept(&error),
+                Next::Full => {}
+            }
+            tokio::select! {
+                () = tokio::time::sleep(limits::ACCEPT_PAUSE) => {}
+                _ = &mut stop => break,
             }
         }
         // The reactor has to look once more before a socket that is not ready can be believed.
         yield_now().await;
         for _ in 0..limits::LISTEN_QUEUE {
-            let next = unconstrained(poll_fn(|cx| Poll::Ready(pin!(door.accept()).poll(cx)))).await;
+            let next = unconstrained(poll_fn(|cx| Poll::Ready(door.poll_accept(cx)))).await;
             match next {
                 Poll::Ready(Ok(taken)) => serve(&worker, listener, taken),
                 Poll::Ready(Err(_)) | Poll::Pending => break,

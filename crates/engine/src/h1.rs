@@ -113,6 +113,11 @@ impl Conn {
         }
     }
 
+    /// Waits until the peer has sent something, or has closed.
+    pub(crate) fn poll_readable(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.stream.poll_readable(cx)
+    }
+
     /// The stream below.
     pub(crate) fn stream(&self) -> &Stream {
         &self.stream

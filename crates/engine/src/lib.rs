@@ -67,6 +67,7 @@ mod basic;
 mod condition;
 mod expand;
 mod forwarded;
+mod fresh;
 mod local;
 mod location;
 mod quota;

@@ -116,6 +116,14 @@ pub(crate) const LINGER: Duration = Duration::from_secs(2);
 /// Bytes that we read and throw away for the same reason.
 pub(crate) const LINGER_BYTES: u64 = 1024 * 1024;
 
+/// Reads and writes of a new connection before the reactor watches it: a head, an answer, and a few more. Beyond them a
+/// client could keep the worker to itself, for it is the reactor that says when its turn is over.
+pub(crate) const FRESH_CALLS: u8 = 16;
+
+/// How long the first request of a new connection may take before the reactor watches whether the client is still there.
+/// Most are answered sooner, and need not be watched.
+pub(crate) const FRESH_LOOK: Duration = Duration::from_millis(50);
+
 /// Connections accepted in a row before others of the worker get their turn.
 pub(crate) const ACCEPTS_PER_TURN: u32 = 64;
 

@@ -12,6 +12,7 @@ use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, Interest, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
 
+use crate::fresh::Fresh;
 use crate::pipe::Pipe;
 use crate::sys;
 use crate::tls::TlsStream;
@@ -19,6 +20,8 @@ use crate::tls::TlsStream;
 /// A connected stream.
 #[derive(Debug)]
 pub(crate) enum Stream {
+    /// A client's that has just come. It becomes a `Tcp` when it has to be waited for.
+    Fresh(Fresh),
     Tcp(TcpStream),
     Unix(UnixStream),
     /// One of the others within TLS.
@@ -33,6 +36,12 @@ impl Stream {
         cx: &mut Context<'_>,
         buffer: &mut Vec<u8>,
     ) -> Poll<io::Result<usize>> {
+        if let Stream::Fresh(fresh) = self {
+            match fresh.read(buffer) {
+                Some(read) => return Poll::Ready(read),
+                None => self.register()?,
+            }
+        }
         // `read_buf` keeps no state between polls, so making the future anew each time is free, and it is the safe way
         // to read into room that was never written. It also spares the read that would only say "would block": a short
         // read has emptied an edge-triggered socket.
@@ -40,7 +49,24 @@ impl Stream {
             Stream::Tcp(stream) => pin!(stream.read_buf(buffer)).poll(cx),
             Stream::Unix(stream) => pin!(stream.read_buf(buffer)).poll(cx),
             Stream::Tls(stream) => stream.poll_read(cx, buffer),
+            Stream::Fresh(_) => Poll::Ready(Err(unregistered())),
         }
+    }
+
+    /// Hands the socket to the reactor, if that has not been done.
+    ///
+    /// # Errors
+    /// The system cannot watch it; it is closed.
+    fn register(&mut self) -> io::Result<()> {
+        if let Stream::Fresh(fresh) = self {
+            *self = Stream::Tcp(fresh.register()?);
+        }
+        Ok(())
+    }
+
+    /// Whether the reactor does not know the socket yet, so that nothing wakes the task which waits for it.
+    pub(crate) fn is_fresh(&self) -> bool {
+        matches!(self, Stream::Fresh(_))
     }
 
     /// Reads what is there into `buffer`; for TLS, which stands on one of the others.
@@ -49,10 +75,11 @@ impl Stream {
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
+        self.register()?;
         match self {
             Stream::Tcp(stream) => Pin::new(stream).poll_read(cx, buffer),
             Stream::Unix(stream) => Pin::new(stream).poll_read(cx, buffer),
-            Stream::Tls(_) => Poll::Ready(Err(io::ErrorKind::Unsupported.into())),
+            Stream::Tls(_) | Stream::Fresh(_) => Poll::Ready(Err(unregistered())),
         }
     }
 
@@ -62,12 +89,19 @@ impl Stream {
         cx: &mut Context<'_>,
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
+        if let Stream::Fresh(fresh) = self {
+            match fresh.write(slices) {
+                Some(written) => return Poll::Ready(written),
+                None => self.register()?,
+            }
+        }
         match (self, slices) {
             // One slice is the common case, and write(2) costs less than writev(2).
             (Stream::Tcp(stream), [slice]) => Pin::new(stream).poll_write(cx, slice),
             (Stream::Tcp(stream), _) => Pin::new(stream).poll_write_vectored(cx, slices),
             (Stream::Unix(stream), _) => Pin::new(stream).poll_write_vectored(cx, slices),
             (Stream::Tls(stream), _) => stream.poll_write(cx, slices),
+            (Stream::Fresh(_), _) => Poll::Ready(Err(unregistered())),
         }
     }
 
@@ -75,12 +109,13 @@ impl Stream {
     /// cannot be taken back, so it counts as written before the socket has it.
     pub(crate) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self {
-            Stream::Tcp(_) | Stream::Unix(_) => Poll::Ready(Ok(())),
+            Stream::Tcp(_) | Stream::Unix(_) | Stream::Fresh(_) => Poll::Ready(Ok(())),
             Stream::Tls(stream) => stream.poll_flush(cx),
         }
     }
 
-    /// Whether bytes can go from socket to socket past this process: what is encrypted has to come through it.
+    /// Whether bytes can go from socket to socket past this process: what is encrypted has to come through it. So has what
+    /// a client has to say at first: whoever sends or takes much is soon the reactor's.
     pub(crate) fn can_splice(&self) -> bool {
         matches!(self, Stream::Tcp(_) | Stream::Unix(_))
     }
@@ -102,7 +137,7 @@ impl Stream {
                     ready!(stream.poll_read_ready(cx))?;
                     stream.try_io(Interest::READABLE, || pipe.fill(stream, most))
                 }
-                Stream::Tls(_) => return Poll::Ready(Err(io::ErrorKind::Unsupported.into())),
+                Stream::Tls(_) | Stream::Fresh(_) => return Poll::Ready(Err(unregistered())),
             };
             match moved {
                 // Now the reactor knows, and wakes the task when there is more.
@@ -124,7 +159,7 @@ impl Stream {
             Stream::Unix(stream) => {
                 stream.try_io(Interest::READABLE, || SockRef::from(stream).peek(&mut byte))
             }
-            Stream::Tls(_) => return,
+            Stream::Tls(_) | Stream::Fresh(_) => return,
         };
     }
 
@@ -140,7 +175,7 @@ impl Stream {
                     ready!(stream.poll_write_ready(cx))?;
                     stream.try_io(Interest::WRITABLE, || pipe.empty(stream))
                 }
-                Stream::Tls(_) => return Poll::Ready(Err(io::ErrorKind::Unsupported.into())),
+                Stream::Tls(_) | Stream::Fresh(_) => return Poll::Ready(Err(unregistered())),
             };
             match moved {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
@@ -150,22 +185,32 @@ impl Stream {
     }
 
     /// Waits until there is something to read, or the peer has closed.
-    pub(crate) fn poll_readable(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+    pub(crate) fn poll_readable(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.register()?;
+        self.poll_registered(cx)
+    }
+
+    /// The same of a stream that is the reactor's already.
+    pub(crate) fn poll_registered(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self {
             Stream::Tcp(stream) => stream.poll_read_ready(cx),
             Stream::Unix(stream) => stream.poll_read_ready(cx),
             Stream::Tls(stream) => stream.poll_readable(cx),
+            Stream::Fresh(_) => Poll::Ready(Err(unregistered())),
         }
     }
 
-    /// Whether nothing has arrived since the last read, as far as the reactor knows; costs no system call.
+    /// Whether nothing has arrived since the last read, as far as the reactor knows. That costs no system call, but where
+    /// the reactor knows nothing yet the kernel is asked.
     pub(crate) fn is_quiet(&self) -> bool {
-        if let Stream::Tls(stream) = self {
-            return stream.is_quiet();
+        match self {
+            Stream::Tls(stream) => return stream.is_quiet(),
+            Stream::Fresh(_) => return self.is_quiet_now(),
+            Stream::Tcp(_) | Stream::Unix(_) => {}
         }
         // Outside of the task's budget: a task that has used it up is told "pending" whatever the socket holds, and a
         // client that pipelines enough requests could choose that moment.
-        let look = tokio::task::unconstrained(poll_fn(|cx| self.poll_readable(cx)));
+        let look = tokio::task::unconstrained(poll_fn(|cx| self.poll_registered(cx)));
         pin!(look).poll(&mut Context::from_waker(Waker::noop())).is_pending()
     }
 
@@ -176,6 +221,10 @@ impl Stream {
             Stream::Tcp(stream) => SockRef::from(stream).peek(&mut byte),
             Stream::Unix(stream) => SockRef::from(stream).peek(&mut byte),
             Stream::Tls(stream) => return stream.is_quiet_now(),
+            Stream::Fresh(fresh) => match fresh.socket() {
+                Some(socket) => SockRef::from(socket).peek(&mut byte),
+                None => return false,
+            },
         };
         matches!(peeked, Err(error) if error.kind() == io::ErrorKind::WouldBlock)
     }
@@ -186,6 +235,10 @@ impl Stream {
             Stream::Tcp(stream) => stream.as_fd(),
             Stream::Unix(stream) => stream.as_fd(),
             Stream::Tls(stream) => return stream.queued(),
+            Stream::Fresh(fresh) => match fresh.socket() {
+                Some(socket) => socket.as_fd(),
+                None => return 0,
+            },
         })
     }
 
@@ -195,19 +248,30 @@ impl Stream {
             Stream::Tcp(stream) => SockRef::from(&*stream).shutdown(std::net::Shutdown::Write),
             Stream::Unix(stream) => SockRef::from(&*stream).shutdown(std::net::Shutdown::Write),
             Stream::Tls(stream) => stream.end(),
+            Stream::Fresh(fresh) => match fresh.socket() {
+                Some(socket) => socket.shutdown(std::net::Shutdown::Write),
+                None => Err(io::ErrorKind::NotConnected.into()),
+            },
         }
     }
 
     /// Makes the coming close a reset: the peer must not take what it has for a whole message (a body that ends with
     /// the connection has no other sign).
     pub(crate) fn reset_on_close(&self) {
-        match self {
-            Stream::Tcp(stream) => {
-                // A failure leaves an orderly close, and there is nobody to tell.
-                let _ = SockRef::from(stream).set_linger(Some(Duration::ZERO));
-            }
-            Stream::Unix(_) => {}
-            Stream::Tls(stream) => stream.reset_on_close(),
-        }
+        // A failure leaves an orderly close, and there is nobody to tell.
+        let _ = match self {
+            Stream::Tcp(stream) => SockRef::from(stream).set_linger(Some(Duration::ZERO)),
+            Stream::Fresh(fresh) => match fresh.socket() {
+                Some(socket) => SockRef::from(socket).set_linger(Some(Duration::ZERO)),
+                None => return,
+            },
+            Stream::Unix(_) => return,
+            Stream::Tls(stream) => return stream.reset_on_close(),
+        };
     }
+}
+
+/// What is asked of a stream that is not, or no longer, the reactor's; nobody asks it.
+fn unregistered() -> io::Error {
+    io::ErrorKind::Unsupported.into()
 }

@@ -40,7 +40,7 @@ impl Way {
             ready!(sink.poll_flush(cx))?;
             // Upgraded connections are silent most of the time, and hold no buffer meanwhile.
             source.idle(store);
-            ready!(source.stream().poll_readable(cx))?;
+            ready!(source.poll_readable(cx))?;
             if ready!(source.poll_fill(cx, store))? == 0 {
                 source.idle(store);
                 self.ended = true;

@@ -15,7 +15,7 @@ use std::time::Duration;
 use plan::MinRate;
 use tokio::time::{Instant, Sleep, sleep_until};
 
-use crate::clock;
+use crate::{clock, limits};
 
 /// Barks when its deadline has passed.
 pub(crate) struct Watchdog {
@@ -58,10 +58,11 @@ struct Pace {
 impl Watchdog {
     /// A watchdog that barks after `delay`, and at clients that are slower than `rate`.
     pub(crate) fn new(delay: Duration, rate: MinRate) -> Watchdog {
-        let deadline = clock::instant() + delay;
+        let now = clock::instant();
         Watchdog {
-            deadline,
-            sleep: Box::pin(sleep_until(deadline)),
+            deadline: now + delay,
+            // A new client is looked at soon: see `Watchdog::looks_soon`.
+            sleep: Box::pin(sleep_until(now + delay.min(limits::FRESH_LOOK))),
             delay_us: micros(delay),
             pace: Pace { rate, turn: None, spent_us: 0, base: 0 },
             seen: NO_LOOK,
@@ -95,6 +96,13 @@ impl Watchdog {
         if next < self.sleep.deadline() {
             self.arm(next);
         }
+    }
+
+    /// Whether the task of a new connection will be woken within [`limits::FRESH_LOOK`], whatever happens until then,
+    /// provided that it asks [`Watchdog::poll`] before it waits.
+    pub(crate) fn looks_soon(&self) -> bool {
+        let (at, now) = (self.sleep.deadline(), clock::instant());
+        at > now && at <= now + limits::FRESH_LOOK
     }
 
     /// Ready when the deadline has passed; else the task is woken when it has.

@@ -2,6 +2,8 @@
 #![allow(unsafe_code)]
 
 pub mod process;
+mod reactor;
 mod socket;
 
+pub(crate) use reactor::watch;
 pub(crate) use socket::queued;

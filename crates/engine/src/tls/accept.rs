@@ -80,13 +80,13 @@ pub(crate) async fn accept(
 }
 
 async fn greet(
-    stream: Stream,
+    mut stream: Stream,
     server: &Server,
     handshakes: &Rc<Handshakes>,
     scratch: &Scratch,
 ) -> Result<Arrival, Failure> {
-    // A client that has said nothing yet costs nothing, so it needs no place. The runtime takes a socket that it has just
-    // accepted for readable without a look, which would give one to each.
+    // A client that has said nothing yet costs nothing, so it needs no place. The runtime takes a Unix socket that it has
+    // just accepted for readable without a look, which would give one to each.
     stream.settle();
     poll_fn(|cx| stream.poll_readable(cx)).await.map_err(|_| Failure::Gone)?;
     let place = handshakes.enter();

@@ -248,7 +248,8 @@ impl TlsStream {
         if self.ready > 0 || self.ended {
             return Poll::Ready(Ok(()));
         }
-        self.inner.poll_readable(cx)
+        // The handshake has made it the reactor's.
+        self.inner.poll_registered(cx)
     }
 
     /// Whether nothing has arrived since the last read; see [`Stream::is_quiet`].
