@@ -210,8 +210,10 @@ def test_a_client_that_reads_a_byte_at_a_time_is_cut_off(proxy, pound, backend, 
 @pytest.mark.parametrize("silence, step, pause", [(2, 5000, 0.02), (4, 5000, 0.1)])
 def test_a_client_that_reads_slowly_and_steadily_lives(proxy, backend, silence, step, pause):
     """Longer than Client allows to be silent: what its system acknowledges is progress, though we write nothing."""
-    pound = proxy(backend(answer(b"x" * 30_000_000)), listener=[f"Client {silence}", "MinRate 1000 2s"])
-    # Segments of loopback are 64 KB: a window much smaller is opened in seconds and not by acknowledgements.
+    # Segments of loopback are 64 KB, and the system of a client that reads 50 KB a second tells of one or of two at once:
+    # every 1.3 or 2.6 s. The time of MinRate has to be longer.
+    pound = proxy(backend(answer(b"x" * 30_000_000)), listener=[f"Client {silence}", "MinRate 1000 6s"])
+    # A window much smaller is opened in seconds and not by acknowledgements.
     with narrow(pound, 250_000) as connection:
         connection.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
         read, broken = read_slowly(connection, step, pause, 4 * silence)

@@ -6,10 +6,12 @@
 //! that has one request, and one more for a client that is slow to send its first.
 
 use std::io::{self, IoSlice, Write};
+use std::mem::MaybeUninit;
 use std::net::TcpStream;
 
 use rustix::buffer::spare_capacity;
 use rustix::net::{RecvFlags, recv};
+use socket2::SockRef;
 
 use crate::limits;
 
@@ -44,6 +46,16 @@ impl Fresh {
             [slice] => socket.write(slice),
             slices => socket.write_vectored(slices),
         })
+    }
+
+    /// Whether bytes have arrived that were not read; in doubt they have. An end is none.
+    pub(crate) fn has_unread(&self) -> bool {
+        let mut byte = [MaybeUninit::uninit()];
+        match self.socket.as_ref().map(|socket| SockRef::from(socket).peek(&mut byte)) {
+            Some(Ok(peeked)) => peeked > 0,
+            Some(Err(error)) => error.kind() != io::ErrorKind::WouldBlock,
+            None => true,
+        }
     }
 
     fn attempt(&mut self, call: impl FnOnce(&TcpStream) -> io::Result<usize>) -> Option<io::Result<usize>> {
@@ -91,11 +103,14 @@ mod tests {
         let mut answer = [0; 6];
         far.read_exact(&mut answer).unwrap();
         assert_eq!(&answer, b"answer");
+        assert!(!near.has_unread());
         far.write_all(b"request").unwrap();
         // Loopback delivers within the call that writes.
+        assert!(near.has_unread());
         assert_eq!(near.read(&mut buffer).unwrap().unwrap(), 7);
         assert_eq!(buffer, b"request");
         drop(far);
+        assert!(!near.has_unread(), "an end is nothing to read");
         assert_eq!(near.read(&mut buffer).unwrap().unwrap(), 0);
     }
 

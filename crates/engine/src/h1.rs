@@ -511,7 +511,7 @@ impl Conn {
 
     /// Whether the message that the peer was sending is here to its end, and nothing has come after it.
     pub(crate) fn is_read_out(&self) -> bool {
-        self.decoder.is_done() && self.input.is_empty() && self.stream.is_quiet()
+        self.decoder.is_done() && self.input.is_empty() && !self.stream.has_unread()
     }
 
     /// Uses `len` unread bytes of a tunnel, where nothing is framed any more.

@@ -114,21 +114,21 @@ impl Stream {
         }
     }
 
-    /// Whether bytes can go from socket to socket past this process: what is encrypted has to come through it. So has what
-    /// a client has to say at first: whoever sends or takes much is soon the reactor's.
+    /// Whether bytes can go from socket to socket past this process: what is encrypted has to come through it.
     pub(crate) fn can_splice(&self) -> bool {
-        matches!(self, Stream::Tcp(_) | Stream::Unix(_))
+        matches!(self, Stream::Tcp(_) | Stream::Unix(_) | Stream::Fresh(_))
     }
 
     /// Moves at most `most` bytes into an empty pipe; 0 means that the peer has ended its side.
     pub(crate) fn poll_splice_into(
-        &self,
+        &mut self,
         cx: &mut Context<'_>,
         pipe: &mut Pipe,
         most: usize,
     ) -> Poll<io::Result<usize>> {
+        self.register()?;
         loop {
-            let moved = match self {
+            let moved = match &*self {
                 Stream::Tcp(stream) => {
                     ready!(stream.poll_read_ready(cx))?;
                     stream.try_io(Interest::READABLE, || pipe.fill(stream, most))
@@ -164,9 +164,14 @@ impl Stream {
     }
 
     /// Moves what is in a pipe, or some of it, to the peer.
-    pub(crate) fn poll_splice_from(&self, cx: &mut Context<'_>, pipe: &mut Pipe) -> Poll<io::Result<usize>> {
+    pub(crate) fn poll_splice_from(
+        &mut self,
+        cx: &mut Context<'_>,
+        pipe: &mut Pipe,
+    ) -> Poll<io::Result<usize>> {
+        self.register()?;
         loop {
-            let moved = match self {
+            let moved = match &*self {
                 Stream::Tcp(stream) => {
                     ready!(stream.poll_write_ready(cx))?;
                     stream.try_io(Interest::WRITABLE, || pipe.empty(stream))
@@ -200,18 +205,25 @@ impl Stream {
         }
     }
 
-    /// Whether nothing has arrived since the last read, as far as the reactor knows. That costs no system call, but where
-    /// the reactor knows nothing yet the kernel is asked.
+    /// Whether nothing has arrived since the last read, as far as the reactor knows; costs no system call. A stream that
+    /// the reactor does not know is never quiet.
     pub(crate) fn is_quiet(&self) -> bool {
-        match self {
-            Stream::Tls(stream) => return stream.is_quiet(),
-            Stream::Fresh(_) => return self.is_quiet_now(),
-            Stream::Tcp(_) | Stream::Unix(_) => {}
+        if let Stream::Tls(stream) = self {
+            return stream.is_quiet();
         }
         // Outside of the task's budget: a task that has used it up is told "pending" whatever the socket holds, and a
         // client that pipelines enough requests could choose that moment.
         let look = tokio::task::unconstrained(poll_fn(|cx| self.poll_registered(cx)));
         pin!(look).poll(&mut Context::from_waker(Waker::noop())).is_pending()
+    }
+
+    /// Whether a close would throw bytes away that have arrived, which the peer is told by a reset: as far as the reactor
+    /// knows, and else as the kernel says now, by one system call. In doubt it would.
+    pub(crate) fn has_unread(&self) -> bool {
+        match self {
+            Stream::Fresh(fresh) => fresh.has_unread(),
+            Stream::Tcp(_) | Stream::Unix(_) | Stream::Tls(_) => !self.is_quiet(),
+        }
     }
 
     /// Whether nothing has arrived and the peer has not closed, as the kernel says now; one system call.
@@ -221,10 +233,8 @@ impl Stream {
             Stream::Tcp(stream) => SockRef::from(stream).peek(&mut byte),
             Stream::Unix(stream) => SockRef::from(stream).peek(&mut byte),
             Stream::Tls(stream) => return stream.is_quiet_now(),
-            Stream::Fresh(fresh) => match fresh.socket() {
-                Some(socket) => SockRef::from(socket).peek(&mut byte),
-                None => return false,
-            },
+            // Nobody asks this of one who has just come.
+            Stream::Fresh(_) => return false,
         };
         matches!(peeked, Err(error) if error.kind() == io::ErrorKind::WouldBlock)
     }
