@@ -33,7 +33,7 @@ enum Of {
     Unit(&'static str),
 }
 
-const GOALS: [Goal; 23] = [
+const GOALS: [Goal; 24] = [
     goal("CPU per small request, log off", "small-64", request_us, 0.75, Of::BestPeer),
     goal("CPU per small request, log off", "small-64", request_us, 1.15, Of::Limit),
     goal("CPU per small request, access log to a file", "log-file", request_us, 0.75, Of::BestPeer),
@@ -47,6 +47,7 @@ const GOALS: [Goal; 23] = [
     goal("p99.9 at 70 % of its own load", "paced", p999_us, 0.9, Of::BestPeer),
     goal("memory per idle connection", "idle-10000", connection_kib, 2.0, Of::Unit("KiB")),
     goal("memory per idle connection", "idle-10000", connection_kib, 1.0, Of::BestPeer),
+    goal("memory with 10,000 idle connections, in all", "idle-10000", resident_mib, 1.0, Of::BestPeer),
     goal("10,000 services by host, against 10", "hosts-10000", request_us, 1.1, Of::Ours("hosts-10")),
     goal("CPU per small request over TLS", "tls-small", request_us, 0.65, Of::BestPeer),
     goal("CPU per full handshake, ECDSA P-256", "tls-ecdsa", request_us, 0.9, Of::BestPeer),
@@ -75,6 +76,10 @@ fn request_us(run: &Run) -> f64 {
 
 fn gibibyte_ms(run: &Run) -> f64 {
     run.outcome.processor_ns as f64 / 1e6 / (run.outcome.bytes / f64::from(1 << 30))
+}
+
+fn resident_mib(run: &Run) -> f64 {
+    run.outcome.resident_kib as f64 / 1024.0
 }
 
 fn p99_us(run: &Run) -> f64 {
