@@ -5,6 +5,8 @@ at (no panic, no leaked descriptor, exit status 0 after TERM). Each factory take
 """
 
 import os
+import tempfile
+from pathlib import Path
 
 import pytest
 
@@ -35,6 +37,14 @@ def _all(actions):
             errors.append(error)
     if errors:
         raise errors[0]
+
+
+@pytest.fixture
+def open_home():
+    """A folder that every user may enter, unlike those of pytest, and nothing of a test is in it."""
+    with tempfile.TemporaryDirectory(prefix="pound-test-") as folder:
+        os.chmod(folder, 0o755)
+        yield Path(folder)
 
 
 @pytest.fixture

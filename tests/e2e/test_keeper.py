@@ -6,7 +6,6 @@ import os
 import signal
 import ssl
 import subprocess
-import tempfile
 import termios
 import time
 from pathlib import Path
@@ -27,19 +26,11 @@ NOBODY = ['User "nobody"', 'Group "nogroup"']
 
 
 @pytest.fixture
-def jail():
-    """A folder that every user may enter, and nothing of a test is in it."""
-    with tempfile.TemporaryDirectory(prefix="pound-test-") as folder:
-        os.chmod(folder, 0o755)
-        yield Path(folder)
-
-
-@pytest.fixture
-def jailed(tls_proxy, backend, jail):
+def jailed(tls_proxy, backend, open_home):
     """As `tls_proxy`, as nobody and in a jail that no certificate is in."""
 
     def start(*certificates, top=NOBODY, **more):
-        return tls_proxy(backend(), top=[f'RootJail "{jail}"', *top], certificates=certificates, **more)
+        return tls_proxy(backend(), top=[f'RootJail "{open_home}"', *top], certificates=certificates, **more)
 
     return start
 
@@ -220,12 +211,12 @@ def test_lists_of_revoked_certificates_outside_of_the_jail_are_followed(jailed, 
     assert not comes_in()
 
 
-def test_what_a_back_end_is_shown_outside_of_the_jail_is_followed(jail, proxy, authority, tmp_path):
+def test_what_a_back_end_is_shown_outside_of_the_jail_is_followed(open_home, proxy, authority, tmp_path):
     ours = Authority(tmp_path / "ours", "Ours")
     file = Authority(tmp_path / "strange", "Strange").issue(subject="/CN=old", usage="clientAuth", file=tmp_path / "x.pem")
     server = TlsBackend(authority.issue("127.0.0.1"), believes=ours)
     try:
-        pound = proxy(server, top=[f'RootJail "{jail}"', *NOBODY], each=["HTTPS", "Verify no", f'Cert "{file}"'])
+        pound = proxy(server, top=[f'RootJail "{open_home}"', *NOBODY], each=["HTTPS", "Verify no", f'Cert "{file}"'])
         assert pound.ask().status == 502
         replace(ours, file, subject="/CN=pound", usage="clientAuth")
         wait.until(lambda: pound.ask().status == 200, "the new one is not shown to the back-end")
@@ -315,13 +306,13 @@ def test_a_keeper_that_does_not_answer_is_done_without(jailed, authority, secret
     assert shows(pound.port, "old.test", authority)
 
 
-def test_a_server_that_cannot_have_a_keeper_serves_and_says_so(jail, backend, authority, secret, tmp_path):
+def test_a_server_that_cannot_have_a_keeper_serves_and_says_so(open_home, backend, authority, secret, tmp_path):
     """Here because nobody can tell without /proc whether it has threads."""
     if subprocess.run(["unshare", "--mount", "mount", "-t", "tmpfs", "none", "/proc"], capture_output=True).returncode:
         pytest.skip("another view of the file system cannot be had here")
     port, log = wait.free_port(), tmp_path / "log"
     shown = cfg.listen_tls(port, f'Cert "{secret}"', cfg.service(cfg.backend(backend())))
-    file = process.write(cfg.text(f'RootJail "{jail}"', NOBODY, shown), tmp_path)
+    file = process.write(cfg.text(f'RootJail "{open_home}"', NOBODY, shown), tmp_path)
     command = 'mount -t tmpfs none /proc && exec "$0" -e -f "$1"'
     with open(log, "wb") as out:
         server = subprocess.Popen(
@@ -341,10 +332,10 @@ def test_a_server_that_cannot_have_a_keeper_serves_and_says_so(jail, backend, au
         server.wait()
 
 
-def test_a_server_that_is_started_again_has_a_keeper_again(jail, backend, authority, secret, tmp_path):
+def test_a_server_that_is_started_again_has_a_keeper_again(open_home, backend, authority, secret, tmp_path):
     port, pid_file = wait.free_port(), tmp_path / "pound.pid"
     shown = cfg.listen_tls(port, f'Cert "{secret}"', cfg.service(cfg.backend(backend())))
-    file = process.write(cfg.text(f'RootJail "{jail}"', NOBODY, shown), tmp_path)
+    file = process.write(cfg.text(f'RootJail "{open_home}"', NOBODY, shown), tmp_path)
     assert process.run("-f", file, "-p", pid_file).returncode == 0
     supervisor = int(pid_file.read_text())
 

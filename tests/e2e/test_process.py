@@ -6,7 +6,6 @@ import pwd
 import resource
 import signal
 import socket
-import tempfile
 import threading
 from pathlib import Path
 
@@ -21,14 +20,6 @@ from peers.http import Client, ask
 
 def simple(port, origin=9, *top):
     return cfg.text(top, cfg.listen(port, cfg.service(cfg.backend(origin))))
-
-
-@pytest.fixture
-def open_home():
-    """A folder that every user may enter, unlike those of pytest."""
-    with tempfile.TemporaryDirectory(prefix="pound-test-") as folder:
-        os.chmod(folder, 0o755)
-        yield Path(folder)
 
 
 @pytest.fixture

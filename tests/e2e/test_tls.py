@@ -16,7 +16,7 @@ from peers import wait
 from peers.backend import answer
 from peers.http import ask
 from peers.pound import check
-from peers.tls import TlsClient, context, openssl
+from peers.tls import TlsClient, context, curl, openssl
 
 VERSIONS = [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3]
 
@@ -27,13 +27,7 @@ VERSIONS = [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3]
 def test_curl_gets_a_page_whose_certificate_it_verifies(tls_proxy, backend, authority):
     pound = tls_proxy(backend(answer("hello")))
     for version in ("1.2", "1.3"):
-        done = subprocess.run(
-            ["curl", "--silent", "--show-error", "--cacert", authority.certificate]
-            + [f"--tlsv{version}", "--tls-max", version, f"https://localhost:{pound.port}/"],
-            capture_output=True,
-            text=True,
-        )
-        assert (done.stdout, done.stderr) == ("hello", "")
+        assert curl(pound.port, authority, version) == "hello"
 
 
 @pytest.mark.parametrize("version", VERSIONS, ids=str)

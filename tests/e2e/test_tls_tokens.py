@@ -16,7 +16,7 @@ from peers import configuration as cfg
 from peers import pound as process
 from peers import wait
 from peers.backend import answer
-from peers.tls import TlsBackend, TlsClient, context, openssl
+from peers.tls import TlsBackend, TlsClient, context, curl, openssl
 from peers.token import PIN, Token, TokenServer
 
 # As in crates/engine/src/limits.rs: helpers, and handshakes in the queue before them.
@@ -102,13 +102,7 @@ def alert(port):
 def test_curl_verifies_a_page_whose_key_is_in_a_token(start, any_token, guarded, backend, authority):
     pound = start(any_token, guarded("rsa:2048"), guarded("ec"), origin=backend(answer("hello")))
     for version in ("1.2", "1.3"):
-        done = subprocess.run(
-            ["curl", "--silent", "--show-error", "--cacert", authority.certificate]
-            + [f"--tlsv{version}", "--tls-max", version, f"https://localhost:{pound.port}/"],
-            capture_output=True,
-            text=True,
-        )
-        assert (done.stdout, done.stderr) == ("hello", "")
+        assert curl(pound.port, authority, version) == "hello"
 
 
 SIGNATURES = [

@@ -18,6 +18,19 @@ def openssl(*arguments, cwd, data=b"", within=TIMEOUT_SECONDS):
     return (done.stdout + done.stderr).decode("utf-8", "replace")
 
 
+def curl(port, authority, version):
+    """What curl gets from `https://localhost:port/` over this version of TLS, having verified the certificate."""
+    done = subprocess.run(
+        ["curl", "--silent", "--show-error", "--cacert", authority.certificate]
+        + [f"--tlsv{version}", "--tls-max", version, f"https://localhost:{port}/"],
+        capture_output=True,
+        text=True,
+        timeout=TIMEOUT_SECONDS,
+    )
+    assert done.stderr == ""
+    return done.stdout
+
+
 class Authority:
     """Signs certificates. All files are in `home`."""
 
