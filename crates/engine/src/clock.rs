@@ -20,6 +20,9 @@ use tokio::time::Instant;
 /// only how late a step of it (a clock that is set, a machine that was asleep) is noticed.
 const WALL_KEPT: Duration = Duration::from_millis(10);
 
+/// How often the two clocks are read until they belong together.
+const WALL_TRIES: u32 = 3;
+
 /// How far the two clocks may be apart at a reading.
 const WALL_GRAIN: Duration = Duration::from_micros(100);
 
@@ -85,11 +88,18 @@ fn wall_at(now: Instant) -> Duration {
             None => return wall.saturating_sub(read.saturating_duration_since(now)),
         }
     }
-    let read = Instant::now();
-    let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    // If the thread was stopped in between, the two say nothing of each other.
-    WALL.set((read.elapsed() < WALL_GRAIN).then_some((read, wall)));
-    wall.saturating_sub(read.saturating_duration_since(now))
+    let mut tries = 0;
+    loop {
+        tries += 1;
+        let read = Instant::now();
+        let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        // If the thread was stopped in between, the two say nothing of each other.
+        let apart = read.elapsed() >= WALL_GRAIN;
+        if !apart || tries == WALL_TRIES {
+            WALL.set((!apart).then_some((read, wall)));
+            return wall.saturating_sub(read.saturating_duration_since(now));
+        }
+    }
 }
 
 /// A point on the monotonic clock: microseconds since the clock was made.

@@ -12,7 +12,7 @@
 use std::fmt;
 use std::io::Write;
 use std::sync::atomic::{AtomicU8, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::Duration;
 
 use super::escape::escape_sentence;
@@ -186,7 +186,14 @@ impl Drain {
         let guard = lock(&self.bell.lock);
         self.bell.state.store(state, Ordering::SeqCst);
         // A line that comes after this look finds us waiting, and its pen waits for the lock that we hold until we hear.
-        if !self.buffers.iter().any(|buffer| lock(buffer).calls_for_writer(enough)) {
+        // Nor do we wait for a pen that is at work on a line while others may wait for the lock: after a rest it calls for
+        // us, and else it rings itself, or we look in a moment.
+        let calls = |buffer: &Arc<Mutex<Batch>>| match buffer.try_lock() {
+            Ok(batch) => batch.calls_for_writer(enough),
+            Err(TryLockError::Poisoned(batch)) => batch.into_inner().calls_for_writer(enough),
+            Err(TryLockError::WouldBlock) => state == IDLE,
+        };
+        if !self.buffers.iter().any(calls) {
             let bell = &self.bell;
             let wait =
                 bell.rung.wait_timeout_while(guard, timeout, |()| bell.state.load(Ordering::SeqCst) != AWAKE);

@@ -391,7 +391,6 @@ fn colon(value: &[u8]) -> &'static [u8] {
     if value.is_empty() { b":" } else { b": " }
 }
 
-/// Compares fields with one wanted name: by table row when the name is known, by bytes otherwise.
 /// The value of the first field of this name, in any case, in lines that the codec has checked: nothing but CRLF ends one.
 fn value_in<'a>(lines: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
     let mut rest = lines;
@@ -410,6 +409,7 @@ fn value_in<'a>(lines: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
     None
 }
 
+/// Compares fields with one wanted name: by table row when the name is known, by bytes otherwise.
 struct Matcher<'a> {
     name: &'a [u8],
     known: Option<Known>,
