@@ -3,15 +3,13 @@
 use std::future::{Future, poll_fn};
 use std::io;
 use std::net::SocketAddr;
-use std::os::fd::OwnedFd;
+use std::os::fd::{BorrowedFd, OwnedFd};
 use std::pin::pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
 use rustix::net::{SocketFlags, acceptfrom_with};
 use socket2::{Domain, Socket};
-use tokio::io::Interest;
-use tokio::io::unix::AsyncFd;
 use tokio::net::UnixListener;
 use tokio::sync::watch;
 use tokio::task::{JoinHandle, spawn_local, unconstrained, yield_now};
@@ -22,13 +20,13 @@ use crate::exchange::{ClientFacts, Endpoint};
 use crate::fresh::Fresh;
 use crate::limits;
 use crate::stream::Stream;
-use crate::sys;
+use crate::sys::Watched;
 use crate::worker::{self, Order, Worker};
 
 /// A listening socket of one worker.
 enum Door {
     Tcp {
-        socket: AsyncFd<OwnedFd>,
+        socket: Watched,
         /// Our end of every connection, where the listener is bound to one address: getsockname(2) would say no more.
         local: Option<SocketAddr>,
     },
@@ -49,7 +47,7 @@ impl Door {
                 // on to every connection that it takes here (tcp(7)), which spares a system call for each.
                 socket.set_tcp_nodelay(true)?;
                 let local = socket.local_addr()?.as_socket().filter(|local| !local.ip().is_unspecified());
-                Door::Tcp { socket: sys::watch(socket.into(), Interest::READABLE)?, local }
+                Door::Tcp { socket: Watched::new(socket.into())?, local }
             }
         })
     }
@@ -57,13 +55,7 @@ impl Door {
     /// Takes a client, if there is one.
     fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<io::Result<Arrival>> {
         match self {
-            Door::Tcp { socket, local } => loop {
-                let mut ready = ready!(socket.poll_read_ready(cx))?;
-                // An error within says that nobody is there any more.
-                if let Ok(taken) = ready.try_io(|socket| accept_tcp(socket.get_ref(), *local)) {
-                    return Poll::Ready(taken);
-                }
-            },
+            Door::Tcp { socket, local } => socket.poll_take(cx, |socket| accept_tcp(socket, *local)),
             Door::Unix(listener) => {
                 let (stream, _) = ready!(listener.poll_accept(cx))?;
                 Poll::Ready(Ok((Stream::Unix(stream), Endpoint::Unix, Endpoint::Unix)))
@@ -81,7 +73,7 @@ enum Next {
 }
 
 /// Takes a client that the reactor need not know yet.
-fn accept_tcp(listener: &OwnedFd, local: Option<SocketAddr>) -> io::Result<Arrival> {
+fn accept_tcp(listener: BorrowedFd<'_>, local: Option<SocketAddr>) -> io::Result<Arrival> {
     let (socket, peer) = acceptfrom_with(listener, SocketFlags::CLOEXEC | SocketFlags::NONBLOCK)?;
     let socket = std::net::TcpStream::from(socket);
     // A TCP socket's other end has an address, unless it is gone.
@@ -156,6 +148,7 @@ pub(crate) fn spawn(
             let next = unconstrained(poll_fn(|cx| Poll::Ready(door.poll_accept(cx)))).await;
             match next {
                 Poll::Ready(Ok(taken)) => serve(&worker, listener, taken),
+                Poll::Ready(Err(error)) if is_the_clients(&error) => {}
                 Poll::Ready(Err(_)) | Poll::Pending => break,
             }
         }
@@ -177,11 +170,6 @@ fn serve(worker: &Rc<Worker>, listener: usize, (stream, peer, local): (Stream, E
 
 /// Errors of accept(2) that concern one connection and not the socket.
 fn is_the_clients(error: &io::Error) -> bool {
-    use io::ErrorKind::{
-        ConnectionAborted, ConnectionReset, HostUnreachable, Interrupted, InvalidInput, NotConnected,
-    };
-    matches!(
-        error.kind(),
-        ConnectionAborted | ConnectionReset | HostUnreachable | Interrupted | InvalidInput | NotConnected
-    )
+    use io::ErrorKind::{ConnectionAborted, ConnectionReset, HostUnreachable, Interrupted, NotConnected};
+    matches!(error.kind(), ConnectionAborted | ConnectionReset | HostUnreachable | Interrupted | NotConnected)
 }

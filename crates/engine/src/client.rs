@@ -1,6 +1,7 @@
 //! A client's connection: it waits for requests, reads their heads and takes answers. It frames and does not decide.
 
 use std::future::poll_fn;
+use std::io;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
@@ -37,12 +38,14 @@ pub(crate) struct Client {
 }
 
 /// What ends the wait for a request.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug)]
 pub(crate) enum Next {
     /// The first bytes of one are here.
     Request,
-    /// The client closed, broke, or was silent for too long; or we are stopping.
+    /// The client closed, or was silent for too long; or we are stopping.
     Close,
+    /// The connection broke.
+    Broken(io::Error),
 }
 
 /// How the wait for the head of a request ended.
@@ -61,9 +64,10 @@ impl Client {
     pub(crate) fn new(stream: Stream, facts: ClientFacts, running: &Current) -> Client {
         let listener = &running.plan.listeners[facts.listener];
         let (bounds, timeout) = (&listener.bounds, listener.client_timeout);
+        let look = if stream.is_fresh() { limits::FRESH_LOOK } else { timeout };
         Client {
             conn: Conn::new(stream, Kind::Request, running.limits(facts.listener)),
-            watchdog: Watchdog::new(timeout, bounds.rate_min),
+            watchdog: Watchdog::new(timeout, bounds.rate_min, look),
             facts: Rc::new(facts),
             timeout,
             requests_left: bounds.requests_max,
@@ -95,7 +99,8 @@ impl Client {
             return Poll::Ready(Next::Request);
         }
         match self.conn.poll_fill(cx, store) {
-            Poll::Ready(Ok(0) | Err(_)) => Poll::Ready(Next::Close),
+            Poll::Ready(Ok(0)) => Poll::Ready(Next::Close),
+            Poll::Ready(Err(error)) => Poll::Ready(Next::Broken(error)),
             Poll::Ready(Ok(_)) if is_begun(self.conn.unread()) => Poll::Ready(Next::Request),
             Poll::Ready(Ok(_)) => {
                 cx.waker().wake_by_ref();
@@ -137,7 +142,7 @@ impl Client {
                 }
                 return Err(fault(match head {
                     Head::Failed(ReadError::Head(error)) => Cause::BadRequest(error),
-                    Head::Failed(ReadError::Io(error)) => Cause::ClientBroken(error),
+                    Head::Failed(ReadError::Io(error)) => Cause::of_client(error),
                     Head::Failed(ReadError::Ended | ReadError::Body(_)) => Cause::ClientClosed,
                     Head::Late | Head::Whole(_) => Cause::ClientTimeout,
                 }));
@@ -207,7 +212,7 @@ impl Client {
         self.watchdog.set(self.timeout);
         let Client { conn, watchdog, .. } = self;
         poll_fn(|cx| match conn.poll_flush(cx) {
-            Poll::Ready(flushed) => Poll::Ready(flushed.map_err(Cause::ClientBroken)),
+            Poll::Ready(flushed) => Poll::Ready(flushed.map_err(Cause::of_client)),
             Poll::Pending => watchdog.poll(cx).map(|()| Err(Cause::ClientTimeout)),
         })
         .await
@@ -220,7 +225,7 @@ impl Client {
             self.watchdog.turn(self.timeout, true);
             let Client { conn, watchdog, written, .. } = self;
             let taken = poll_fn(|cx| match conn.poll_write_body(cx, rest, None) {
-                Poll::Ready(taken) => Poll::Ready(taken.map_err(Cause::ClientBroken)),
+                Poll::Ready(taken) => Poll::Ready(taken.map_err(Cause::of_client)),
                 Poll::Pending => watchdog
                     .poll_moving(cx, || written.saturating_sub(conn.stream().queued()))
                     .map(|bark| Err(late(bark))),

@@ -9,6 +9,8 @@ use std::io;
 use plan::alphabet::Part;
 use wire::{BodyError, FramingError, ParseError};
 
+use crate::fresh;
+
 /// Whose fault it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Blame {
@@ -296,6 +298,11 @@ impl Cause {
             Some(number) if OURS.contains(&number) => Cause::NoResources(error),
             _ => cause(error),
         }
+    }
+
+    /// Why a client's connection failed: mostly it is the client that broke it.
+    pub(crate) fn of_client(error: io::Error) -> Cause {
+        if fresh::is_unwatched(&error) { Cause::NoResources(error) } else { Cause::ClientBroken(error) }
     }
 
     /// Whether the client's connection can carry no further request: we do not know where the next one begins.

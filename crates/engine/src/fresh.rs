@@ -5,6 +5,7 @@
 //! when it would block, or has lived so long that its breaking must be noticed: two system calls less for each client
 //! that has one request, and one more for a client that is slow to send its first.
 
+use std::fmt;
 use std::io::{self, IoSlice, Write};
 use std::mem::MaybeUninit;
 use std::net::TcpStream;
@@ -12,6 +13,7 @@ use std::net::TcpStream;
 use rustix::buffer::spare_capacity;
 use rustix::net::{RecvFlags, recv};
 use socket2::SockRef;
+use tokio::io::ReadBuf;
 
 use crate::limits;
 
@@ -40,6 +42,13 @@ impl Fresh {
         self.attempt(|socket| Ok(recv(socket, spare_capacity(buffer), RecvFlags::empty())?.0))
     }
 
+    /// The same into a buffer of the caller's.
+    pub(crate) fn read_into(&mut self, buffer: &mut ReadBuf<'_>) -> Option<io::Result<()>> {
+        let read =
+            self.attempt(|socket| Ok(recv(socket, buffer.initialize_unfilled(), RecvFlags::empty())?.1))?;
+        Some(read.map(|read| buffer.advance(read)))
+    }
+
     /// Writes some of `slices`; `None` if the reactor has to take over.
     pub(crate) fn write(&mut self, slices: &[IoSlice<'_>]) -> Option<io::Result<usize>> {
         self.attempt(|mut socket| match slices {
@@ -50,11 +59,21 @@ impl Fresh {
 
     /// Whether bytes have arrived that were not read; in doubt they have. An end is none.
     pub(crate) fn has_unread(&self) -> bool {
+        !matches!(self.peek(), Some(Ok(0)) | None)
+    }
+
+    /// Whether a read would not block: bytes, an end or an error is there.
+    pub(crate) fn is_readable(&self) -> bool {
+        self.peek().is_some()
+    }
+
+    /// What is there; `None` if nothing is.
+    fn peek(&self) -> Option<io::Result<usize>> {
         let mut byte = [MaybeUninit::uninit()];
-        match self.socket.as_ref().map(|socket| SockRef::from(socket).peek(&mut byte)) {
-            Some(Ok(peeked)) => peeked > 0,
-            Some(Err(error)) => error.kind() != io::ErrorKind::WouldBlock,
-            None => true,
+        let Some(socket) = &self.socket else { return Some(Err(io::ErrorKind::NotConnected.into())) };
+        match SockRef::from(socket).peek(&mut byte) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => None,
+            peeked => Some(peeked),
         }
     }
 
@@ -72,17 +91,36 @@ impl Fresh {
     /// Hands the socket to the reactor.
     ///
     /// # Errors
-    /// The system cannot watch it; it is closed.
+    /// The system cannot watch it, which [`is_unwatched`] tells from errors of the connection; it is closed.
     pub(crate) fn register(&mut self) -> io::Result<tokio::net::TcpStream> {
         let socket = self.socket.take().ok_or(io::ErrorKind::NotConnected)?;
-        tokio::net::TcpStream::from_std(socket)
+        tokio::net::TcpStream::from_std(socket).map_err(|error| io::Error::other(Unwatched(error)))
     }
+}
+
+/// The system could not watch a socket: its fault and not the client's.
+#[derive(Debug)]
+struct Unwatched(io::Error);
+
+impl fmt::Display for Unwatched {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the system cannot watch the connection: {} (see fs.epoll.max_user_watches)", self.0)
+    }
+}
+
+impl std::error::Error for Unwatched {}
+
+/// Whether a stream failed because the system cannot watch one more.
+pub(crate) fn is_unwatched(error: &io::Error) -> bool {
+    matches!(error.get_ref(), Some(inner) if inner.is::<Unwatched>())
 }
 
 #[cfg(test)]
 mod tests {
     use std::io::Read;
     use std::net::TcpListener;
+    use std::os::fd::OwnedFd;
+    use std::os::unix::fs::OpenOptionsExt;
 
     use super::*;
 
@@ -103,15 +141,33 @@ mod tests {
         let mut answer = [0; 6];
         far.read_exact(&mut answer).unwrap();
         assert_eq!(&answer, b"answer");
-        assert!(!near.has_unread());
+        assert!(!near.has_unread() && !near.is_readable());
         far.write_all(b"request").unwrap();
         // Loopback delivers within the call that writes.
         assert!(near.has_unread());
         assert_eq!(near.read(&mut buffer).unwrap().unwrap(), 7);
         assert_eq!(buffer, b"request");
         drop(far);
-        assert!(!near.has_unread(), "an end is nothing to read");
+        assert!(!near.has_unread() && near.is_readable(), "an end is nothing to read, and yet read");
         assert_eq!(near.read(&mut buffer).unwrap().unwrap(), 0);
+    }
+
+    #[test]
+    fn what_the_system_does_not_watch_is_not_the_clients_fault() {
+        let (mut near, _far) = pair();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build().unwrap();
+        // What is always ready cannot be watched.
+        let file =
+            std::fs::File::options().read(true).custom_flags(libc::O_NONBLOCK).open("/dev/null").unwrap();
+        let error = runtime.block_on(async {
+            near.socket = Some(TcpStream::from(OwnedFd::from(file)));
+            near.register().unwrap_err()
+        });
+        assert!(is_unwatched(&error), "{error}");
+        assert!(error.to_string().contains("max_user_watches"));
+        let mut buffer = Vec::with_capacity(1);
+        assert!(near.read(&mut buffer).is_none());
+        assert!(!is_unwatched(&runtime.block_on(async { near.register().unwrap_err() })));
     }
 
     #[test]

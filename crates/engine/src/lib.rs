@@ -23,10 +23,10 @@
 //!   2  serve  reload  listen                                 what may touch the World
 //!   3  relay  tunnel  respond  local  log                    moving and answering
 //!   4  balance  route  rewrite  sanitize  location           deciding
-//!   5  forwarded  condition  expand  scene  basic  received  looking at a message
+//!   5  forwarded  condition  expand  scene  basic            looking at a message
 //!   6  parts  client  pump  backend                          speaking
 //!   7  h1  stats                                             one connection; counters
-//!   8  stream  tls  buffer  pipe  quota  watchdog  fault  excerpt  clock  random  text  limits  sys
+//!   8  stream  fresh  tls  buffer  pipe  quota  watchdog  fault  excerpt  clock  random  text  limits  sys
 //! ```
 
 mod accept;
@@ -41,6 +41,7 @@ mod engine;
 mod excerpt;
 mod exchange;
 mod fault;
+mod fresh;
 mod h1;
 mod limits;
 mod listen;
@@ -67,7 +68,6 @@ mod basic;
 mod condition;
 mod expand;
 mod forwarded;
-mod fresh;
 mod local;
 mod location;
 mod quota;

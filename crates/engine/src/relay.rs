@@ -214,7 +214,7 @@ async fn wait_for_head(
         if !upload.is_running()
             && let Err(error) = watch(client, watchdog, cx, store)
         {
-            return Poll::Ready(Event::Failed(Cause::ClientBroken(error)));
+            return Poll::Ready(Event::Failed(Cause::of_client(error)));
         }
         // A client that waits for a 100 owes us nothing: it is the back-end that is silent.
         let on_client =
@@ -337,7 +337,7 @@ async fn first_bytes(
             Poll::Pending => {}
         }
         if let Err(error) = watch(client, watchdog, cx, &parts.store) {
-            return Poll::Ready(Err(Cause::ClientBroken(error)));
+            return Poll::Ready(Err(Cause::of_client(error)));
         }
         watchdog.poll(cx).map(|()| Err(Cause::BackendTimeout))
     })
@@ -419,7 +419,7 @@ async fn move_bodies(
         }
         match download.poll(backend, client, cx, store) {
             Poll::Ready(Ok(())) => return Poll::Ready(Ok(())),
-            Poll::Ready(Err(PumpError::Sink(error))) => return Poll::Ready(Err(Cause::ClientBroken(error))),
+            Poll::Ready(Err(PumpError::Sink(error))) => return Poll::Ready(Err(Cause::of_client(error))),
             Poll::Ready(Err(PumpError::Source(error))) => {
                 return Poll::Ready(Err(answer_cause(error, backend)));
             }
@@ -435,7 +435,7 @@ async fn move_bodies(
         if !upload.is_running()
             && let Err(error) = watch(client, watchdog, cx, store)
         {
-            return Poll::Ready(Err(Cause::ClientBroken(error)));
+            return Poll::Ready(Err(Cause::of_client(error)));
         }
         // Whose turn it is: the client's if it has to take the answer, or to send what the back-end waits for.
         let on_client =
@@ -461,7 +461,7 @@ fn request_cause(error: PumpError) -> Cause {
     match error {
         PumpError::Source(ReadError::Body(error)) | PumpError::Short(error) => Cause::BadBody(error),
         PumpError::Source(ReadError::Head(error)) => Cause::BadRequest(error),
-        PumpError::Source(ReadError::Io(error)) => Cause::ClientBroken(error),
+        PumpError::Source(ReadError::Io(error)) => Cause::of_client(error),
         PumpError::Source(ReadError::Ended) => Cause::ClientClosed,
         PumpError::Sink(error) => Cause::BackendBroken(error),
         PumpError::TooLarge => Cause::BodyTooLarge,

@@ -75,7 +75,12 @@ impl Stream {
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        self.register()?;
+        if let Stream::Fresh(fresh) = self {
+            match fresh.read_into(buffer) {
+                Some(read) => return Poll::Ready(read),
+                None => self.register()?,
+            }
+        }
         match self {
             Stream::Tcp(stream) => Pin::new(stream).poll_read(cx, buffer),
             Stream::Unix(stream) => Pin::new(stream).poll_read(cx, buffer),
@@ -191,6 +196,11 @@ impl Stream {
 
     /// Waits until there is something to read, or the peer has closed.
     pub(crate) fn poll_readable(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if let Stream::Fresh(fresh) = self
+            && fresh.is_readable()
+        {
+            return Poll::Ready(Ok(()));
+        }
         self.register()?;
         self.poll_registered(cx)
     }

@@ -56,13 +56,13 @@ struct Pace {
 }
 
 impl Watchdog {
-    /// A watchdog that barks after `delay`, and at clients that are slower than `rate`.
-    pub(crate) fn new(delay: Duration, rate: MinRate) -> Watchdog {
+    /// A watchdog that barks after `delay`, and at clients that are slower than `rate`. The task is woken once after `look`,
+    /// if that is sooner; see [`Watchdog::looks_soon`].
+    pub(crate) fn new(delay: Duration, rate: MinRate, look: Duration) -> Watchdog {
         let now = clock::instant();
         Watchdog {
             deadline: now + delay,
-            // A new client is looked at soon: see `Watchdog::looks_soon`.
-            sleep: Box::pin(sleep_until(now + delay.min(limits::FRESH_LOOK))),
+            sleep: Box::pin(sleep_until(now + delay.min(look))),
             delay_us: micros(delay),
             pace: Pace { rate, turn: None, spent_us: 0, base: 0 },
             seen: NO_LOOK,
@@ -205,7 +205,7 @@ mod tests {
     }
 
     fn dog(seconds: u64) -> Watchdog {
-        Watchdog::new(Duration::from_secs(seconds), rate(0, 30))
+        Watchdog::new(Duration::from_secs(seconds), rate(0, 30), Duration::from_secs(seconds))
     }
 
     #[tokio::test(start_paused = true)]
@@ -230,7 +230,7 @@ mod tests {
     /// Moves `step` bytes a second for `seconds`, with 10 s of silence allowed; says when and why it barked.
     async fn drip(rate: MinRate, step: u64, seconds: u64) -> Option<(Bark, u64)> {
         let start = Instant::now();
-        let mut dog = Watchdog::new(10 * SECOND, rate);
+        let mut dog = Watchdog::new(10 * SECOND, rate, 10 * SECOND);
         dog.measure();
         let moved = Cell::new(0);
         for _ in 0..seconds {
@@ -255,7 +255,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_long_timeout_does_not_put_the_look_at_the_rate_off() {
         let start = Instant::now();
-        let mut dog = Watchdog::new(600 * SECOND, rate(240, 30));
+        let mut dog = Watchdog::new(600 * SECOND, rate(240, 30), 600 * SECOND);
         dog.measure();
         dog.turn(600 * SECOND, true);
         assert_eq!(poll_fn(|cx| dog.poll_moving(cx, || 100)).await, Bark::Slow);
@@ -265,7 +265,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_burst_does_not_pay_for_a_drip_after_it() {
         let start = Instant::now();
-        let mut dog = Watchdog::new(10 * SECOND, rate(240, 30));
+        let mut dog = Watchdog::new(10 * SECOND, rate(240, 30), 10 * SECOND);
         dog.measure();
         let mut moved = 1 << 30;
         let bark = loop {
@@ -281,7 +281,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn time_that_is_the_back_ends_is_not_the_clients() {
-        let mut dog = Watchdog::new(10 * SECOND, rate(240, 30));
+        let mut dog = Watchdog::new(10 * SECOND, rate(240, 30), 10 * SECOND);
         dog.measure();
         // Ten rounds of a slow back-end: two seconds of the client's and 300 bytes of his in each, of thirty seconds.
         let mut moved = 0;
@@ -298,7 +298,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn what_the_system_has_passed_on_is_progress() {
         let start = Instant::now();
-        let mut dog = Watchdog::new(10 * SECOND, rate(100, 30));
+        let mut dog = Watchdog::new(10 * SECOND, rate(100, 30), 10 * SECOND);
         dog.measure();
         dog.turn(10 * SECOND, true);
         // Nothing is written: the client takes a thousand bytes a second of what was, for a minute, and then no more.
@@ -311,7 +311,7 @@ mod tests {
     async fn a_client_that_takes_much_at_a_time_and_seldom_is_not_silent() {
         let start = Instant::now();
         // A window opens when much has been read: seven seconds of ten between two signs, and none at a round time.
-        let mut dog = Watchdog::new(10 * SECOND, rate(0, 30));
+        let mut dog = Watchdog::new(10 * SECOND, rate(0, 30), 10 * SECOND);
         dog.measure();
         dog.turn(10 * SECOND, true);
         let moved = || 70_000 * ((start.elapsed().as_secs() + 3) / 7).min(20);

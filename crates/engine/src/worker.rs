@@ -18,6 +18,7 @@ use crate::client::{Client, Next};
 use crate::drain::{Connections, Ticket};
 use crate::exchange::{ClientFacts, Exchange};
 use crate::fault::Fault;
+use crate::fresh;
 use crate::limits;
 use crate::log::{Pen, Severity};
 use crate::parts::Parts;
@@ -39,6 +40,8 @@ pub(crate) struct Worker {
     accept_failed: Cell<Option<io::ErrorKind>>,
     /// The second in which a handshake last failed, and how many did.
     handshakes_failed: Cell<(u64, u32)>,
+    /// The second in which it was last reported that the system could not watch a client.
+    unwatched: Cell<u64>,
 }
 
 /// What a worker thread starts with.
@@ -89,6 +92,7 @@ pub(crate) fn run(setup: Setup, ready: &std::sync::mpsc::Sender<io::Result<()>>)
             pen: RefCell::new(pen),
             accept_failed: Cell::new(None),
             handshakes_failed: Cell::new((0, 0)),
+            unwatched: Cell::new(0),
         });
         let mut doors = Vec::with_capacity(sockets.len());
         for (listener, socket) in sockets {
@@ -191,8 +195,13 @@ pub(crate) fn connection(worker: Rc<Worker>, ticket: Ticket, mut client: Client)
                     left.is_zero()
                 })
             });
-            if next.await == Next::Close {
-                break;
+            match next.await {
+                Next::Request => {}
+                Next::Close => break,
+                Next::Broken(error) => {
+                    worker.note_unwatched(&error);
+                    break;
+                }
             }
             // The whole head has this long, however it drips in.
             client.watchdog.set(client.timeout());
@@ -300,6 +309,14 @@ impl Worker {
         if reported < limits::HANDSHAKE_REPORTS {
             let peer = facts.peer.ip().map_or_else(|| "a local client".to_owned(), |ip| ip.to_string());
             self.pen.borrow_mut().event(Severity::Info, format_args!("no TLS with {peer}: {failure}"));
+        }
+    }
+
+    /// Reports that a client had to go because the system could not watch it, once in a second.
+    fn note_unwatched(&self, error: &io::Error) {
+        let second = self.parts.clock.wall().as_secs();
+        if fresh::is_unwatched(error) && self.unwatched.replace(second) != second {
+            self.pen.borrow_mut().event(Severity::Error, format_args!("a client had to go: {error}"));
         }
     }
 

@@ -5,5 +5,5 @@ pub mod process;
 mod reactor;
 mod socket;
 
-pub(crate) use reactor::watch;
+pub(crate) use reactor::Watched;
 pub(crate) use socket::queued;

@@ -19,6 +19,7 @@ use super::handshakes::{Handshakes, Place};
 use super::sites::{Facts, Server, Site, asked_for, supported};
 use super::stream::{Scratch, TlsStream};
 use super::token::{self, Unsigned};
+use crate::fresh;
 use crate::stream::Stream;
 
 /// Who came.
@@ -34,6 +35,8 @@ pub(crate) enum Arrival {
 pub(crate) enum Failure {
     /// The client went away, or said nothing at all.
     Gone,
+    /// The system could not watch it.
+    Unwatched(io::Error),
     /// It took too long, or had to make room.
     Slow,
     /// It asked for a name that we do not have.
@@ -44,10 +47,18 @@ pub(crate) enum Failure {
     Unsigned,
 }
 
+impl Failure {
+    /// Why reading failed: mostly the client has gone.
+    fn of(error: io::Error) -> Failure {
+        if fresh::is_unwatched(&error) { Failure::Unwatched(error) } else { Failure::Gone }
+    }
+}
+
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Failure::Gone => f.write_str("the client went away"),
+            Failure::Unwatched(error) => error.fmt(f),
             Failure::Slow => f.write_str("the client took too long"),
             Failure::UnknownName(name) => write!(f, "no certificate is for {name} (StrictSNI)"),
             Failure::Refused(reason) => f.write_str(reason),
@@ -88,7 +99,7 @@ async fn greet(
     // A client that has said nothing yet costs nothing, so it needs no place. The runtime takes a Unix socket that it has
     // just accepted for readable without a look, which would give one to each.
     stream.settle();
-    poll_fn(|cx| stream.poll_readable(cx)).await.map_err(|_| Failure::Gone)?;
+    poll_fn(|cx| stream.poll_readable(cx)).await.map_err(Failure::of)?;
     let place = handshakes.enter();
     let mut negotiation = pin!(negotiate(stream, server, handshakes, scratch));
     poll_fn(|cx| match Place::poll_displaced(&place, cx) {
@@ -173,7 +184,7 @@ async fn hello(stream: &mut Stream, scratch: &Scratch) -> Result<Hello, Failure>
                 let mut read = ReadBuf::new(scratch);
                 match stream.poll_read_into(cx, &mut read) {
                     Poll::Pending => Poll::Pending,
-                    Poll::Ready(Err(_)) => Poll::Ready(Err(Failure::Gone)),
+                    Poll::Ready(Err(error)) => Poll::Ready(Err(Failure::of(error))),
                     Poll::Ready(Ok(())) => Poll::Ready(Ok(look(&mut acceptor, read.filled(), first))),
                 }
             })
