@@ -13,7 +13,6 @@ use std::net::TcpStream;
 use rustix::buffer::spare_capacity;
 use rustix::net::{RecvFlags, recv};
 use socket2::SockRef;
-use tokio::io::ReadBuf;
 
 use crate::limits;
 
@@ -42,13 +41,6 @@ impl Fresh {
         self.attempt(|socket| Ok(recv(socket, spare_capacity(buffer), RecvFlags::empty())?.0))
     }
 
-    /// The same into a buffer of the caller's.
-    pub(crate) fn read_into(&mut self, buffer: &mut ReadBuf<'_>) -> Option<io::Result<()>> {
-        let read =
-            self.attempt(|socket| Ok(recv(socket, buffer.initialize_unfilled(), RecvFlags::empty())?.1))?;
-        Some(read.map(|read| buffer.advance(read)))
-    }
-
     /// Writes some of `slices`; `None` if the reactor has to take over.
     pub(crate) fn write(&mut self, slices: &[IoSlice<'_>]) -> Option<io::Result<usize>> {
         self.attempt(|mut socket| match slices {
@@ -57,23 +49,14 @@ impl Fresh {
         })
     }
 
-    /// Whether bytes have arrived that were not read; in doubt they have. An end is none.
+    /// Whether bytes have arrived that were not read; in doubt they have. An end is none. To be asked before a close alone:
+    /// it takes a reset with it that a read would have met.
     pub(crate) fn has_unread(&self) -> bool {
-        !matches!(self.peek(), Some(Ok(0)) | None)
-    }
-
-    /// Whether a read would not block: bytes, an end or an error is there.
-    pub(crate) fn is_readable(&self) -> bool {
-        self.peek().is_some()
-    }
-
-    /// What is there; `None` if nothing is.
-    fn peek(&self) -> Option<io::Result<usize>> {
         let mut byte = [MaybeUninit::uninit()];
-        let Some(socket) = &self.socket else { return Some(Err(io::ErrorKind::NotConnected.into())) };
-        match SockRef::from(socket).peek(&mut byte) {
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => None,
-            peeked => Some(peeked),
+        match self.socket.as_ref().map(|socket| SockRef::from(socket).peek(&mut byte)) {
+            Some(Ok(peeked)) => peeked > 0,
+            Some(Err(error)) => error.kind() != io::ErrorKind::WouldBlock,
+            None => true,
         }
     }
 
@@ -141,14 +124,14 @@ mod tests {
         let mut answer = [0; 6];
         far.read_exact(&mut answer).unwrap();
         assert_eq!(&answer, b"answer");
-        assert!(!near.has_unread() && !near.is_readable());
+        assert!(!near.has_unread());
         far.write_all(b"request").unwrap();
         // Loopback delivers within the call that writes.
         assert!(near.has_unread());
         assert_eq!(near.read(&mut buffer).unwrap().unwrap(), 7);
         assert_eq!(buffer, b"request");
         drop(far);
-        assert!(!near.has_unread() && near.is_readable(), "an end is nothing to read, and yet read");
+        assert!(!near.has_unread(), "an end is nothing to read");
         assert_eq!(near.read(&mut buffer).unwrap().unwrap(), 0);
     }
 

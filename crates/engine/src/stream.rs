@@ -75,12 +75,7 @@ impl Stream {
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        if let Stream::Fresh(fresh) = self {
-            match fresh.read_into(buffer) {
-                Some(read) => return Poll::Ready(read),
-                None => self.register()?,
-            }
-        }
+        self.register()?;
         match self {
             Stream::Tcp(stream) => Pin::new(stream).poll_read(cx, buffer),
             Stream::Unix(stream) => Pin::new(stream).poll_read(cx, buffer),
@@ -196,11 +191,7 @@ impl Stream {
 
     /// Waits until there is something to read, or the peer has closed.
     pub(crate) fn poll_readable(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        if let Stream::Fresh(fresh) = self
-            && fresh.is_readable()
-        {
-            return Poll::Ready(Ok(()));
-        }
+        // Not even a look before that: a look takes the reset with it that a read would have met.
         self.register()?;
         self.poll_registered(cx)
     }
