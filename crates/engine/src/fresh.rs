@@ -31,9 +31,12 @@ impl Fresh {
         Fresh { socket: Some(socket), left: limits::FRESH_CALLS }
     }
 
-    /// The socket, as long as there is one.
-    pub(crate) fn socket(&self) -> Option<&TcpStream> {
-        self.socket.as_ref()
+    /// The socket.
+    ///
+    /// # Errors
+    /// The reactor has refused it (`NotConnected`).
+    pub(crate) fn socket(&self) -> io::Result<&TcpStream> {
+        self.socket.as_ref().ok_or_else(|| io::ErrorKind::NotConnected.into())
     }
 
     /// Reads what is there into the spare room of `buffer`; `None` if the reactor has to take over.
@@ -53,10 +56,9 @@ impl Fresh {
     /// it takes a reset with it that a read would have met.
     pub(crate) fn has_unread(&self) -> bool {
         let mut byte = [MaybeUninit::uninit()];
-        match self.socket.as_ref().map(|socket| SockRef::from(socket).peek(&mut byte)) {
-            Some(Ok(peeked)) => peeked > 0,
-            Some(Err(error)) => error.kind() != io::ErrorKind::WouldBlock,
-            None => true,
+        match self.socket().and_then(|socket| SockRef::from(socket).peek(&mut byte)) {
+            Ok(peeked) => peeked > 0,
+            Err(error) => error.kind() != io::ErrorKind::WouldBlock,
         }
     }
 

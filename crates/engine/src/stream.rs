@@ -247,8 +247,8 @@ impl Stream {
             Stream::Unix(stream) => stream.as_fd(),
             Stream::Tls(stream) => return stream.queued(),
             Stream::Fresh(fresh) => match fresh.socket() {
-                Some(socket) => socket.as_fd(),
-                None => return 0,
+                Ok(socket) => socket.as_fd(),
+                Err(_) => return 0,
             },
         })
     }
@@ -259,10 +259,7 @@ impl Stream {
             Stream::Tcp(stream) => SockRef::from(&*stream).shutdown(std::net::Shutdown::Write),
             Stream::Unix(stream) => SockRef::from(&*stream).shutdown(std::net::Shutdown::Write),
             Stream::Tls(stream) => stream.end(),
-            Stream::Fresh(fresh) => match fresh.socket() {
-                Some(socket) => socket.shutdown(std::net::Shutdown::Write),
-                None => Err(io::ErrorKind::NotConnected.into()),
-            },
+            Stream::Fresh(fresh) => fresh.socket()?.shutdown(std::net::Shutdown::Write),
         }
     }
 
@@ -272,10 +269,9 @@ impl Stream {
         // A failure leaves an orderly close, and there is nobody to tell.
         let _ = match self {
             Stream::Tcp(stream) => SockRef::from(stream).set_linger(Some(Duration::ZERO)),
-            Stream::Fresh(fresh) => match fresh.socket() {
-                Some(socket) => SockRef::from(socket).set_linger(Some(Duration::ZERO)),
-                None => return,
-            },
+            Stream::Fresh(fresh) => {
+                fresh.socket().and_then(|socket| SockRef::from(socket).set_linger(Some(Duration::ZERO)))
+            }
             Stream::Unix(_) => return,
             Stream::Tls(stream) => return stream.reset_on_close(),
         };
