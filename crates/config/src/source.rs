@@ -79,6 +79,11 @@ impl Sources {
         (line, text[line_start..start].chars().count() + 1)
     }
 
+    /// Name and line of a span, as log lines have it: `pound.cfg:12`.
+    pub(crate) fn locus(&self, span: Span) -> String {
+        format!("{}:{}", self.name(span.source), self.line_column(span).0)
+    }
+
     /// The span of a whole line, counted from 1, without blanks at its ends.
     pub(crate) fn line_span(&self, source: u32, line: usize) -> Span {
         let text = self.text(source);

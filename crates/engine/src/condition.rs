@@ -108,7 +108,7 @@ fn judge(condition: &Condition, scene: &mut Scene<'_>) -> Result<bool, Fault> {
         }
         Condition::StringMatch { subject, matches } => {
             let mut text = Vec::new();
-            expand::expand(subject, scene, &mut text);
+            expand::expand(subject, scene, &mut text)?;
             compare(matches, &text, scene)
         }
     }

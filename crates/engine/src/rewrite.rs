@@ -142,7 +142,7 @@ fn walk<Edit>(
 fn edit_response(edit: &ResponseEdit, x: &mut Exchange) -> Result<(), Fault> {
     match edit {
         ResponseEdit::Field(FieldEdit::Set { name, value }) => {
-            let value = field_value(value, &Scene::of_response(x));
+            let value = field_value(value, &Scene::of_response(x))?;
             set(x.response.fields_mut(), name, &value)
         }
         ResponseEdit::Field(FieldEdit::Delete(pattern)) => delete(x.response.fields_mut(), pattern),
@@ -158,7 +158,7 @@ fn edit_request(edit: &RequestEdit, x: &mut Exchange) -> Result<(), Fault> {
             return Ok(());
         }
         RequestEdit::Field(FieldEdit::Set { name, value }) => {
-            let value = field_value(value, &Scene::of_rewrite(x));
+            let value = field_value(value, &Scene::of_rewrite(x))?;
             if field::lookup(name.as_bytes()) == Some(Known::Host) && target::authority(&value).is_err() {
                 let value = String::from_utf8_lossy(&value);
                 return Err(fault(format!("SetHeader: \"{}\" cannot be a Host", value.escape_debug())));
@@ -167,21 +167,21 @@ fn edit_request(edit: &RequestEdit, x: &mut Exchange) -> Result<(), Fault> {
         }
         RequestEdit::Field(FieldEdit::Delete(pattern)) => return delete(x.request.fields_mut(), pattern),
         RequestEdit::SetUrl(url) => {
-            let text = expansion(url, x, false);
+            let text = expansion(url, x, false)?;
             let (path, query) = match memchr::memchr(b'?', &text) {
                 Some(at) => (&text[..at], Some(&text[at + 1..])),
                 None => (&text[..], None),
             };
             compose(path, query)
         }
-        RequestEdit::SetPath { path, encode } => compose(&expansion(path, x, *encode), x.request.query()),
+        RequestEdit::SetPath { path, encode } => compose(&expansion(path, x, *encode)?, x.request.query()),
         RequestEdit::SetQuery(query) => {
-            let query = expansion(query, x, false);
+            let query = expansion(query, x, false)?;
             compose(x.request.path(), (!query.is_empty()).then_some(&query[..]))
         }
         RequestEdit::DeleteQuery => compose(x.request.path(), None),
         RequestEdit::SetQueryParam { name, value, encode } => {
-            let value = value.as_ref().map(|value| expansion(value, x, *encode));
+            let value = value.as_ref().map(|value| expansion(value, x, *encode)).transpose()?;
             let query = with_parameter(x.request.query(), name, value.as_deref());
             compose(x.request.path(), query.as_deref())
         }
@@ -190,11 +190,11 @@ fn edit_request(edit: &RequestEdit, x: &mut Exchange) -> Result<(), Fault> {
 }
 
 /// The expansion of a template. `encode` makes it one piece of data, slashes apart: a path is given whole.
-fn expansion(template: &Template, x: &mut Exchange, encode: bool) -> Vec<u8> {
+fn expansion(template: &Template, x: &mut Exchange, encode: bool) -> Result<Vec<u8>, Fault> {
     let mut text = Vec::new();
-    expand::expand(template, &Scene::of_rewrite(x), &mut text);
+    expand::expand(template, &Scene::of_rewrite(x), &mut text)?;
     if !encode {
-        return text;
+        return Ok(text);
     }
     let mut encoded = Vec::with_capacity(text.len());
     for (index, segment) in text.split(|&byte| byte == b'/').enumerate() {
@@ -203,7 +203,7 @@ fn expansion(template: &Template, x: &mut Exchange, encode: bool) -> Vec<u8> {
         }
         target::percent_encode(segment, &mut encoded);
     }
-    encoded
+    Ok(encoded)
 }
 
 /// The query with the parameter set, at the place of the first of that name, or without it; `None` if nothing is left.
@@ -264,18 +264,18 @@ pub(crate) fn escape(text: &[u8], set: &[u8], out: &mut Vec<u8>) {
 }
 
 /// The expansion of a field value, with every control byte encoded: a decoded CR LF in a capture begins no field.
-fn field_value(template: &Template, scene: &Scene<'_>) -> Vec<u8> {
+fn field_value(template: &Template, scene: &Scene<'_>) -> Result<Vec<u8>, Fault> {
     let mut text = Vec::new();
-    expand::expand(template, scene, &mut text);
+    expand::expand(template, scene, &mut text)?;
     let is_fine = |byte: u8| byte == b'\t' || !byte.is_ascii_control();
     if text.iter().all(|&byte| is_fine(byte)) {
-        return text;
+        return Ok(text);
     }
     let mut value = Vec::with_capacity(text.len() + 16);
     for byte in text {
         if is_fine(byte) { value.push(byte) } else { target::percent_encode(&[byte], &mut value) }
     }
-    value
+    Ok(value)
 }
 
 fn set(fields: &mut Fields, name: &str, value: &[u8]) -> Result<(), Fault> {

@@ -83,8 +83,11 @@ impl<'a> Scene<'a> {
         target::authority(self.request.host()?).ok()?.port
     }
 
-    /// A group of an earlier match; `None` if there is no such match or group.
-    pub(crate) fn capture(&self, group: u8, of: &Which) -> Option<&[u8]> {
+    /// A group of an earlier match: empty if the group is there and took no part in the match.
+    ///
+    /// # Errors
+    /// There is no such match, or its pattern has no such group.
+    pub(crate) fn capture(&self, group: u8, of: &Which) -> Result<&[u8], Missing> {
         let captured = match of {
             Which::Back(back) => {
                 debug_assert!(usize::from(*back) <= CAPTURE_BACK_MAX);
@@ -92,13 +95,32 @@ impl<'a> Scene<'a> {
             }
             Which::Tag(tag) => self.captures.iter().rev().find(|captured| captured.tag.as_ref() == Some(tag)),
         };
-        captured?.groups.get(usize::from(group))?.as_deref()
+        let groups = &captured.ok_or(Missing::Match { made: self.captures.len() })?.groups;
+        match groups.get(usize::from(group)) {
+            Some(text) => Ok(text.as_deref().unwrap_or_default()),
+            None => Err(Missing::Group { groups: groups.len().saturating_sub(1) }),
+        }
     }
 
     /// The fault of something that cannot be evaluated.
     pub(crate) fn fault(&self, sentence: impl Into<String>) -> Fault {
         Fault::new(self.stage, Cause::Evaluation(sentence.into()))
     }
+}
+
+/// Why a reference to a match stands for nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Missing {
+    /// There is no such match among the `made` ones.
+    Match {
+        /// How many patterns have matched so far.
+        made: usize,
+    },
+    /// The pattern that matched has only this many groups.
+    Group {
+        /// The whole match apart.
+        groups: usize,
+    },
 }
 
 /// The host that was asked for, without the dot that may end a domain name.

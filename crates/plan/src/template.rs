@@ -8,6 +8,7 @@ use crate::limits::CAPTURE_BACK_MAX;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Template {
     parts: Vec<Part>,
+    origin: Option<Box<str>>,
 }
 
 /// A piece of a template.
@@ -50,7 +51,7 @@ pub enum Accessor {
     Header(String),
     /// `%[host]`: what was asked for, without the port.
     Host,
-    /// `%[port]`: the port in what was asked for, empty if there is none.
+    /// `%[port]`: the port in what was asked for, with the colon before it; empty if there is none.
     Port,
     /// `%[remoteip 0]` is the peer's address, `%[remoteip 1]` the one that a trusted proxy forwarded.
     RemoteIp {
@@ -87,13 +88,25 @@ impl Template {
         while reader.at < text.len() {
             reader.piece()?;
         }
-        Ok(Template { parts: reader.parts })
+        Ok(Template { parts: reader.parts, origin: None })
     }
 
     /// A text that is taken as it is.
     pub fn literal(text: impl Into<String>) -> Template {
         let text = text.into();
-        Template { parts: if text.is_empty() { Vec::new() } else { vec![Part::Literal(text)] } }
+        Template { parts: if text.is_empty() { Vec::new() } else { vec![Part::Literal(text)] }, origin: None }
+    }
+
+    /// The same, with the place that it comes from, for complaints: `pound.cfg:12: SetPath "/new$1"`.
+    #[must_use]
+    pub fn from_place(mut self, origin: impl Into<Box<str>>) -> Template {
+        self.origin = Some(origin.into());
+        self
+    }
+
+    /// Where it comes from, if that is known. Only kept for a template whose expansion can fail.
+    pub fn origin(&self) -> Option<&str> {
+        self.origin.as_deref()
     }
 
     /// In order; no two literals stand side by side.
@@ -135,13 +148,22 @@ impl fmt::Display for Template {
                         write!(f, "{character}")?;
                     }
                 }
-                Part::Capture { group, of: Which::Back(0) } => write!(f, "${{{group}}}")?,
-                Part::Capture { group, of: Which::Back(back) } => write!(f, "${{{group}({back})}}")?,
-                Part::Capture { group, of: Which::Tag(tag) } => write!(f, "${{{group}({tag})}}")?,
+                Part::Capture { group, of } => write!(f, "${{{group}{of}}}")?,
                 Part::Accessor(accessor) => write!(f, "%[{accessor}]")?,
             }
         }
         Ok(())
+    }
+}
+
+/// As it stands behind a group: `(2)`, `(tag)`, nothing for the latest match.
+impl fmt::Display for Which {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Which::Back(0) => Ok(()),
+            Which::Back(back) => write!(f, "({back})"),
+            Which::Tag(tag) => write!(f, "({tag})"),
+        }
     }
 }
 

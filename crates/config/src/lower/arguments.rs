@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use plan::limits::{LINE_BYTES_MAX, LINE_BYTES_MIN};
+use plan::template::{Accessor, Part};
 use plan::{Balancer, Template, TlsHeaders};
 
 use super::Lowering;
@@ -205,14 +206,37 @@ impl Lowering<'_> {
     pub(crate) fn template_part(&mut self, word: &Word, from: usize) -> Option<Template> {
         match Template::new(&word.text[from..]) {
             Ok(template) => {
-                self.captures |= template.has_captures();
-                Some(template)
+                self.warn_of_two_colons(word, from, &template);
+                if !template.has_captures() {
+                    return Some(template);
+                }
+                self.captures = true;
+                let (place, directive) = (self.diagnostics.sources.locus(word.span), self.directive);
+                Some(template.from_place(format!("{place}: {directive} \"{}\"", word.text)))
             }
             Err(error) => {
                 let span = word.part(from + error.at, error.len);
                 self.push(Diagnostic::error(span, "this reference cannot be read").label(error.message));
                 None
             }
+        }
+    }
+
+    /// `%[port]` brings its colon, in Pound 4 as here.
+    fn warn_of_two_colons(&mut self, word: &Word, from: usize, template: &Template) {
+        const TWICE: &str = ":%[port]";
+        let two = |parts: &[Part]| matches!(parts, [Part::Literal(text), Part::Accessor(Accessor::Port)] if text.ends_with(':'));
+        if let Some(at) = word.text[from..].find(TWICE)
+            && template.parts().windows(2).any(two)
+        {
+            self.push(
+                Diagnostic::warning(
+                    word.part(from + at, TWICE.len()),
+                    "this makes two colons before the port",
+                )
+                .label("%[port] begins with its colon, and is empty if the client named no port")
+                .help("write %[port] without the colon before it"),
+            );
         }
     }
 

@@ -137,7 +137,7 @@ fn only_what_holds_leaves_groups() {
         holds(condition, &mut Scene::of_rewrite(&mut x)).unwrap();
         let scene = Scene::of_rewrite(&mut x);
         (0..3)
-            .map_while(|back| scene.capture(1, &Which::Back(back)))
+            .map_while(|back| scene.capture(1, &Which::Back(back)).ok())
             .map(|group| String::from_utf8(group.to_vec()).unwrap())
             .collect::<Vec<_>>()
     };

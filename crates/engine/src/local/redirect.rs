@@ -9,7 +9,7 @@ use plan::service::Redirect;
 
 use crate::exchange::Exchange;
 use crate::expand;
-use crate::fault::Cause;
+use crate::fault::{Cause, Fault};
 use crate::local::{Answer, Body, add, head, reason};
 use crate::rewrite;
 use crate::scene::Scene;
@@ -19,16 +19,16 @@ use crate::scene::Scene;
 const ENCODED: &[u8] = b"\"'<>\\^`{|}";
 
 pub(super) fn answer(redirect: &Redirect, x: &mut Exchange) -> Result<Answer, Cause> {
-    let location = location(redirect, x);
+    let location = location(redirect, x).map_err(|fault| fault.cause)?;
     let mut head = head(redirect.status)?;
     add(&mut head, "Location", &location)?;
     add(&mut head, "Content-Type", b"text/html; charset=utf-8")?;
     Ok(Answer { head, body: Body::Bytes(Cow::Owned(page(redirect.status, &location))) })
 }
 
-fn location(redirect: &Redirect, x: &mut Exchange) -> Vec<u8> {
+fn location(redirect: &Redirect, x: &mut Exchange) -> Result<Vec<u8>, Fault> {
     let mut text = Vec::new();
-    expand::expand(&redirect.url, &Scene::of_rewrite(x), &mut text);
+    expand::expand(&redirect.url, &Scene::of_rewrite(x), &mut text)?;
     // `OPTIONS *` names nothing that could be appended.
     if redirect.append_target && x.request.target().starts_with(b"/") {
         // `http://x/` and `http://x` both mean the place on x that was asked for here; two slashes would not.
@@ -39,7 +39,7 @@ fn location(redirect: &Redirect, x: &mut Exchange) -> Vec<u8> {
     }
     let mut location = Vec::with_capacity(text.len());
     rewrite::escape(&text, ENCODED, &mut location);
-    location
+    Ok(location)
 }
 
 fn page(status: u16, location: &[u8]) -> Vec<u8> {
