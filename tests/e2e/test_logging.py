@@ -3,16 +3,19 @@
 import fcntl
 import os
 import re
+import signal
 import socket
+import subprocess
 import tempfile
 from pathlib import Path
 
 import pytest
 
 from peers import configuration as cfg
+from peers import pound as process
 from peers import wait
 from peers.backend import answer
-from peers.http import Client
+from peers.http import Client, ask
 
 REGULAR = r'127\.0\.0\.1 GET /x\?y HTTP/1\.1 - 200'
 COMBINED = r'127\.0\.0\.1 - - \[.+\] "GET /x\?y HTTP/1\.1" 200 4 "http://ref/" "Agent/1"'
@@ -177,11 +180,68 @@ def test_a_full_disk_is_told_of_and_not_once_a_request(pound, backend):
     assert said[-1].endswith("; 500 log lines were dropped so far"), said
 
 
-def test_a_missing_syslog_is_told_of_at_the_start(pound, backend, turn_at_dev_log):
+def test_without_a_syslog_a_server_in_the_foreground_logs_to_standard_error(pound, backend, turn_at_dev_log):
     started = pound(*named_service(backend), options=("-F",))
-    (line,) = started.lines()
-    assert line.startswith("pound: warning: there is no /dev/log, so nothing will be logged"), line
+    assert started.lines()[0].startswith("pound: warning: there is no /dev/log, so the log goes to standard error"), started.output()
     visit(started)
+    started.wait_for_log("/x?y")
+    with _dev_log() as syslog:
+        # Nobody has to visit for that.
+        started.wait_for_log("log lines go to syslog again", within=20)
+        assert re.search(r"[1-9]\d* log lines went to standard error", _message(syslog, "standard error"))
+        started.ask("/later")
+        _message(syslog, "/later")
+    assert "/later" not in started.output()
+    os.unlink("/dev/log")
+    # Syslog ends while we serve: nothing is lost then either.
+    started.ask("/afterwards")
+    started.wait_for_log("/afterwards")
+
+
+def _start_daemon(home, text, **more):
+    """Its supervisor's id, and what the command said."""
+    pid_file = home / "pound.pid"
+    run = process.run("-f", process.write(text, home), "-p", pid_file, **more)
+    assert run.returncode == 0, run.stderr
+    return int(wait.until(pid_file.read_text, "the pid file is empty")), run.stderr
+
+
+def _stop_daemon(pid):
+    os.kill(pid, signal.SIGTERM)
+    wait.until(lambda: not os.path.exists(f"/proc/{pid}"), "it did not stop", within=20)
+
+
+def test_a_daemon_without_a_syslog_says_what_is_lost_and_goes_on_when_there_is_one(backend, turn_at_dev_log, tmp_path):
+    text, port = named_service(backend)
+    pid, said = _start_daemon(tmp_path, text)
+    try:
+        assert "there is no /dev/log, so nothing will be logged" in said and 'LogFile "' in said, said
+        for _ in range(10):
+            assert ask(port, "/lost").status == 200
+        with _dev_log() as syslog:
+            try:
+                line = _message(syslog, "log lines were dropped")
+                assert int(re.search(r"(\d+) log lines were dropped", line)[1]) >= 10, line
+                ask(port, "/found")
+                _message(syslog, "/found")
+            finally:
+                os.unlink("/dev/log")
+    finally:
+        _stop_daemon(pid)
+
+
+def test_a_daemon_without_a_syslog_logs_to_the_file_that_standard_error_is(backend, turn_at_dev_log, tmp_path):
+    text, port = named_service(backend)
+    errors = tmp_path / "errors"
+    pid_file, file = tmp_path / "pound.pid", process.write(text, tmp_path)
+    with open(errors, "wb") as stream:
+        run = subprocess.run([process.binary(), "-f", file, "-p", pid_file], stdin=subprocess.DEVNULL, stderr=stream, timeout=30)
+    assert run.returncode == 0, errors.read_text()
+    try:
+        assert ask(port, "/kept").status == 200
+        wait.until(lambda: "/kept" in errors.read_text(), errors.read_text)
+    finally:
+        _stop_daemon(int(wait.until(pid_file.read_text, "the pid file is empty")))
 
 
 def test_a_reader_that_stopped_reading_stalls_no_request(proxy, backend):
@@ -233,13 +293,19 @@ def turn_at_dev_log():
         yield
 
 
+def _dev_log():
+    """A socket at /dev/log."""
+    log = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    log.bind("/dev/log")
+    os.chmod("/dev/log", 0o666)
+    log.settimeout(20)
+    return log
+
+
 @pytest.fixture
 def syslog(turn_at_dev_log):
     """A socket at /dev/log."""
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as log:
-        log.bind("/dev/log")
-        os.chmod("/dev/log", 0o666)
-        log.settimeout(10)
+    with _dev_log() as log:
         try:
             yield log
         finally:

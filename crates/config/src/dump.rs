@@ -147,9 +147,10 @@ impl Out {
             self.line(&line);
         }
         let mut line = String::from("log");
-        match plan.logging.facility {
-            Facility::Standard => line.push_str(" standard"),
-            Facility::Syslog(number) => value(&mut line, "facility", Some(number)),
+        match (&plan.logging.file, plan.logging.facility) {
+            (Some(file), _) => value(&mut line, "file", Some(file.display())),
+            (None, Facility::Standard) => line.push_str(" standard"),
+            (None, Facility::Syslog(number)) => value(&mut line, "facility", Some(number)),
         }
         if plan.logging.tag != "pound" {
             value(&mut line, "tag", Some(&plan.logging.tag));

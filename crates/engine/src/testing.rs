@@ -107,7 +107,12 @@ impl Setup {
         self.listener.services = services.clone();
         Plan {
             process: process(),
-            logging: Logging { facility: Facility::Standard, tag: "pound".into(), formats: self.formats },
+            logging: Logging {
+                facility: Facility::Standard,
+                file: None,
+                tag: "pound".into(),
+                formats: self.formats,
+            },
             listeners: vec![self.listener],
             services,
             backends: self.backends.into_iter().map(Arc::new).collect(),

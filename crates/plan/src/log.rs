@@ -1,10 +1,14 @@
 //! Where and in which words events and requests are logged.
 
+use std::path::PathBuf;
+
 /// The global logging directives.
 #[derive(Debug, Clone)]
 pub struct Logging {
-    /// Where lines go.
+    /// Where lines go, if there is no `file`.
     pub facility: Facility,
+    /// `LogFile`: the file that takes all lines.
+    pub file: Option<PathBuf>,
     /// `LogTag`: the program name in syslog lines.
     pub tag: String,
     /// The built-in formats 0 to 5 first, then those of `LogFormat`, in file order.

@@ -12,13 +12,13 @@ use plan::process::PidFile as PidWish;
 use crate::args::{Arguments, Deprecated, IncludeDir, Sighup};
 use crate::failure::Failure;
 use crate::keeper;
-use crate::logging::Sink;
+use crate::logging::{Sink, Way};
 use crate::process::background::{self, Null, Side};
 use crate::process::notify::Manager;
 use crate::process::pid_file::{self, PidFile};
 use crate::process::privileges::Identity;
 use crate::process::ready::Promise;
-use crate::process::signals::{Signals, Woken};
+use crate::process::signals::{self, Signals, Woken};
 use crate::process::socket_files::SocketFiles;
 use crate::process::{descriptors, privileges};
 use crate::run::{self, Settings};
@@ -32,6 +32,9 @@ const PLACES: [&str; 2] = ["/etc/pound/pound.cfg", "/usr/local/etc/pound.cfg"];
 /// # Errors
 /// One sentence; or `None` if what is wrong has been printed already.
 pub(crate) fn serve(arguments: &Arguments, inherited: &[RawFd]) -> Result<ExitCode, Option<Failure>> {
+    // 0. Signals without a meaning end nothing, from here on and in all processes that come of this one.
+    signals::settle();
+
     // 1. What is wanted, complete and checked. Nothing has been touched when this fails.
     let file = configuration(arguments)?;
     let plan = read(&file, arguments).ok_or(None)?;
@@ -60,10 +63,16 @@ pub(crate) fn serve(arguments: &Arguments, inherited: &[RawFd]) -> Result<ExitCo
     // 6. The ways out, while they can be seen and opened: the log and its time zone, the service manager, the file with
     //    our id.
     engine::log::prepare();
-    let sink = Sink::open(&prepared.plan().logging, arguments.to_stderr)?;
+    let way = Way {
+        to_stderr: arguments.to_stderr,
+        in_background,
+        owner: identity.user(),
+        jail: process.root_jail.clone(),
+    };
+    let sink = Sink::open(&prepared.plan().logging, &way)?;
     let manager = Manager::find();
     let mut pid_file = open_pid_file(arguments, &process, in_background, &file)?;
-    if let Some(misgiving) = sink.misgiving() {
+    if let Some(misgiving) = sink.misgiving(&way) {
         warn(&misgiving);
     }
 
@@ -84,7 +93,7 @@ pub(crate) fn serve(arguments: &Arguments, inherited: &[RawFd]) -> Result<ExitCo
                 }
                 Side::Daemon(promise, opened) => {
                     // Those who redirected the streams of a daemon whose log goes there want to see it.
-                    null = Some(opened).filter(|_| !matches!(sink, Sink::Standard(_)));
+                    null = Some(opened).filter(|_| !sink.keeps_streams());
                     Some(promise)
                 }
             }
@@ -107,7 +116,7 @@ pub(crate) fn serve(arguments: &Arguments, inherited: &[RawFd]) -> Result<ExitCo
         let served = worker(&file, prepared, &identity, sink, &signals, &settings, &mut up);
         return Ok(served.inspect_err(|failure| up.give_up(failure.status()))?);
     }
-    up.sink = Some(Sink::open(&prepared.plan().logging, arguments.to_stderr)?);
+    up.sink = Some(Sink::open(&prepared.plan().logging, &way)?);
     settings.supervisor = Some(nix::unistd::getpid());
     match supervise::supervise((prepared, sink), &signals, &mut up)? {
         Role::Stopped => Ok(ExitCode::SUCCESS),
@@ -115,7 +124,9 @@ pub(crate) fn serve(arguments: &Arguments, inherited: &[RawFd]) -> Result<ExitCo
             up.give_up(status);
             Ok(ExitCode::from(status))
         }
-        Role::Worker((prepared, sink), promise) => {
+        Role::Worker((prepared, mut sink), promise) => {
+            // It was opened for the first child, and may have been moved away since.
+            sink.renew();
             // The word to the service manager, to the caller and to the file with the id is the supervisor's; what root
             // opened for that is not kept by a process that gives up its rights.
             let null = up.null.as_ref().and_then(Null::share);
@@ -157,9 +168,8 @@ fn worker(
         Unlocked::No(error, prepared) => {
             let failure = unprepared(file, error);
             // Of a later child nobody sees the streams any more.
-            if settings.supervisor.is_some() && !matches!(sink, Sink::Standard(_)) {
-                let mut log = sink;
-                log.event(Severity::Error, &failure.to_string());
+            if settings.supervisor.is_some() && !sink.keeps_streams() {
+                sink.event(Severity::Error, &failure.to_string());
             }
             drop(prepared);
             return Err(failure);
@@ -174,8 +184,7 @@ fn worker(
     }
     if privileges::still_root() && !settings.quiet {
         // Not refused: in a container root may be all there is.
-        let mut note = Sink::open(&prepared.plan().logging, false)?;
-        note.event(Severity::Warning, "serving as root; User and Group would give these rights up");
+        sink.event(Severity::Warning, "serving as root; User and Group would give these rights up");
     }
 
     // 12. Threads; from here on requests are served.
@@ -264,6 +273,12 @@ impl Witness for Up {
 
     fn stopping(&mut self) {
         self.manager.stopping();
+    }
+
+    fn reopen(&mut self) {
+        if let Some(sink) = &mut self.sink {
+            sink.renew();
+        }
     }
 
     fn report(&mut self, sentence: &str) {

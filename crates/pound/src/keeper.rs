@@ -14,7 +14,7 @@ use engine::Prepared;
 use engine::sys::process::{Fork, fork};
 use nix::unistd::{chdir, dup2_stderr, dup2_stdin, dup2_stdout};
 
-use crate::process::descriptors;
+use crate::process::{descriptors, signals};
 
 /// Its name in `ps`.
 const NAME: &std::ffi::CStr = c"pound-keys";
@@ -43,6 +43,7 @@ fn begin(prepared: &mut Prepared) -> io::Result<()> {
     drop(ours);
     let names = prepared.tls_files();
     let _ = nix::sys::prctl::set_name(NAME);
+    signals::leave_terminal();
     let _ = nix::sys::prctl::set_no_new_privs();
     // No other process of the user, should it become one some day, looks into its memory.
     let _ = nix::sys::prctl::set_dumpable(false);

@@ -48,12 +48,13 @@ pub(crate) fn run(
         true => None,
         false => Some(format!("started: {}", summary(&prepared))),
     };
+    let in_jail = prepared.plan().process.root_jail.is_some();
     let mut engine = engine::start(prepared)
         .map_err(|error| Failure::new(format!("cannot start the worker threads: {error}")))?;
     let Some(drain) = engine.log_drain() else {
         return Err(Failure::new("the log of the engine is taken already"));
     };
-    let log = Writer::start(drain, sink)?;
+    let log = Writer::start(drain, sink, in_jail)?;
     if let Some(text) = started {
         log.event(Severity::Notice, text);
     }
@@ -71,6 +72,7 @@ pub(crate) fn run(
                     log.event(Severity::Warning, text);
                 }
             },
+            Signal::SIGUSR1 => log.reopen(),
             Signal::SIGCHLD => reap(),
             _ => {}
         }
@@ -83,7 +85,7 @@ pub(crate) fn run(
         log.event(Severity::Notice, farewell(&why, grace));
     }
     let world = engine.world().clone();
-    match stop(engine, grace, signals) {
+    match stop(engine, grace, signals, &log) {
         Outcome::Stopped(Stopped { finished: true, .. }) if settings.quiet => {}
         Outcome::Stopped(Stopped { finished: true, .. }) => log.event(Severity::Notice, "stopped"),
         Outcome::Stopped(Stopped { cut, .. }) => {
@@ -116,7 +118,7 @@ enum Outcome {
 }
 
 /// Stops the engine within `grace`, or at once when a second signal asks for it.
-fn stop(engine: engine::Engine, grace: Duration, signals: &Signals) -> Outcome {
+fn stop(engine: engine::Engine, grace: Duration, signals: &Signals, log: &Writer) -> Outcome {
     let Ok((end, ended)) = std::io::pipe() else {
         // Out of descriptors: then without an ear for the second signal.
         return Outcome::Stopped(engine.stop(grace));
@@ -137,6 +139,8 @@ fn stop(engine: engine::Engine, grace: Duration, signals: &Signals) -> Outcome {
             Woken::Signal(signal @ (Signal::SIGTERM | Signal::SIGINT)) if asked.elapsed() > ECHO => {
                 return Outcome::CutShort(signal);
             }
+            // Logrotate comes when it comes.
+            Woken::Signal(Signal::SIGUSR1) => log.reopen(),
             Woken::Signal(_) | Woken::Elapsed => {}
         }
     }

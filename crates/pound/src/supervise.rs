@@ -8,7 +8,7 @@
 //!   start ──fork──▶ child: worker, ready ──▶ serving ──dies──▶ pause ──fork──▶ …
 //!                     └─ dies before ready: give up, exit 1        (first start only; later ones are tried again,
 //!                                                                   except after a refused PIN: give up, exit 77)
-//!   TERM, INT, QUIT, HUP: handed on; after a stop the child's death ends the supervisor too
+//!   TERM, INT, QUIT, HUP, USR1: handed on; after a stop the child's death ends the supervisor too
 //! ```
 
 use std::time::{Duration, Instant};
@@ -46,6 +46,8 @@ pub(crate) trait Witness {
     fn ready(&mut self);
     /// A stop was asked for.
     fn stopping(&mut self);
+    /// The log is to be opened again.
+    fn reopen(&mut self);
     /// Something to log.
     fn report(&mut self, sentence: &str);
 }
@@ -85,7 +87,7 @@ pub(crate) fn supervise<T>(
         };
         drop(promise);
         if let Some(child) = child {
-            match wait_for(awaited, signals) {
+            match wait_for(awaited, child, signals, witness) {
                 Awaiting::Ready if first => witness.ready(),
                 Awaiting::Gone(status) if first => {
                     reap(child);
@@ -102,7 +104,7 @@ pub(crate) fn supervise<T>(
             }
             first = false;
         }
-        match watch(child, signals) {
+        match watch(child, signals, witness) {
             Ended::OnRequest => return Ok(Role::Stopped),
             Ended::Asked(child, signal) => {
                 witness.stopping();
@@ -124,7 +126,7 @@ pub(crate) fn supervise<T>(
                     "the serving process {how}; starting it again in {} s",
                     pause.as_secs()
                 ));
-                if let Some(signal) = asked_within(signals, pause) {
+                if let Some(signal) = asked_within(signals, pause, witness) {
                     witness.report(&format!("{signal} while there was no serving process: stopping"));
                     witness.stopping();
                     return Ok(Role::Stopped);
@@ -156,12 +158,13 @@ enum Awaiting {
 }
 
 /// Waits until a child is ready. It may wait for a token, so that we must not be deaf meanwhile.
-fn wait_for(awaited: Awaited, signals: &Signals) -> Awaiting {
+fn wait_for(awaited: Awaited, child: Pid, signals: &Signals, witness: &mut dyn Witness) -> Awaiting {
     loop {
         match signals.next_or(Some(awaited.as_fd()), None) {
             Woken::Signal(signal @ (Signal::SIGTERM | Signal::SIGINT | Signal::SIGQUIT)) => {
                 return Awaiting::Asked(signal);
             }
+            Woken::Signal(Signal::SIGUSR1) => reopen(child, witness),
             // Of its death the pipe tells too.
             Woken::Signal(_) | Woken::Elapsed => {}
             Woken::Other => {
@@ -175,7 +178,7 @@ fn wait_for(awaited: Awaited, signals: &Signals) -> Awaiting {
 }
 
 /// Stays with the child until it dies or is to be stopped.
-fn watch(child: Option<Pid>, signals: &Signals) -> Ended {
+fn watch(child: Option<Pid>, signals: &Signals, witness: &mut dyn Witness) -> Ended {
     let Some(child) = child else { return Ended::Died("could not be started".into()) };
     loop {
         if let Some(ended) = death(child) {
@@ -187,6 +190,7 @@ fn watch(child: Option<Pid>, signals: &Signals) -> Ended {
             }
             // The worker knows what HUP means; with -W sighup=stop it ends with status 0.
             Signal::SIGHUP => hand_on(child, Signal::SIGHUP),
+            Signal::SIGUSR1 => reopen(child, witness),
             _ => {}
         }
     }
@@ -220,19 +224,26 @@ fn death(child: Pid) -> Option<Ended> {
     }
 }
 
+/// Opens our way to the log again, and has the child do so. We first: we may make the file that it may only open.
+fn reopen(child: Pid, witness: &mut dyn Witness) {
+    witness.reopen();
+    hand_on(child, Signal::SIGUSR1);
+}
+
 fn hand_on(child: Pid, signal: Signal) {
     // It may be dead already, which the next look at it tells.
     let _ = kill(child, signal);
 }
 
 /// Waits out a pause; a stop that comes meanwhile ends it.
-fn asked_within(signals: &Signals, pause: Duration) -> Option<Signal> {
+fn asked_within(signals: &Signals, pause: Duration, witness: &mut dyn Witness) -> Option<Signal> {
     let end = Instant::now() + pause;
     loop {
         match signals.next_or(None, Some(end.saturating_duration_since(Instant::now()))) {
             Woken::Signal(signal @ (Signal::SIGTERM | Signal::SIGINT | Signal::SIGQUIT)) => {
                 return Some(signal);
             }
+            Woken::Signal(Signal::SIGUSR1) => witness.reopen(),
             Woken::Signal(_) | Woken::Other => {}
             Woken::Elapsed => return None,
         }

@@ -242,6 +242,18 @@ pub(super) static ROWS: &[Row] = &[
         ..Row::ROW
     },
     Row {
+        name: "LogFile",
+        scopes: GLOBAL,
+        syntax: "FILE",
+        since: "new",
+        doc: "Log to this file, requests and all else, instead of to what LogFacility names. It is opened before root's \
+              rights are given up, belongs to User from then on, and is opened again after a SIGUSR1: what logrotate \
+              has moved away loses no line. The option -e overrides it.",
+        example: "LogFile \"/var/log/pound.log\"",
+        lower: Lower::Global(Values, lower::logging::file),
+        ..Row::ROW
+    },
+    Row {
         name: "LogLevel",
         scopes: GLOBAL,
         syntax: "NUMBER|NAME",

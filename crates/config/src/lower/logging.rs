@@ -37,6 +37,17 @@ const FACILITIES: &[(&str, Facility)] = &[
     ("local7", Facility::Syslog(23)),
 ];
 
+pub(crate) fn file(cx: &mut Lowering<'_>, statement: &Statement) {
+    let word = &statement.arguments[0];
+    match &*word.text {
+        "" | "-" => {
+            let error = Diagnostic::error(word.span, "expected the name of a file");
+            cx.push(error.help("for standard output and standard error, write LogFacility -"));
+        }
+        name => cx.global.log_file = Some(cx.path(statement, name)),
+    }
+}
+
 pub(crate) fn facility(cx: &mut Lowering<'_>, statement: &Statement) {
     if let Some(facility) = cx.choice(&statement.arguments[0], FACILITIES) {
         cx.global.facility = facility;

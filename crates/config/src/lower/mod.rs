@@ -58,6 +58,7 @@ pub(crate) struct Inner {
 pub(crate) struct Global {
     pub(crate) process: Process,
     pub(crate) facility: Facility,
+    pub(crate) log_file: Option<PathBuf>,
     pub(crate) tag: String,
     pub(crate) log_format: usize,
     pub(crate) forwarded_header: String,
@@ -91,6 +92,7 @@ impl Default for Global {
                 workers: None,
             },
             facility: Facility::Syslog(logging::DAEMON),
+            log_file: None,
             tag: "pound".into(),
             log_format: LOG_FORMAT,
             forwarded_header: "X-Forwarded-For".into(),
@@ -248,7 +250,12 @@ impl Lowering<'_> {
         Plan {
             listeners: listeners.collect(),
             process: self.global.process,
-            logging: Logging { facility: self.global.facility, tag: self.global.tag, formats: self.formats },
+            logging: Logging {
+                facility: self.global.facility,
+                file: self.global.log_file,
+                tag: self.global.tag,
+                formats: self.formats,
+            },
             services: self.services,
             backends: self.backends,
             alive: self.global.alive,

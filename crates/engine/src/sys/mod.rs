@@ -3,6 +3,7 @@
 
 pub mod process;
 mod reactor;
+pub mod signal;
 mod socket;
 
 pub(crate) use reactor::Watched;

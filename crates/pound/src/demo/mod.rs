@@ -21,7 +21,7 @@ use nix::sys::signal::Signal;
 
 use crate::args::Demo;
 use crate::failure::Failure;
-use crate::process::signals::{Signals, Woken};
+use crate::process::signals::{self, Signals, Woken};
 use director::{Director, Schedule};
 use origin::Origin;
 use screen::Screen;
@@ -46,6 +46,7 @@ const ENCORE: Duration = Duration::from_secs(8);
 /// # Errors
 /// One sentence, if it cannot be set up.
 pub(crate) fn run(options: &Demo) -> Result<ExitCode, Failure> {
+    signals::settle();
     let signals = Signals::take_over()?;
     let visits = Arc::default();
     let mut origins: Vec<Origin> = Vec::new();

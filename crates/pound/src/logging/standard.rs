@@ -3,6 +3,7 @@
 //! Events begin with the local time, unless whoever reads the stream stamps them itself (systemd's journal). Lines of
 //! requests are as the configuration writes them: a format has a time if it asks for one.
 
+use std::borrow::Cow;
 use std::fs::File;
 use std::io::{self, ErrorKind, Write};
 use std::os::fd::AsFd;
@@ -11,6 +12,7 @@ use std::os::unix::fs::MetadataExt;
 use engine::log::{Kind, Record};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use super::word;
@@ -35,7 +37,7 @@ pub(crate) struct Standard {
 #[derive(Debug)]
 struct Stream {
     /// For people.
-    name: &'static str,
+    name: Cow<'static, str>,
     file: File,
     waiting: Vec<u8>,
     lost: u64,
@@ -57,8 +59,25 @@ impl Standard {
 
     /// The same over any two files.
     pub(super) fn over(tag: &str, zone: Option<TimeZone>, requests: Option<File>, events: File) -> Standard {
-        let requests = requests.map(|file| Stream::new("standard output", file));
-        Standard { tag: tag.to_owned(), zone, requests, events: Stream::new("standard error", events) }
+        let requests = requests.map(|file| Stream::new("standard output".into(), file));
+        Standard { tag: tag.to_owned(), zone, requests, events: Stream::new("standard error".into(), events) }
+    }
+
+    /// The same for a file of this name that takes all lines.
+    pub(super) fn over_one(tag: &str, name: String, file: File) -> Standard {
+        let events = Stream::new(name.into(), file);
+        Standard { tag: tag.to_owned(), zone: Some(TimeZone::system()), requests: None, events }
+    }
+
+    /// Goes on with another file in the place of the one that takes events; what waits is written before.
+    pub(super) fn replace(&mut self, file: File) {
+        self.events.flush();
+        self.events.file = file;
+    }
+
+    /// Whether events go to a file, and not to a terminal, a pipe or nowhere.
+    pub(super) fn is_file(&self) -> bool {
+        self.events.file.metadata().is_ok_and(|stream| stream.is_file())
     }
 
     /// Puts a line behind those that wait.
@@ -86,7 +105,7 @@ impl Standard {
     pub(crate) fn fault(&self) -> Option<String> {
         let streams = self.requests.iter().chain([&self.events]);
         streams
-            .filter_map(|stream| Some((stream.name, stream.fault.as_ref()?)))
+            .filter_map(|stream| Some((&stream.name, stream.fault.as_ref()?)))
             .next()
             .map(|(name, fault)| format!("cannot write to {name}: {fault}"))
     }
@@ -107,7 +126,8 @@ fn stamp(now: Timestamp, zone: &TimeZone) -> String {
 }
 
 impl Stream {
-    fn new(name: &'static str, file: File) -> Stream {
+    fn new(name: Cow<'static, str>, file: File) -> Stream {
+        append(&file);
         Stream { name, file, waiting: Vec::with_capacity(BATCH_BYTES), lost: 0, fault: None }
     }
 
@@ -148,6 +168,18 @@ impl Stream {
     fn wait(&self) -> bool {
         let mut watched = [PollFd::new(self.file.as_fd(), PollFlags::POLLOUT)];
         matches!(poll(&mut watched, PollTimeout::from(PATIENCE_MS)), Ok(ready) if ready > 0)
+    }
+}
+
+/// Has each line written behind the last one there is: a file that somebody empties in its place (logrotate's
+/// copytruncate) would otherwise begin with a hole as long as what was taken out of it.
+fn append(file: &File) {
+    if file.metadata().is_ok_and(|metadata| metadata.is_file())
+        && let Ok(flags) = fcntl(file, FcntlArg::F_GETFL)
+    {
+        let flags = OFlag::from_bits_retain(flags) | OFlag::O_APPEND;
+        // A file that may not be appended to is written to as it is.
+        let _ = fcntl(file, FcntlArg::F_SETFL(flags));
     }
 }
 
@@ -219,7 +251,7 @@ mod tests {
     fn a_full_device_loses_lines_and_counts_them() {
         let (mut standard, _requests, _events) = streams();
         let full = File::options().write(true).open("/dev/full").unwrap();
-        standard.requests = Some(Stream::new("standard output", full));
+        standard.requests = Some(Stream::new("standard output".into(), full));
         standard.write(line(Kind::Access, Severity::Info, "no room for this"));
         assert_eq!(standard.flush(), 1);
         assert_eq!(

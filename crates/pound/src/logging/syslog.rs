@@ -7,7 +7,7 @@
 use std::io::ErrorKind;
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixDatagram;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
 
 use engine::log::Record;
@@ -69,8 +69,30 @@ impl Syslog {
 
     /// Sends a line, or counts it.
     pub(crate) fn write(&mut self, line: Record<'_>) {
-        if !self.send(line, SystemTime::now()) {
+        if !self.send(line) {
             self.lost += 1;
+        }
+    }
+
+    /// Tries again to connect if it is time to: lines may not come for hours, and those that were lost are told of as
+    /// soon as somebody listens.
+    pub(crate) fn look(&mut self) {
+        if self.socket.is_none() && self.pause.is_none_or(|end| Instant::now() >= end) {
+            self.connect();
+            self.pause = self.socket.is_none().then(|| Instant::now() + RETRY);
+        }
+    }
+
+    /// Connects anew, whatever there was before.
+    ///
+    /// # Errors
+    /// A sentence.
+    pub(crate) fn reconnect(&mut self) -> Result<String, String> {
+        self.pause = None;
+        self.connect();
+        match self.fault() {
+            None => Ok(format!("connected to {} anew", self.path.display())),
+            Some(fault) => Err(fault),
         }
     }
 
@@ -95,27 +117,36 @@ impl Syslog {
         Some(format!("cannot write to {}: {fault}", self.path.display()))
     }
 
-    /// What to say at the start if nobody takes lines.
-    pub(crate) fn misgiving(&self) -> Option<String> {
+    /// What to say at the start if nobody takes lines. `elsewhere`: standard error takes them meanwhile.
+    pub(crate) fn misgiving(&self, elsewhere: bool, jail: Option<&Path>) -> Option<String> {
         let fault = self.fault.as_ref()?;
         let path = self.path.display();
         let (what, until) = match self.path.exists() {
             true => (format!("nobody takes log lines at {path} ({fault})"), "somebody does"),
             false => (format!("there is no {path}"), "there is"),
         };
-        Some(format!(
-            "{what}, so nothing will be logged until {until}; use -e or \"LogFacility -\" to log here"
-        ))
+        let within = jail.map(|jail| format!(" inside of {}", jail.display())).unwrap_or_default();
+        Some(match elsewhere {
+            true => format!(
+                "{what}, so the log goes to standard error until {until}{within}; to choose a place, use LogFile \
+                 \"/var/log/pound.log\", \"LogFacility -\" or -e"
+            ),
+            false => format!(
+                "{what}, so nothing will be logged until {until}{within}: no request, no refusal and no dead back-end \
+                 leaves a trace. Start a syslog daemon, or name a file with LogFile \"/var/log/pound.log\""
+            ),
+        })
     }
 
-    fn send(&mut self, line: Record<'_>, now: SystemTime) -> bool {
+    /// Sends a line; false if nobody took it.
+    pub(crate) fn send(&mut self, line: Record<'_>) -> bool {
         if let Some(end) = self.pause {
             if Instant::now() < end {
                 return false;
             }
             self.pause = None;
         }
-        let stamp = stamp(now, &self.zone);
+        let stamp = stamp(SystemTime::now(), &self.zone);
         // Asked each time: the process that opened the connection may have forked since.
         frame(&mut self.datagram, self.facility, &stamp, &self.tag, std::process::id(), line);
         // The second turn is for a daemon that was restarted: the old connection is dead, a new one may work at once.
@@ -239,7 +270,7 @@ mod tests {
         assert_eq!(syslog.lost(), 2);
         let place = path.display();
         assert_eq!(syslog.fault(), Some(format!("cannot write to {place}: No such file or directory")));
-        let misgiving = syslog.misgiving().unwrap();
+        let misgiving = syslog.misgiving(false, None).unwrap();
         assert!(
             misgiving.starts_with(&format!("there is no {place}, so nothing will be logged")),
             "{misgiving}"
@@ -249,7 +280,7 @@ mod tests {
         syslog.pause = Some(Instant::now());
         syslog.write(line("here"));
         assert!(received(&daemon).ends_with(": here"));
-        assert_eq!((syslog.lost(), syslog.fault(), syslog.misgiving()), (0, None, None));
+        assert_eq!((syslog.lost(), syslog.fault(), syslog.misgiving(false, None)), (0, None, None));
     }
 
     #[test]

@@ -17,34 +17,52 @@ const EVENTS_MAX: usize = 64;
 /// How long the end of the process may wait for the last lines: a disk that hangs must not hang the stop.
 const FAREWELL: Duration = Duration::from_secs(2);
 
+/// What the daemon itself wants of the thread.
+#[derive(Debug)]
+enum Errand {
+    /// Write this event.
+    Event(Severity, String),
+    /// Open the log again.
+    Reopen,
+}
+
 /// The running thread.
 #[derive(Debug)]
 pub(crate) struct Writer {
-    events: SyncSender<(Severity, String)>,
+    errands: SyncSender<Errand>,
     ending: Arc<AtomicBool>,
     done: Receiver<()>,
 }
 
 impl Writer {
-    /// Starts it.
-    pub(crate) fn start(drain: Drain, sink: Sink) -> Result<Writer, Failure> {
-        let (events, inbox) = sync_channel(EVENTS_MAX);
+    /// Starts it. `in_jail`: this process sees nothing but the jail.
+    pub(crate) fn start(drain: Drain, sink: Sink, in_jail: bool) -> Result<Writer, Failure> {
+        let (errands, inbox) = sync_channel(EVENTS_MAX);
         let (finished, done) = sync_channel(1);
         let ending = Arc::new(AtomicBool::new(false));
         let flag = ending.clone();
         std::thread::Builder::new()
             .name("log".into())
             .spawn(move || {
-                run(drain, sink, &inbox, &flag);
+                run(drain, sink, &inbox, &flag, in_jail);
                 let _ = finished.send(());
             })
             .map_err(|error| Failure::new(format!("cannot start the thread that writes the log: {error}")))?;
-        Ok(Writer { events, ending, done })
+        Ok(Writer { errands, ending, done })
     }
 
     /// Logs an event of the daemon itself.
     pub(crate) fn event(&self, severity: Severity, text: impl Into<String>) {
-        match self.events.try_send((severity, text.into())) {
+        self.send(Errand::Event(severity, text.into()));
+    }
+
+    /// Opens the log again: its file may have been moved away.
+    pub(crate) fn reopen(&self) {
+        self.send(Errand::Reopen);
+    }
+
+    fn send(&self, errand: Errand) {
+        match self.errands.try_send(errand) {
             // The thread is stuck on a disk, and 64 signals have come: one more changes nothing.
             Ok(()) | Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => {}
         }
@@ -57,7 +75,7 @@ impl Writer {
     }
 }
 
-fn run(mut drain: Drain, mut sink: Sink, inbox: &Receiver<(Severity, String)>, ending: &AtomicBool) {
+fn run(mut drain: Drain, mut sink: Sink, inbox: &Receiver<Errand>, ending: &AtomicBool, in_jail: bool) {
     let mut losses = Losses::default();
     loop {
         // Read before the ring is emptied: what was in it when the end was asked for is still written.
@@ -67,10 +85,10 @@ fn run(mut drain: Drain, mut sink: Sink, inbox: &Receiver<(Severity, String)>, e
         }
         // Our own first, since the start of the server belongs before its first request; at the end behind the last.
         if !last {
-            announce(&mut sink, inbox);
+            run_errands(&mut sink, inbox, in_jail);
         }
         let dropped = drain.take(&mut |record| sink.write(record));
-        announce(&mut sink, inbox);
+        run_errands(&mut sink, inbox, in_jail);
         confess(&mut sink, &mut losses, dropped, last);
         if last {
             return;
@@ -78,10 +96,15 @@ fn run(mut drain: Drain, mut sink: Sink, inbox: &Receiver<(Severity, String)>, e
     }
 }
 
-/// Writes the events of the daemon itself.
-fn announce(sink: &mut Sink, inbox: &Receiver<(Severity, String)>) {
-    for (severity, text) in inbox.try_iter() {
-        sink.write(Record { kind: Kind::Event, severity, text: text.as_bytes() });
+/// Writes the events of the daemon itself, and opens the log again if somebody asks.
+fn run_errands(sink: &mut Sink, inbox: &Receiver<Errand>, in_jail: bool) {
+    for errand in inbox.try_iter() {
+        match errand {
+            Errand::Event(severity, text) => {
+                sink.write(Record { kind: Kind::Event, severity, text: text.as_bytes() });
+            }
+            Errand::Reopen => sink.reopen(in_jail),
+        }
     }
 }
 
@@ -115,7 +138,7 @@ mod tests {
     fn writer(drain: Drain) -> (Writer, std::io::PipeReader) {
         let (reader, events) = std::io::pipe().unwrap();
         let standard = Standard::over("pound", None, None, File::from(OwnedFd::from(events)));
-        (Writer::start(drain, Sink::Standard(standard)).unwrap(), reader)
+        (Writer::start(drain, Sink::Standard(standard), false).unwrap(), reader)
     }
 
     #[test]
@@ -221,7 +244,7 @@ mod tests {
         let (reader, events) = std::io::pipe().unwrap();
         let full = File::options().write(true).open("/dev/full").unwrap();
         let standard = Standard::over("pound", None, Some(full), File::from(OwnedFd::from(events)));
-        let writer = Writer::start(drain, Sink::Standard(standard)).unwrap();
+        let writer = Writer::start(drain, Sink::Standard(standard), false).unwrap();
         let mut lines = BufReader::new(reader).lines();
         let mut request = || pens[0].write(Kind::Access, Severity::Info, |out| out.extend_from_slice(b"x"));
         request();

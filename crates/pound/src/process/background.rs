@@ -3,10 +3,10 @@
 use std::fs::{File, OpenOptions};
 
 use engine::sys::process::{Fork, fork};
-use nix::sys::signal::SigSet;
 use nix::unistd::{chdir, dup2_stderr, dup2_stdin, dup2_stdout, setsid};
 
 use super::ready::{self, Promise};
+use super::signals;
 use crate::failure::Failure;
 
 /// Which process this is after [`detach`].
@@ -33,8 +33,8 @@ pub(crate) fn detach() -> Result<Side, Failure> {
     let (awaited, promise) = ready::pair()?;
     if let Fork::Parent(_) = fork().map_err(failed)? {
         drop(promise);
-        // The daemon heeds signals by itself; this process only waits, and whoever is tired of it may end it.
-        let _ = SigSet::all().thread_unblock();
+        // The daemon heeds signals by itself.
+        signals::let_go();
         return Ok(Side::Caller { started: awaited.wait() });
     }
     drop(awaited);
@@ -43,6 +43,7 @@ pub(crate) fn detach() -> Result<Side, Failure> {
     if let Fork::Parent(_) = fork().map_err(failed)? {
         std::process::exit(0);
     }
+    signals::leave_terminal();
     // A daemon that stands in a mounted folder keeps it from being unmounted.
     chdir("/").map_err(|error| failed(error.into()))?;
     let null = OpenOptions::new().read(true).write(true).open("/dev/null").map_err(failed)?;

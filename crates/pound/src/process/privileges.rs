@@ -69,6 +69,11 @@ impl Identity {
         })
     }
 
+    /// The user that will serve, where the configuration names one that is not root.
+    pub(crate) fn user(&self) -> Option<Uid> {
+        self.user.filter(|user| !user.is_root())
+    }
+
     /// Whether becoming it gives up the right to read some file.
     pub(crate) fn gives_up_sight(&self) -> bool {
         self.jail.is_some() || (self.user.is_some() || self.group.is_some()) && !self.is_already_us()

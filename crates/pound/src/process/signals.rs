@@ -1,7 +1,8 @@
 //! Signals, read one after the other like any other input.
 //!
-//! They are blocked before there is a second thread or a second process, so that none is lost and none interrupts
-//! anything; a descriptor (signalfd(2)) says which have come.
+//! Those that mean something are blocked before there is a second thread or a second process, so that none is lost and
+//! none interrupts anything; a descriptor (signalfd(2)) says which have come. All others that would end or stop a process
+//! are ignored, in each process of ours: one that is sent by mistake must not take a server down.
 
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::{Duration, Instant};
@@ -14,8 +15,55 @@ use nix::sys::signalfd::{SfdFlags, SignalFd};
 use crate::failure::Failure;
 
 /// The signals that mean something here.
-const HEEDED: [Signal; 5] =
-    [Signal::SIGTERM, Signal::SIGINT, Signal::SIGQUIT, Signal::SIGHUP, Signal::SIGCHLD];
+const HEEDED: [Signal; 6] =
+    [Signal::SIGTERM, Signal::SIGINT, Signal::SIGQUIT, Signal::SIGHUP, Signal::SIGCHLD, Signal::SIGUSR1];
+
+/// Signals that mean nothing here and end a process that says nothing about them; and those that would stop one which
+/// uses its terminal from the background. What is in neither list ends the process: a fault (SEGV, BUS, FPE, ILL, TRAP,
+/// SYS) and ABRT, since nothing can be relied on after them, and KILL.
+const IGNORED: [Signal; 12] = [
+    Signal::SIGUSR2,
+    Signal::SIGALRM,
+    Signal::SIGVTALRM,
+    Signal::SIGPROF,
+    Signal::SIGIO,
+    Signal::SIGPWR,
+    Signal::SIGSTKFLT,
+    Signal::SIGXCPU,
+    // A write beyond the limit of a file's size fails then, and is counted as any other that fails.
+    Signal::SIGXFSZ,
+    Signal::SIGPIPE,
+    Signal::SIGTTIN,
+    Signal::SIGTTOU,
+];
+
+/// Makes sure that no signal without a meaning ends this process or one that it makes. To be called first of all. TERM,
+/// INT, QUIT and HUP still end it, as they should: nothing has begun.
+pub(crate) fn settle() {
+    let real_time = engine::sys::signal::real_time();
+    for signal in IGNORED.into_iter().map(|signal| signal as i32).chain(real_time) {
+        // Each of them can be ignored (signal(7)).
+        let _ = engine::sys::signal::ignore(signal);
+    }
+    // Whoever started us may ignore it, and then there would be no word of a child's end.
+    let _ = engine::sys::signal::restore(Signal::SIGCHLD as i32);
+    // It waits until somebody reads it.
+    let _ = SigSet::from(Signal::SIGUSR1).thread_block();
+}
+
+/// For a process that has no terminal: it is not stopped as a program on one is, by Ctrl-Z.
+pub(crate) fn leave_terminal() {
+    let _ = engine::sys::signal::ignore(Signal::SIGTSTP as i32);
+}
+
+/// For a process that only waits for another: whoever is tired of it may end it.
+pub(crate) fn let_go() {
+    let mut set = SigSet::empty();
+    [Signal::SIGTERM, Signal::SIGINT, Signal::SIGQUIT, Signal::SIGHUP]
+        .into_iter()
+        .for_each(|signal| set.add(signal));
+    let _ = set.thread_unblock();
+}
 
 /// Where signals are read.
 #[derive(Debug)]
