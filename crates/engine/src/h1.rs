@@ -47,6 +47,8 @@ pub(crate) struct Conn {
     bulk: bool,
     /// Something has been read since the last head was handed over.
     heard: bool,
+    /// That was acknowledged, because it was not the whole message.
+    acknowledged: bool,
 }
 
 /// Why reading failed.
@@ -109,6 +111,7 @@ impl Conn {
             limits,
             ended: false,
             heard: false,
+            acknowledged: false,
             bulk: false,
         }
     }
@@ -174,9 +177,23 @@ impl Conn {
                 self.scanner.reset();
                 return Poll::Ready(Ok(len));
             }
-            if ready!(self.poll_fill(cx, store)).map_err(ReadError::Io)? == 0 {
+            let begun = !self.input.is_empty();
+            let Poll::Ready(read) = self.poll_fill(cx, store) else {
+                self.acknowledge_piece(begun);
+                return Poll::Pending;
+            };
+            if read.map_err(ReadError::Io)? == 0 {
                 return Poll::Ready(Err(ReadError::Ended));
             }
+        }
+    }
+
+    /// Acknowledges a message of which only a piece is here, so that a peer which waits for that sends the rest at once:
+    /// a body that was written after its head, a head that was written line by line. Once for each message.
+    fn acknowledge_piece(&mut self, begun: bool) {
+        if begun && !self.acknowledged {
+            self.acknowledged = true;
+            self.stream.acknowledge();
         }
     }
 
@@ -237,7 +254,11 @@ impl Conn {
                 }
                 Decoded::NeedMore { skip } => self.input.consume(skip),
             }
-            if ready!(self.poll_fill(cx, store)).map_err(ReadError::Io)? == 0 {
+            let Poll::Ready(read) = self.poll_fill(cx, store) else {
+                self.acknowledge_piece(self.heard);
+                return Poll::Pending;
+            };
+            if read.map_err(ReadError::Io)? == 0 {
                 self.decoder.eof().map_err(ReadError::Body)?;
             }
         }
@@ -357,6 +378,7 @@ impl Conn {
         // An output is never near to 4 GiB; if it were, its head could not be taken back.
         self.unsent_head = u32::try_from(self.output.len()).ok();
         self.heard = false;
+        self.acknowledged = false;
         write(&mut self.output);
     }
 

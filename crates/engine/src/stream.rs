@@ -8,6 +8,7 @@ use std::pin::{Pin, pin};
 use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
+use rustix::net::sockopt::set_tcp_quickack;
 use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, Interest, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
@@ -251,6 +252,24 @@ impl Stream {
                 Err(_) => return 0,
             },
         })
+    }
+
+    /// Acknowledges what has arrived now, and what arrives until something is written; one system call.
+    ///
+    /// The kernel holds an acknowledgement back for 40 ms where it expects an answer to carry it (RFC 1122 section
+    /// 4.2.3.2), and a peer that has left Nagle's algorithm on (RFC 1122 section 4.2.3.4) holds its next write back until it
+    /// comes. So it is for those who have read something and must have more before they write.
+    pub(crate) fn acknowledge(&self) {
+        // A failure leaves things as they were: slow for such a peer.
+        let _ = match self {
+            Stream::Tcp(stream) => set_tcp_quickack(stream, true),
+            Stream::Fresh(fresh) => match fresh.socket() {
+                Ok(socket) => set_tcp_quickack(socket, true),
+                Err(_) => return,
+            },
+            Stream::Unix(_) => return,
+            Stream::Tls(stream) => return stream.acknowledge(),
+        };
     }
 
     /// Ends our side; the peer may go on sending.

@@ -52,6 +52,19 @@ pub(crate) struct TlsStream {
     unsent: usize,
     /// Nothing but session tickets waits to be sent.
     tickets_wait: bool,
+    debt: Debt,
+}
+
+/// Whether the peer may be waiting for an acknowledgement of records that nobody above answers, since there is no plaintext
+/// in them: those of a handshake, session tickets. See [`Stream::acknowledge`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Debt {
+    /// Nothing was read since something was last written, or what was read goes to those who answer it.
+    None,
+    /// There was no plaintext in what was read last.
+    Open,
+    /// It is acknowledged, and so is what comes until something is written.
+    Paid,
 }
 
 impl std::fmt::Debug for TlsStream {
@@ -74,6 +87,7 @@ impl TlsStream {
             heard: false,
             unsent: 0,
             tickets_wait: false,
+            debt: Debt::None,
         }
     }
 
@@ -87,6 +101,7 @@ impl TlsStream {
     ) -> TlsStream {
         let mut stream = TlsStream::new(inner, tls, scratch);
         (stream.ready, stream.ended) = (ready, ended);
+        stream.debt = if ready == 0 { Debt::Open } else { Debt::None };
         stream
     }
 
@@ -126,7 +141,10 @@ impl TlsStream {
         // Not only as much as there is room: whoever leaves us room for one byte would get a system call for each.
         let len = scratch.len().min(room.max(limits::TLS_READ_LEAST));
         let mut read = ReadBuf::new(&mut scratch[..len]);
-        ready!(self.inner.poll_read_into(cx, &mut read))?;
+        if self.inner.poll_read_into(cx, &mut read)?.is_pending() {
+            self.pay();
+            return Poll::Pending;
+        }
         if read.filled().is_empty() {
             // Whoever answers a request can do without a farewell, since every request tells its length. An answer may
             // last until the end of its connection, and then only a farewell tells it from one that was cut short
@@ -153,6 +171,7 @@ impl TlsStream {
     }
 
     fn work(&mut self, mut rest: &[u8], mut buffer: Option<&mut Vec<u8>>) -> io::Result<()> {
+        let mut silent = true;
         while !rest.is_empty() {
             if self.tls.read_tls(&mut rest)? == 0 {
                 break;
@@ -160,6 +179,7 @@ impl TlsStream {
             match self.tls.process_new_packets() {
                 Ok(state) => {
                     self.ready = state.plaintext_bytes_to_read();
+                    silent &= self.ready == 0;
                     self.ended = state.peer_has_closed();
                 }
                 Err(error) => {
@@ -173,7 +193,24 @@ impl TlsStream {
                 self.take_plaintext(buffer)?;
             }
         }
+        if self.debt != Debt::Paid {
+            self.debt = if silent { Debt::Open } else { Debt::None };
+        }
         Ok(())
+    }
+
+    /// Acknowledges what nobody answers, before more is waited for: once for each time that something is written, so that
+    /// a long record which comes in pieces costs no call for each.
+    fn pay(&mut self) {
+        if self.debt == Debt::Open {
+            self.debt = Debt::Paid;
+            self.inner.acknowledge();
+        }
+    }
+
+    /// See [`Stream::acknowledge`].
+    pub(crate) fn acknowledge(&self) {
+        self.inner.acknowledge();
     }
 
     /// Moves plaintext that is ready into the spare room of `buffer`.
@@ -196,10 +233,13 @@ impl TlsStream {
         if done && self.tls.protocol_version() == Some(ProtocolVersion::TLSv1_3) {
             // What is left to send are tickets, and they can go with the first answer.
             self.tickets_wait = self.tls.wants_write();
+            self.pay();
             return Poll::Ready(Ok(true));
         }
         ready!(self.poll_flush(cx))?;
         if done {
+            // In an abbreviated handshake of TLS 1.2 the client has the last word.
+            self.pay();
             return Poll::Ready(Ok(true));
         }
         ready!(self.poll_ciphertext(cx, None))?;
@@ -229,7 +269,10 @@ impl TlsStream {
         while self.tls.wants_write() {
             let mut socket = Socket { stream: &mut self.inner, cx };
             match self.tls.write_tls(&mut socket) {
-                Ok(sent) => self.unsent = self.unsent.saturating_sub(sent),
+                Ok(sent) => {
+                    self.unsent = self.unsent.saturating_sub(sent);
+                    self.debt = Debt::None;
+                }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Poll::Pending,
                 Err(error) => return Poll::Ready(Err(error)),
             }

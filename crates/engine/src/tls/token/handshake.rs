@@ -85,6 +85,9 @@ pub(in crate::tls) async fn finish(
                 }
             }
         } else {
+            if !tls.wants_write() {
+                stream.acknowledge();
+            }
             poll_fn(|cx| flush(&mut tls, &mut stream, cx)).await?;
             bytes = read(&mut stream, scratch).await?;
         }
