@@ -125,7 +125,7 @@ async fn proxy(x: &mut Exchange, client: &mut Client, worker: &Worker, service: 
         };
         location::destination(x, &running.backends[backend]);
         location::host(x, &running.backends[backend]);
-        match relay::request(x, client, parts, backend).await {
+        match relay::request(x, client, parts, service, backend).await {
             Ok(upstream) => break (backend, upstream),
             Err(fault) => {
                 worker.note_health(&running, backend, x.revival, &fault);
@@ -143,9 +143,9 @@ async fn proxy(x: &mut Exchange, client: &mut Client, worker: &Worker, service: 
     location::rewrite(x);
     rewrite::response(x)?;
     if x.response.status() == 101 {
-        let idle = running.backends[backend].plan.tunnel_timeout;
+        let idle = running.times(service, backend).tunnel;
         let _there = parts.stats.in_flight(backend);
         return tunnel::run(x, client, &mut upstream.conn, idle, parts).await;
     }
-    relay::response(x, client, parts, upstream, backend).await
+    relay::response(x, client, parts, upstream, service, backend).await
 }

@@ -22,8 +22,7 @@ pub(crate) enum ConnectError {
 }
 
 /// Connects to the first address that takes the connection; `limit` holds for all of them together, and for TLS.
-pub(crate) async fn connect(live: &Live, scratch: &Scratch) -> Result<Stream, ConnectError> {
-    let limit = live.plan.connect_timeout;
+pub(crate) async fn connect(live: &Live, limit: Duration, scratch: &Scratch) -> Result<Stream, ConnectError> {
     let Some(tls) = &live.tls else { return reach(&live.address, limit).await };
     let secure = async {
         let stream = attempt(&live.address).await.map_err(ConnectError::Io)?;

@@ -112,8 +112,6 @@ impl Live {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
     #[test]
@@ -122,9 +120,7 @@ mod tests {
             id: 0,
             name: None,
             address: plan::BackendAddress::Unix("/nowhere".into()),
-            timeout: Duration::ZERO,
-            connect_timeout: Duration::ZERO,
-            tunnel_timeout: Duration::ZERO,
+            times: plan::Times::default(),
             disabled: false,
             tls: None,
         };

@@ -14,7 +14,7 @@ pub(crate) async fn round(backends: &[Arc<Live>]) -> Vec<Arc<Live>> {
     for live in backends.iter().filter(|live| !live.is_alive()) {
         let live = live.clone();
         probes.spawn(async move {
-            let limit: Duration = live.plan.connect_timeout.min(limits::PROBE_TIMEOUT);
+            let limit: Duration = live.plan.times.connect.min(limits::PROBE_TIMEOUT);
             connect::reach(&live.address, limit).await.is_ok().then_some(live)
         });
     }
