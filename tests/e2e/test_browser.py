@@ -3,12 +3,10 @@
 import base64
 import hashlib
 import json
-import threading
 from pathlib import Path
 
 import pytest
 
-from peers import configuration as cfg
 from peers import example, wait
 from peers.backend import answer
 from peers.browser import Browser, program
@@ -20,8 +18,6 @@ pytestmark = pytest.mark.skipif(
 )
 
 SIZE = 3_000_000
-# How long the script of the page may take.
-SCRIPT_SECONDS = 30
 # A picture of one pixel.
 PIXEL = base64.b64decode("R0lGODlhAQABAIAAAAUEBAAAACwAAAAAAQABAAACAkQBADs=")
 
@@ -29,7 +25,6 @@ PAGE = """\
 <!DOCTYPE html>
 <html><head><title>loading</title><link rel="stylesheet" href="/style.css"></head>
 <body><img id="own" src="/pixel.gif"><img id="other" src="https://shop.example.org/pixel.gif"><p id="seen"></p>
-<img src="/when-seen.gif">
 <script>
 const seen = {};
 async function find() {
@@ -53,29 +48,14 @@ async function find() {
 }
 find().catch(error => { seen.error = String(error); }).then(() => {
     document.getElementById("seen").textContent = JSON.stringify(seen);
-    return fetch("/seen", {method: "POST"});
 });
 </script></body></html>
 """.replace("SIZE", str(SIZE))
 
 
-class Site:
+def page(request, connection):
     """The back-end: what it answers by the path."""
-
-    def __init__(self):
-        self.seen = threading.Event()
-
-    def __call__(self, request, connection):
-        path = request.target.partition("?")[0]
-        if path == "/seen":
-            self.seen.set()
-        # The last picture keeps the page from being whole until its script is through.
-        if path == "/when-seen.gif":
-            self.seen.wait(SCRIPT_SECONDS)
-        return page(request, path, connection)
-
-
-def page(request, path, connection):
+    path = request.target.partition("?")[0]
     if path == "/socket":
         key = request.fields.one("Sec-WebSocket-Key").encode() + b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
         accept = base64.b64encode(hashlib.sha1(key).digest()).decode()
@@ -93,7 +73,6 @@ def page(request, path, connection):
     bodies = {
         "/style.css": ("body { color: rgb(1, 2, 3) }", "text/css"),
         "/pixel.gif": (PIXEL, "image/gif"),
-        "/when-seen.gif": (PIXEL, "image/gif"),
         "/large": (b"x" * SIZE, "application/octet-stream"),
         "/count": (str(len(request.body)), "text/plain"),
     }
@@ -107,7 +86,7 @@ def sites(pound, backend):
 
     def start(www, shop):
         fronts = {port: wait.free_port() for port in (8080, 8443)}
-        www_server, shop_server = backend(Site()), backend(Site())
+        www_server, shop_server = backend(page), backend(page)
         ports = {f"127.0.0.1:{old}": new for old, new in fronts.items()}
         ports |= {"127.0.0.1:8001": www_server.port, "127.0.0.1:8002": shop_server.port}
         paths = {"/etc/pound/certs/www.example.org.pem": www, "/etc/pound/certs/shop.example.org.pem": shop}
@@ -123,7 +102,7 @@ def sites(pound, backend):
 def test_a_page_is_loaded_from_http_over_the_redirect_with_all_that_belongs_to_it(sites, authority, tmp_path):
     certificates = [authority.issue(f"{name}.example.org") for name in ("www", "shop")]
     pound, places, www, shop = sites(*certificates)
-    loaded = Browser(tmp_path / "browser", authority).load("http://www.example.org/page?a=b", places)
+    loaded = Browser(tmp_path / "browser", authority).load("http://www.example.org/page?a=b", places, until="seen")
     seen = json.loads(loaded.text("seen"))
     assert seen == {
         "location": "https://www.example.org/page?a=b",
@@ -150,12 +129,12 @@ REFUSALS = {
 
 
 @pytest.mark.parametrize("case", REFUSALS)
-def test_a_certificate_that_is_no_good_is_told_of_and_nothing_is_asked(sites, authority, tmp_path, case):
+def test_a_bad_certificate_is_named_and_nothing_is_requested(sites, authority, tmp_path, case):
     options, name, code = REFUSALS[case]
     believed = Authority(tmp_path / "other", "Other") if case == "unknown_authority" else authority
     file = authority.issue(name, **options)
     pound, places, www, _ = sites(file, authority.issue("shop.example.org"))
     loaded = Browser(tmp_path / "browser", believed).load("https://www.example.org/page", places)
-    assert code in loaded.html
-    assert "loading" not in loaded.html
+    assert loaded.error == f"net::{code}"
+    assert not loaded.has_element("seen")
     assert not www.requests
