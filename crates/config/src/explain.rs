@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use crate::dialect;
 use crate::directive::{self, Directive, Scope, Standing};
+use crate::lower::BALANCERS;
 use crate::suggest;
 
 /// The names of all directives, in the order of the manual.
@@ -15,6 +16,20 @@ pub fn names() -> Vec<&'static str> {
         }
     }
     names
+}
+
+/// The names of the directives of Pound 4 that are refused because they are not built yet, in alphabetical order.
+pub fn pending() -> Vec<&'static str> {
+    let rows = directive::rows().filter(|row| row.standing == Standing::Pending);
+    let mut names: Vec<&'static str> = rows.map(|row| row.name).collect();
+    names.sort_unstable();
+    names.dedup();
+    names
+}
+
+/// What `Balancer` may be, as it is written.
+pub fn balancers() -> impl Iterator<Item = &'static str> {
+    BALANCERS.iter().map(|(name, _)| *name)
 }
 
 /// The directive that was probably meant by a name that there is not.

@@ -52,6 +52,9 @@ pub struct Options {
     pub no_include_dir: bool,
     /// What to do about deprecated directives.
     pub deprecated: Deprecated,
+    /// Somebody watches the log (`-e`): unless the file says otherwise, requests are logged with the back-end and the
+    /// time they took (`extended`).
+    pub watched: bool,
     /// Touch no file besides the configuration itself: whatever needs one is an error. For texts from strangers.
     pub no_files: bool,
 }

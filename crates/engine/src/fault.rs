@@ -176,7 +176,7 @@ pub struct Row {
 
 macro_rules! rows {
     ($($name:ident $blame:ident $status:literal $code:literal $rule:literal $sentence:literal)*) => {
-        $(const $name: Row =
+        $(pub(crate) const $name: Row =
             Row { blame: Blame::$blame, status: $status, code: $code, rule: $rule, sentence: $sentence };)*
 
         /// Every code that is not the codec's, in the order of the route; for the manual.
@@ -210,6 +210,8 @@ rows! {
     CLIENT_BROKEN Client 0 "E-CLIENT-BROKEN" "RFC 9112 8" "the connection to the client broke"
     NO_SERVICE Operator 503 "E-NO-SERVICE" "Service" "no service matches the request"
     NOTHING_TO_ANSWER Operator 503 "E-NO-TARGET" "Backend" "the service has no back-end"
+    ASKED Operator 0 "E-ASKED" "Error" "the configuration answers so, with the status that Error names"
+    FILE_METHOD Client 405 "E-FILE-METHOD" "SendFile" "a file is read with GET and HEAD, and nothing else is done to it"
     FILE_MISSING Client 404 "E-FILE-MISSING" "SendFile" "no such file"
     FILE_UNREADABLE Operator 403 "E-FILE-UNREADABLE" "SendFile" "the file cannot be read"
     EVALUATION Us 500 "E-EVALUATION" "Rewrite" "a condition or a rewrite cannot be evaluated for this request"

@@ -25,7 +25,7 @@
 //!   4  balance  route  rewrite  sanitize  location           deciding
 //!   5  forwarded  condition  expand  scene  basic            looking at a message
 //!   6  parts  client  pump  backend                          speaking
-//!   7  h1  stats                                             one connection; counters
+//!   7  h1  stats  spoken                                     one connection; counters; names for people
 //!   8  stream  fresh  tls  buffer  pipe  quota  watchdog  fault  excerpt  clock  random  text  limits  sys
 //! ```
 
@@ -54,6 +54,7 @@ mod reload;
 mod respond;
 mod serve;
 mod snapshot;
+mod spoken;
 mod stats;
 mod stream;
 pub mod sys;
@@ -86,6 +87,7 @@ pub use engine::{Engine, Stopped, start};
 pub use fault::{Blame, Cause, Fault, Stage};
 pub use reload::{PrepareError, Prepared, prepare};
 pub use snapshot::{BackendView, Snapshot};
+pub use spoken::{http_versions, tls_versions};
 pub use stats::{BackendTotals, Totals};
 pub use tls::{Finding, Names as TlsFiles, TlsError, check as check_tls, keep as keep_tls_files};
 pub use world::World;

@@ -352,6 +352,7 @@ fn read(file: &Path, arguments: &Arguments) -> Option<plan::Plan> {
 fn options(file: &Path, arguments: &Arguments) -> config::Options {
     config::Options {
         include_dir: Some(folder(file, arguments)),
+        watched: arguments.to_stderr,
         deprecated: match arguments.features.deprecated {
             Deprecated::Accept => config::Deprecated::Ok,
             Deprecated::Warn => config::Deprecated::Warn,

@@ -137,3 +137,54 @@ fn heading(line: &str) -> String {
         .collect::<String>()
         .replace(' ', "-")
 }
+
+/// The codes of refusals in a text, such as `E-TE-CL`.
+fn codes(text: &str) -> impl Iterator<Item = &str> {
+    let of_code = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '-';
+    text.match_indices("E-").filter_map(move |(start, _)| {
+        let begins = !text[..start].ends_with(|c: char| c.is_alphanumeric() || c == '-');
+        let rest = &text[start..];
+        let end = rest.find(|c| !of_code(c)).unwrap_or(rest.len());
+        let code = rest[..end].trim_end_matches('-');
+        (begins && code.len() > 2).then_some(code)
+    })
+}
+
+/// Every file below a folder with this extension.
+fn files_below(folder: &Path, extension: &str, found: &mut Vec<PathBuf>) {
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            files_below(&path, extension, found);
+        } else if path.extension().is_some_and(|found| found == extension) {
+            found.push(path);
+        }
+    }
+}
+
+/// What a client or a log may show is in the list, and the manual names no code that there is not.
+#[test]
+fn every_code_of_the_program_and_of_the_pages_is_in_the_list_of_refusals() {
+    let list = std::fs::read_to_string(root().join("docs/manual/refusals.md")).unwrap();
+    let mut files = Vec::new();
+    files_below(&root().join("docs"), "md", &mut files);
+    for folder in std::fs::read_dir(root().join("crates")).unwrap() {
+        files_below(&folder.unwrap().path().join("src"), "rs", &mut files);
+    }
+    files.extend(pages());
+    let mut seen = 0;
+    for file in files.iter().filter(|file| !file.to_string_lossy().contains("tests")) {
+        let text = std::fs::read_to_string(file).unwrap();
+        // Tests at the end of a file make codes up.
+        let text = text.split("\n#[cfg(test)]\nmod tests {").next().unwrap();
+        for code in codes(text) {
+            assert!(
+                list.contains(&format!("| `{code}` |")),
+                "{}: {code} is not in refusals.md",
+                file.display()
+            );
+            seen += 1;
+        }
+    }
+    assert!(seen > 200, "only {seen} codes were found");
+}

@@ -28,6 +28,19 @@ pub enum Version {
     Http11,
 }
 
+impl Version {
+    /// All that are read.
+    pub const ALL: [Version; 2] = [Version::Http10, Version::Http11];
+
+    /// As a request line has it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Version::Http10 => "HTTP/1.0",
+            Version::Http11 => "HTTP/1.1",
+        }
+    }
+}
+
 /// A range of the head's buffer: `start` inclusive, `end` exclusive.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Span {

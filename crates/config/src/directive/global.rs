@@ -207,7 +207,7 @@ pub(super) static ROWS: &[Row] = &[
         name: "LogLevel",
         scopes: GLOBAL,
         syntax: "NUMBER|NAME",
-        default: "1",
+        default: "1; with the option -e, 2",
         since: "1.0",
         doc: "How requests are logged: 0 or `null` not at all; 1 `regular`; 2 `extended`, also with service, back-end \
               and time; 3 `vhost_combined`, as Apache does; 4 `combined`, the same without the virtual host; 5 \
@@ -270,7 +270,10 @@ pub(super) static ROWS: &[Row] = &[
         body: Body::Entries(without_arguments),
         default: "nobody",
         since: "4.9",
-        doc: "The proxies whose ForwardedHeader is believed: the name of an ACL, a file, or a block as that of ACL.",
+        doc: "The proxies before Pound that are believed: the name of an ACL, a file, or a block as that of ACL. What they \
+              say about the client in ForwardedHeader and in X-Forwarded-*, Forwarded, X-Real-IP, X-SSL-* and the like \
+              goes on to the back-end, X-Forwarded-For with the proxy's own address behind it. From everybody else \
+              these fields are removed.",
         example: "TrustedIP\n\t127.0.0.0/8\n\t::1\nEnd",
         lower: Lower::Global(Values, |cx, statement| cx.global.trusted = cx.acl_reference(statement)),
         ..Row::ROW

@@ -15,6 +15,9 @@ use crate::suggest;
 use crate::syntax::Statement;
 use crate::value::{self, Parsed};
 
+/// `Balancer`, by its words.
+pub(crate) const BALANCERS: &[(&str, Balancer)] = &[("random", Balancer::Random), ("iwrr", Balancer::Iwrr)];
+
 /// `HeaderOption`
 #[derive(Clone, Copy)]
 pub(crate) struct HeaderOptions {
@@ -145,7 +148,7 @@ impl Lowering<'_> {
     }
 
     pub(crate) fn balancer(&mut self, word: &Word) -> Option<Balancer> {
-        self.choice(word, &[("random", Balancer::Random), ("iwrr", Balancer::Iwrr)])
+        self.choice(word, BALANCERS)
     }
 
     /// The name of a field.

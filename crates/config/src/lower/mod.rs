@@ -38,6 +38,7 @@ use crate::directive::{Lower, Phase};
 use crate::source::{self, Span};
 use crate::syntax::{Parsed, Statement};
 
+pub(crate) use arguments::BALANCERS;
 use arguments::HeaderOptions;
 pub(crate) use backend::BackendDraft;
 pub(crate) use bounds::BoundsDraft;
@@ -76,6 +77,8 @@ pub(crate) struct Global {
 
 /// Format 1, `regular`.
 const LOG_FORMAT: usize = 1;
+/// The same where somebody watches.
+const LOG_FORMAT_WATCHED: usize = 2;
 
 impl Default for Global {
     fn default() -> Self {
@@ -146,7 +149,10 @@ pub(crate) fn lower(
         diagnostics,
         options,
         directories: &parsed.directories,
-        global: Global::default(),
+        global: Global {
+            log_format: if options.watched { LOG_FORMAT_WATCHED } else { LOG_FORMAT },
+            ..Global::default()
+        },
         regex_kind: Kind::Posix,
         ignore_case: false,
         acls: HashMap::new(),

@@ -12,8 +12,8 @@ const OPENING: &str = "\
 Made from the tables of the program by `cargo xtask docs`; do not edit.
 
 Whatever Pound does not serve has a code. It is counted, and is all that the client is told besides the status. It never
-changes its meaning. A status of `-` says that there was nobody to answer. In the log it stands with who sent what, and
-with the field that is to blame, if there is one:
+changes its meaning. A status of `-` says that there was nobody to answer, or that the last column tells the status. In
+the log it stands with who sent what, and with the field that is to blame, if there is one:
 
     [E-TE-CL] 192.0.2.1: \"POST / HTTP/1.1\": both Transfer-Encoding and Content-Length are present: \"Transfer-Encoding: chunked, Content-Length: 5\"
 

@@ -15,7 +15,7 @@ use rustix::io::Errno;
 use wire::{Known, Method, RequestHead, target};
 
 use crate::exchange::Exchange;
-use crate::fault::Cause;
+use crate::fault::{self, Cause};
 use crate::local::{Answer, Body, add, error_page, head};
 
 /// How every file is opened. Not blocking, so that a pipe in the directory cannot hold up a worker.
@@ -24,7 +24,8 @@ const FLAGS: OFlags = OFlags::RDONLY.union(OFlags::CLOEXEC).union(OFlags::NONBLO
 pub(super) fn answer(root: &Path, x: &Exchange) -> Result<Answer, Cause> {
     let request = &x.request;
     if !matches!(request.method_kind(), Method::Get | Method::Head) {
-        let mut answer = error_page::page(x.listener(), 405, "E-FILE-METHOD")?;
+        let row = fault::FILE_METHOD;
+        let mut answer = error_page::page(x.listener(), row.status, row.code)?;
         add(&mut answer.head, "Allow", b"GET, HEAD")?;
         return Ok(answer);
     }

@@ -14,7 +14,7 @@ use plan::Target;
 use wire::{ResponseHead, Slots};
 
 use crate::exchange::Exchange;
-use crate::fault::{Cause, Fault, Stage};
+use crate::fault::{self, Cause, Fault, Stage};
 
 /// An answer made here.
 #[derive(Debug)]
@@ -49,7 +49,7 @@ pub(crate) fn answer(target: &Target, x: &mut Exchange) -> Result<Answer, Fault>
     let answer = match target {
         Target::Redirect(redirect) => redirect::answer(redirect, x),
         Target::Error { status, page: Some(page) } => error_page::answer(page, *status),
-        Target::Error { status, page: None } => error_page::page(x.listener(), *status, "E-ASKED"),
+        Target::Error { status, page: None } => error_page::page(x.listener(), *status, fault::ASKED.code),
         Target::Files(root) => file::answer(root, x),
         Target::Success => success::answer(),
         // A service with back-ends never comes here; if it did, it would have nothing to answer with either.

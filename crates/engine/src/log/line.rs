@@ -5,7 +5,6 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use plan::log::{LogFormat, LogPart, Moment as Which, Noun, TimeUnit};
-use wire::Version;
 use wire::h1::write::decimal;
 use wire::target;
 
@@ -105,8 +104,7 @@ fn method(x: &Exchange) -> &[u8] {
 fn protocol(x: &Exchange) -> &'static [u8] {
     match (x.request.line().is_empty(), x.request.version()) {
         (true, _) => b"-",
-        (false, Version::Http10) => b"HTTP/1.0",
-        (false, Version::Http11) => b"HTTP/1.1",
+        (false, version) => version.as_str().as_bytes(),
     }
 }
 

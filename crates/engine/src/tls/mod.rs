@@ -34,7 +34,7 @@ pub(crate) use follow::Follower;
 pub(crate) use handshakes::Handshakes;
 pub use keeper::keep;
 pub(crate) use keeper::{End, Line};
-pub(crate) use sites::{Facts, Server};
+pub(crate) use sites::{Facts, Server, version_names};
 pub use source::Names;
 pub(crate) use source::Source;
 pub(crate) use stream::{Scratch, TlsStream};

@@ -62,11 +62,19 @@ pub(super) fn provider(policy: &Policy) -> Arc<CryptoProvider> {
     })
 }
 
+/// Every protocol that a file may ask for: its name, and whether the suites of TLS 1.3 go with it.
+const VERSIONS: [(&str, bool, &SupportedProtocolVersion); 2] =
+    [("TLS 1.2", false, &rustls::version::TLS12), ("TLS 1.3", true, &rustls::version::TLS13)];
+
+/// The names of the versions of TLS that this build speaks, for people.
+pub(crate) fn version_names() -> impl Iterator<Item = &'static str> {
+    VERSIONS.iter().map(|(name, _, _)| *name)
+}
+
 /// The protocols that are wanted: those that have a suite.
 pub(super) fn versions(policy: &Policy) -> Vec<&'static SupportedProtocolVersion> {
     let spoken = |tls13: bool| policy.suites.iter().any(|suite| suite.is_tls13() == tls13);
-    let both = [(true, &rustls::version::TLS13), (false, &rustls::version::TLS12)];
-    both.into_iter().filter(|(tls13, _)| spoken(*tls13)).map(|(_, version)| version).collect()
+    VERSIONS.iter().filter(|(_, tls13, _)| spoken(*tls13)).map(|(_, _, version)| *version).collect()
 }
 
 /// A cipher suite as rustls has it.

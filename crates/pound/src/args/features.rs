@@ -25,9 +25,6 @@ pub(super) const FEATURES: &[Feature] = &[
             features.sighup = match value {
                 "stop" => Sighup::Stop,
                 "ignore" => Sighup::Ignore,
-                "reload" => {
-                    return Err("-W sighup=reload is not supported yet; it takes stop or ignore".into());
-                }
                 _ => return Err(format!("-W sighup takes stop or ignore, not \"{value}\"")),
             };
             Ok(())
@@ -125,7 +122,12 @@ pub(super) const FEATURES: &[Feature] = &[
 ];
 
 /// Switches of Pound in C that mean something there and are not built here: refused by name, never ignored.
-const NOT_YET: [&str; 2] = ["debug=", "preprocess="];
+const NOT_YET: [&str; 3] = ["debug=", "preprocess=", "sighup=reload"];
+
+/// The words after `-W` that are not built yet; one that ends in `=` with whatever stands behind it.
+pub(super) fn not_yet() -> impl Iterator<Item = &'static str> {
+    NOT_YET.into_iter()
+}
 
 /// What the `-W` options said, one after the other; the last word on a matter counts.
 #[derive(Debug, PartialEq, Eq)]
@@ -186,6 +188,13 @@ impl Features {
     /// # Errors
     /// One sentence; for an unknown word it lists those that are known.
     pub(super) fn set(&mut self, word: &str) -> Result<(), String> {
+        if let Some(name) = NOT_YET.into_iter().find(|name| is_of(name, word)) {
+            let instead = FEATURES
+                .iter()
+                .find(|feature| name.len() > feature.word.len() && name.starts_with(feature.word));
+            let instead = instead.map_or_else(String::new, |feature| format!("; there is {}", feature.usage));
+            return Err(format!("-W {word} is not supported yet{instead}"));
+        }
         for feature in FEATURES {
             let value = match word.strip_prefix(feature.word) {
                 Some(value) if feature.word.ends_with('=') || value.is_empty() => value,
@@ -196,11 +205,16 @@ impl Features {
         if let Some(feature) = FEATURES.iter().find(|feature| feature.word.strip_suffix('=') == Some(word)) {
             return Err(format!("-W {word} needs a value: {}", feature.usage));
         }
-        if NOT_YET.iter().any(|name| word.starts_with(name) || name.strip_suffix('=') == Some(word)) {
-            return Err(format!("-W {word} is not supported yet"));
-        }
         let known: Vec<&str> =
             FEATURES.iter().map(|feature| feature.usage).filter(|usage| !usage.is_empty()).collect();
         Err(format!("-W does not know \"{word}\"; it knows {}", known.join(", ")))
+    }
+}
+
+/// Whether `word` is the switch `name`, or, if that takes a value, the switch with any or none.
+fn is_of(name: &str, word: &str) -> bool {
+    match name.strip_suffix('=') {
+        Some(bare) => word == bare || word.starts_with(name),
+        None => word == name,
     }
 }

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::features::FEATURES;
+use super::features::{FEATURES, not_yet};
 
 const OPENING: &str = "\
 pound: a reverse proxy that balances HTTP over several servers, keeps sessions
@@ -91,11 +91,15 @@ pub(crate) fn version() -> String {
     let build = if cfg!(debug_assertions) { "debug" } else { "release" };
     let mut text =
         format!("pound {} ({build} build, {})\n", env!("CARGO_PKG_VERSION"), std::env::consts::ARCH);
-    let rows: [(&str, String); 8] = [
-        ("protocols", "HTTP/1.0, HTTP/1.1, WebSocket and other upgrades".into()),
-        ("not built yet", "TLS, HTTP/2, HTTP/3, Lua, Control, reload".into()),
+    let spoken: Vec<&str> = engine::http_versions().chain(engine::tls_versions()).collect();
+    let balancers: Vec<&str> = config::explain::balancers().collect();
+    let switches: Vec<String> = not_yet().map(|word| format!("-W {word}")).collect();
+    let rows: [(&str, String); 9] = [
+        ("protocols", format!("{}, WebSocket and other upgrades", spoken.join(", "))),
         ("regular expressions", "POSIX extended (linear time), Perl-compatible".into()),
-        ("balancers", "random, iwrr".into()),
+        ("balancers", balancers.join(", ")),
+        ("directives not yet", config::explain::pending().join(", ")),
+        ("switches not yet", switches.join(", ")),
         (
             "line of a head",
             format!(
@@ -124,7 +128,11 @@ pub(crate) fn version() -> String {
         ),
     ];
     for (name, value) in rows {
-        let _ = writeln!(text, "  {name:<21}{value}");
+        let mut name = name;
+        for line in wrap(&value, 57) {
+            let _ = writeln!(text, "  {name:<21}{line}");
+            name = "";
+        }
     }
     text
 }
