@@ -14,16 +14,35 @@ def forwarded(origin):
     return [part.strip() for part in origin.last.fields.one("X-Forwarded-For").split(",")]
 
 
-def test_the_address_of_the_peer_always_comes_last(proxy, backend):
+LISTS = f"X-Forwarded-For: {FAR}\r\nX-FORWARDED-FOR: 192.0.2.1, 192.0.2.2\r\n"
+
+
+def test_the_list_of_a_stranger_is_replaced_by_his_address(proxy, backend):
     origin = backend()
-    pound = proxy(origin)
-    pound.ask(fields=f"X-Forwarded-For: {FAR}\r\nX-Forwarded-For: 192.0.2.1, 192.0.2.2\r\n")
+    proxy(origin).ask(fields=LISTS)
+    assert forwarded(origin) == ["127.0.0.1"]
+
+
+def test_the_list_of_a_stranger_goes_where_nothing_of_ours_is_added(proxy, backend):
+    origin = backend()
+    proxy(origin, top=["HeaderOption no-forwarded"]).ask(fields=LISTS)
+    assert not origin.last.fields.has("X-Forwarded-For")
+
+
+def test_no_condition_sees_the_list_of_a_stranger(proxy, backend):
+    pound = proxy(backend(), service=['Header "X-Forwarded-For" -contain "203.0.113"'])
+    assert pound.ask(fields=LISTS).status == 503
+
+
+def test_the_address_of_a_trusted_proxy_comes_last_in_its_list(proxy, backend):
+    origin = backend()
+    proxy(origin, top=[US, 'TrustedIP "us"']).ask(fields=LISTS)
     assert forwarded(origin) == [FAR, "192.0.2.1", "192.0.2.2", "127.0.0.1"]
 
 
 @pytest.mark.parametrize(
     "name",
-    ["X-Real-IP", "X-Client-IP", "Forwarded", "X-SSL-Subject", "X-Forwarded-Host", "Front-End-Https", "X_Forwarded_For", "x_ssl-cipher"],
+    ["X-Real-IP", "X-Client-IP", "Forwarded", "X-SSL-Subject", "X-Forwarded-Host", "Front-End-Https", "X-Url-Scheme", "X-Forwarded-Ssl", "X-SSL-Request", "X_Forwarded_For", "x_ssl-cipher"],
 )
 def test_claims_of_strangers_are_removed(proxy, backend, name):
     origin = backend()

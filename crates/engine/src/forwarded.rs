@@ -2,8 +2,8 @@
 //!
 //! A request may come through proxies that add the address they got it from to a list (`ForwardedHeader`, usually
 //! X-Forwarded-For). Only peers in `TrustedIP` are believed. From all others every field that makes a claim about
-//! address, scheme or certificate is removed before any rule sees it; X-Forwarded-For alone stays, since our own entry
-//! behind it tells the back-end where the truth begins. The reasons are in `docs/why/forwarded-headers.md`.
+//! address, scheme or certificate is removed before any rule sees it, X-Forwarded-For too. The reasons are in
+//! `docs/why/forwarded-headers.md`.
 
 use std::net::IpAddr;
 
@@ -23,6 +23,8 @@ const CLAIM_NAMES: &[&[u8]] = &[
     b"forwarded",
     b"x-real-ip",
     b"front-end-https",
+    b"x-url-scheme",
+    b"x-scheme",
     b"x-client-verify",
     b"x-client-dn",
     b"x-client-s-dn",
@@ -99,14 +101,10 @@ pub(crate) fn apply(x: &mut Exchange) {
         tell_tls(facts, listener.tls_headers, fields);
     }
     if !listener.forwarded_headers {
-        // Without an entry of ours behind it, a list from anybody would stand as our word.
-        if !believed {
-            fields.remove_known(Known::XForwardedFor);
-        }
         return;
     }
     // Each edit only fails when the head is at its bound of some megabytes; the request then goes on without the
-    // field, and a list from an untrusted peer without an entry of ours must not.
+    // field. A list without its last entry would make the back-end believe that the client is its peer.
     if append_peer(client.peer, fields).is_err() {
         fields.remove_known(Known::XForwardedFor);
     }
@@ -216,15 +214,14 @@ fn is_twin(known: Option<Known>, name: &[u8]) -> bool {
     field::underscore_twin(name).is_some() || in_claim_table(name)
 }
 
-/// Whether the field claims something about the client that only a trusted proxy may say. X-Forwarded-For is not one
-/// of them: it is a list, and our entry at its end makes it true.
+/// Whether the field claims something about the client that only a trusted proxy may say.
 fn is_claim(known: Option<Known>, name: &[u8], custom: Option<&str>) -> bool {
     match known {
-        Some(Known::XForwardedFor) => false,
         // The table knows no claim but these; most fields are known and end here.
         Some(known) if custom.is_none() => matches!(
             known,
-            Known::XForwardedHost
+            Known::XForwardedFor
+                | Known::XForwardedHost
                 | Known::XForwardedPort
                 | Known::XForwardedProto
                 | Known::Forwarded

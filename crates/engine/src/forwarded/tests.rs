@@ -65,7 +65,20 @@ fn names_with_underscores_are_nobodys_word() {
 }
 
 #[test]
-fn our_entry_is_the_last_of_the_list() {
+fn a_list_from_a_stranger_is_replaced_by_its_address() {
+    let lines = "X-Forwarded-For: 1.2.3.4\r\nX-FORWARDED-FOR: 5.6.7.8, 9.9.9.9\r\n";
+    check(|_| (), lines, PLAIN);
+    // A service may trust it, and another one gets the request.
+    let elsewhere = |setup: &mut Setup| {
+        setup.service(Condition::ALWAYS, Target::Success);
+        setup.service(Condition::ALWAYS, Target::Success).trusted = Some(acl(&["203.0.113.7"]));
+    };
+    check(elsewhere, lines, PLAIN);
+}
+
+#[test]
+fn our_entry_is_the_last_of_the_list_of_a_trusted_proxy() {
+    let trusting = |setup: &mut Setup| setup.listener.trusted = acl(&["203.0.113.7"]);
     let lines = "X-Forwarded-For: 1.2.3.4\r\nA: 1\r\nX-Forwarded-For: 5.6.7.8, 9.9.9.9\r\n";
     let expect = [
         ("x-forwarded-for", "1.2.3.4, 5.6.7.8, 9.9.9.9, 203.0.113.7"),
@@ -73,8 +86,8 @@ fn our_entry_is_the_last_of_the_list() {
         ("x-forwarded-proto", "http"),
         ("x-forwarded-port", "80"),
     ];
-    check(|_| (), lines, &expect);
-    check(|_| (), "X-Forwarded-For:\r\n", PLAIN);
+    check(trusting, lines, &expect);
+    check(trusting, "X-Forwarded-For:\r\n", PLAIN);
 }
 
 #[test]
