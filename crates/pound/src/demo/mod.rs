@@ -85,7 +85,8 @@ pub(crate) fn run(options: &Demo) -> Result<ExitCode, Failure> {
     let elapsed = play.begun.elapsed();
 
     let tally = traffic.finish();
-    screen.say(&format!("\n{}", paper::summary(&tally, elapsed, &play.origins, &falls)));
+    let unanswered = play.rows().iter().map(|row| row.unanswered).sum();
+    screen.say(&format!("\n{}", paper::summary(&tally, unanswered, elapsed, &play.origins, &falls)));
     play.engine.stop(GRACE);
     Ok(match paper::verdict(&tally, &falls) {
         Ok(_) => ExitCode::SUCCESS,
@@ -201,7 +202,7 @@ impl Play {
                 name: origin.name.to_owned(),
                 alive: seen.is_some_and(|seen| seen.alive),
                 requests: seen.map_or(0, |seen| seen.requests),
-                errors: seen.map_or(0, |seen| seen.errors),
+                unanswered: seen.map_or(0, |seen| seen.errors),
                 latency: seen.and_then(|seen| seen.latency),
                 address,
             }

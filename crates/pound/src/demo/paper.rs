@@ -91,7 +91,14 @@ pub(super) fn suggestions(listen: SocketAddr, origins: &[Origin]) -> String {
 }
 
 /// What was seen, for people; the last line is the verdict.
-pub(super) fn summary(tally: &Tally, elapsed: Duration, origins: &[Origin], falls: &[Fall]) -> String {
+/// `unanswered` is how often a back-end did not answer what was sent to it.
+pub(super) fn summary(
+    tally: &Tally,
+    unanswered: u64,
+    elapsed: Duration,
+    origins: &[Origin],
+    falls: &[Fall],
+) -> String {
     let mut text = String::new();
     let mut row = |name: &str, value: String| {
         let _ = writeln!(text, "  {name:<12}{value}");
@@ -124,6 +131,10 @@ pub(super) fn summary(tally: &Tally, elapsed: Duration, origins: &[Origin], fall
                 time(fall.back)
             ),
         );
+    }
+    if unanswered > 0 {
+        let then = if tally.failed == 0 { "; another back-end answered each of them" } else { "" };
+        row("no answer", format!("from a back-end that went down, to {unanswered} requests{then}"));
     }
     row("failed", tally.failed.to_string());
     for failure in &tally.failures {
@@ -191,15 +202,18 @@ mod tests {
         let mut tally = tally(6, 1);
         tally.failures.push("GET /: answered with 503".into());
         let fall = Fall { origin: 1, left_out: Some(Duration::from_millis(3)), back: None };
-        let text = summary(&tally, Duration::from_secs(2), &origins(), &[fall]);
+        let text = summary(&tally, 4, Duration::from_secs(2), &origins(), &[fall]);
         for words in [
             "6 in 2.0 s, 3 a second",
             "amber 3, birch 2, cedar 1",
             "birch: left out after 3.0 ms, back after not seen",
             "GET /: answered with 503",
+            "from a back-end that went down, to 4 requests\n",
             "1 of 6 requests failed.",
         ] {
             assert!(text.contains(words), "{words} is not in\n{text}");
         }
+        let text = summary(&Tally { failed: 0, ..tally }, 4, Duration::from_secs(2), &origins(), &[]);
+        assert!(text.contains("to 4 requests; another back-end answered each of them\n"), "{text}");
     }
 }

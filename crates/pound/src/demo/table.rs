@@ -17,8 +17,8 @@ pub(super) struct Row {
     pub(super) alive: bool,
     /// Requests that were sent to it.
     pub(super) requests: u64,
-    /// Of these, those that went wrong there.
-    pub(super) errors: u64,
+    /// Of these, those that it did not answer, because it went down; another one then gets them.
+    pub(super) unanswered: u64,
     /// Mean time to its answer; `None` before the first.
     pub(super) latency: Option<Duration>,
 }
@@ -26,17 +26,17 @@ pub(super) struct Row {
 /// The whole table, a line at a time.
 pub(super) fn lines(rows: &[Row], events: &[String]) -> Vec<String> {
     let mut lines = vec![format!(
-        "  {:<9}{:<18}{:<10}{:>10}{:>9}{:>11}",
-        "back-end", "address", "state", "requests", "errors", "latency"
+        "  {:<9}{:<18}{:<10}{:>10}{:>10}{:>11}",
+        "back-end", "address", "state", "requests", "no answer", "latency"
     )];
     for row in rows {
         lines.push(format!(
-            "  {:<9}{:<18}{:<10}{:>10}{:>9}{:>11}",
+            "  {:<9}{:<18}{:<10}{:>10}{:>10}{:>11}",
             row.name,
             row.address,
             state(row),
             row.requests,
-            row.errors,
+            row.unanswered,
             latency(row.latency)
         ));
     }
@@ -53,11 +53,11 @@ pub(super) fn line(elapsed: Duration, rows: &[Row]) -> String {
         // Writing to a String cannot fail.
         let _ = write!(
             line,
-            "   {} {}, {} requests, {} errors, {}",
+            "   {} {}, {} requests, {} not answered, {}",
             row.name,
             state(row),
             row.requests,
-            row.errors,
+            row.unanswered,
             latency(row.latency)
         );
     }
@@ -102,12 +102,12 @@ mod tests {
     use super::*;
 
     fn rows() -> Vec<Row> {
-        let row = |name: &str, port, alive, requests, errors, latency| Row {
+        let row = |name: &str, port, alive, requests, unanswered, latency| Row {
             name: name.into(),
             address: format!("127.0.0.1:{port}"),
             alive,
             requests,
-            errors,
+            unanswered,
             latency,
         };
         vec![
@@ -121,7 +121,7 @@ mod tests {
     fn columns_stand_under_their_heads() {
         let events = (0..10).map(|number| format!("{number} s: something")).collect::<Vec<_>>();
         let lines = lines(&rows(), &events);
-        assert_eq!(lines[0], "  back-end address           state       requests   errors    latency");
+        assert_eq!(lines[0], "  back-end address           state       requests no answer    latency");
         assert_eq!(lines[1], "  amber    127.0.0.1:8001    up                12        0     340 us");
         assert_eq!(lines[2], "  birch    127.0.0.1:8002    LEFT OUT     1234567        3    12.3 ms");
         assert_eq!(lines[3], "  cedar    127.0.0.1:8003    up                 0        0          -");
@@ -131,7 +131,7 @@ mod tests {
     #[test]
     fn a_log_gets_one_line() {
         let line = line(Duration::from_secs(7), &rows()[..1]);
-        assert_eq!(line, "   7 s   amber up, 12 requests, 0 errors, 340 us");
+        assert_eq!(line, "   7 s   amber up, 12 requests, 0 not answered, 340 us");
     }
 
     #[test]
