@@ -24,7 +24,7 @@ PIXEL = base64.b64decode("R0lGODlhAQABAIAAAAUEBAAAACwAAAAAAQABAAACAkQBADs=")
 PAGE = """\
 <!DOCTYPE html>
 <html><head><title>loading</title><link rel="stylesheet" href="/style.css"></head>
-<body><img id="own" src="/pixel.gif"><img id="other" src="https://shop.example.org/pixel.gif"><p id="seen"></p>
+<body><img id="own" src="/pixel.gif"><img id="other" src="https://shop.example.org:8443/pixel.gif"><p id="seen"></p>
 <script>
 const seen = {};
 async function find() {
@@ -93,7 +93,7 @@ def sites(pound, backend):
         running = pound(example.adapt("https", ports, paths), fronts[8080])
         places = {}
         for host in ("www.example.org", "shop.example.org"):
-            places |= {f"{host}:80": fronts[8080], f"{host}:443": fronts[8443]}
+            places |= {f"{host}:{port}": front for port, front in fronts.items()}
         return running, places, www_server, shop_server
 
     return start
@@ -102,16 +102,16 @@ def sites(pound, backend):
 def test_a_page_is_loaded_from_http_over_the_redirect_with_all_that_belongs_to_it(sites, authority, tmp_path):
     certificates = [authority.issue(f"{name}.example.org") for name in ("www", "shop")]
     pound, places, www, shop = sites(*certificates)
-    loaded = Browser(tmp_path / "browser", authority).load("http://www.example.org/page?a=b", places, until="seen")
+    loaded = Browser(tmp_path / "browser", authority).load("http://www.example.org:8080/page?a=b", places, until="seen")
     seen = json.loads(loaded.text("seen"))
     assert seen == {
-        "location": "https://www.example.org/page?a=b",
+        "location": "https://www.example.org:8443/page?a=b",
         "secure": True,
         "protocol": "http/1.1",
         "down": SIZE,
         "up": str(SIZE),
         "many": [f"/n/{number}" for number in range(20)],
-        "told": {"X-Forwarded-Proto": "https", "Cookie": "kept=well", "Host": "www.example.org"},
+        "told": {"X-Forwarded-Proto": "https", "Cookie": "kept=well", "Host": "www.example.org:8443"},
         "socket": "hello",
         "pictures": [1, 1],
         "color": "rgb(1, 2, 3)",
@@ -134,7 +134,7 @@ def test_a_bad_certificate_is_named_and_nothing_is_requested(sites, authority, t
     believed = Authority(tmp_path / "other", "Other") if case == "unknown_authority" else authority
     file = authority.issue(name, **options)
     pound, places, www, _ = sites(file, authority.issue("shop.example.org"))
-    loaded = Browser(tmp_path / "browser", believed).load("https://www.example.org/page", places)
+    loaded = Browser(tmp_path / "browser", believed).load("https://www.example.org:8443/page", places)
     assert loaded.error == f"net::{code}"
     assert not loaded.has_element("seen")
     assert not www.requests

@@ -4,6 +4,7 @@
 list below says so.
 """
 
+import re
 import sys
 from collections import Counter
 
@@ -14,7 +15,7 @@ from peers import pound as process
 from peers.backend import answer
 from peers.tls import Authority, context
 
-TESTED_ELSEWHERE = {"zope": "zope/test_cluster.py"}
+TESTED_ELSEWHERE = {"zope": "zope/test_cluster.py", "zope-https": "zope/test_cluster.py"}
 
 
 def names():
@@ -36,6 +37,25 @@ def test_is_well_formed(name):
     assert checked.returncode == 0, checked.stderr
     told = [line for line in checked.stderr.splitlines() if "/etc/pound/" not in line or "(os error 2)" not in line]
     assert told == [], "an example must not even be warned about"
+
+
+# Those that are about something else than an application.
+OTHERS = {"minimal", "redirect", "limits", "logging"}
+
+
+@pytest.mark.parametrize("file", [*sorted(example.FOLDER.glob("*.cfg")), example.FOLDER.parent / "packaging/pound.cfg"], ids=lambda file: file.stem)
+def test_lets_an_application_have_its_methods(file):
+    lines = [line.strip() for line in file.read_text().splitlines()]
+    assert file.stem in OTHERS or "xHTTP 2" in lines
+
+
+@pytest.mark.parametrize("name", names())
+def test_redirects_to_a_port_that_listens(name):
+    """Where a file has HTTPS itself, its redirects to its own host lead there."""
+    text = (example.FOLDER / f"{name}.cfg").read_text()
+    ports = set(re.findall(r"^ListenHTTPS\b.*?^\s+Port (\d+)", text, re.M | re.S))
+    targets = re.findall(r'Redirect \d+ "https://[^/":]+?(?::(\d+))?(?:/.*|%\[url\])?"', text)
+    assert not ports or {port or "443" for port in targets} <= ports
 
 
 @pytest.fixture
@@ -65,6 +85,7 @@ def test_minimal(run):
 
 def test_balancing(run, client):
     pound = run("balancing", 8001, 8002, 8003)
+    assert [pound.ask(method=method).status for method in ("OPTIONS", "PUT", "PATCH", "DELETE")] == [200] * 4
     connection = client(pound)
     answered = Counter(connection.ask().text for _ in range(40))
     assert answered == {"8001": 20, "8002": 10, "8003": 10}
@@ -132,7 +153,7 @@ def test_https(run, tls_client, authority):
     }
     pound = run("https", 8001, 8002, front=(8080, 8443), paths=changes)
     moved = pound.ask("/a?b", host="www.example.org")
-    assert (moved.status, moved.fields.one("Location")) == (308, "https://www.example.org/a?b")
+    assert (moved.status, moved.fields.one("Location")) == (308, "https://www.example.org:8443/a?b")
     for name, text in [("www", "8001"), ("shop", "8002")]:
         client = tls_client(pound.fronts[8443], f"{name}.example.org", wanted=context(authority))
         answered = client.ask(host=f"{name}.example.org")

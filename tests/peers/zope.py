@@ -58,6 +58,10 @@ host = 127.0.0.1
 port = {port}
 ident = {name}
 threads = 4
+trusted_proxy = 127.0.0.1
+trusted_proxy_count = 1
+trusted_proxy_headers = x-forwarded-for x-forwarded-proto
+clear_untrusted_proxy_headers = true
 
 [pipeline:main]
 pipeline = egg:Zope#httpexceptions
@@ -107,11 +111,12 @@ class Answer:
 class Browser:
     """A client that keeps its cookies and, if told so, sends the administrator's password.
 
-    Redirects are not followed: the tests look at them.
+    With `tls`, an `ssl.SSLContext`, it speaks HTTPS and wants the certificate of `name`. Redirects are not followed: the
+    tests look at them.
     """
 
-    def __init__(self, port, user=None, host="127.0.0.1", name=None):
-        self.port, self.host, self.name = port, host, name
+    def __init__(self, port, user=None, host="127.0.0.1", name=None, tls=None):
+        self.port, self.host, self.name, self.tls = port, host, name, tls
         self.cookies = {}
         self.fields = {}
         if user:
@@ -128,6 +133,9 @@ class Browser:
             headers["Content-Type"] = content_type
         connection = http.client.HTTPConnection(self.host, self.port, timeout=30)
         try:
+            if self.tls:
+                connection.connect()
+                connection.sock = self.tls.wrap_socket(connection.sock, server_hostname=self.name.partition(":")[0])
             connection.request(method, path, body, headers)
             answer = Answer(connection.getresponse())
         finally:

@@ -1,6 +1,6 @@
 """The work that Pound was made for: a Zope cluster, sessions, a server that dies, virtual hosts.
 
-Three real Zope instances on one ZEO storage, `examples/zope.cfg` between them and real clients.
+Three real Zope instances on one ZEO storage, `examples/zope.cfg` or `zope-https.cfg` between them and real clients.
 """
 
 import random
@@ -10,8 +10,10 @@ import time
 
 import pytest
 
+from peers import configuration as cfg
 from peers import example, wait
 from peers.pound import Pound
+from peers.tls import context
 from peers.zope import ADMIN, Browser, Cluster
 
 SITE = "www.example.com"
@@ -52,6 +54,25 @@ def admin(browser):
     visitor = browser(ADMIN)
     assert visitor.get("/log_in?name=admin").status == 200
     return visitor
+
+
+@pytest.fixture(scope="module")
+def secure(cluster, authority, tmp_path_factory):
+    """The same cluster behind HTTPS: pound, and its two ports by those of the example."""
+    fronts = {80: wait.free_port(), 443: wait.free_port()}
+    ports = {f"0.0.0.0:{old}": new for old, new in fronts.items()}
+    ports |= {f"192.0.2.1{n}:8080": zope.port for n, zope in enumerate(cluster.instances, 1)}
+    certificate = {"/etc/pound/certs/www.example.com.pem": authority.issue(SITE)}
+    text = example.adapt("zope-https", ports, certificate)
+    started = Pound(text, tmp_path_factory.mktemp("secure"), fronts[443])
+    yield started, fronts
+    started.end()
+
+
+@pytest.fixture
+def secure_browser(secure, authority):
+    """As `browser`, by HTTPS."""
+    return lambda user=None: Browser(secure[0].port, user, name=SITE, tls=context(authority))
 
 
 def everywhere(cluster, path, body):
@@ -137,6 +158,61 @@ def test_links_show_the_public_name(admin):
         "root": f"http://{SITE}",
         "asked": f"http://{SITE}/links",
     }
+
+
+def test_who_comes_without_tls_is_sent_to_the_same_page_with_it(secure):
+    answered = Browser(secure[1][80], name=SITE).get("/links?a=b")
+    assert (answered.status, answered.fields["Location"]) == (308, f"https://{SITE}/links?a=b")
+
+
+def test_zope_knows_that_its_visitor_came_by_https(secure_browser, cluster):
+    admin = secure_browser(ADMIN)
+    assert admin.get("/log_in?name=admin").status == 200
+    made = admin.post("/manage_addProduct/PageTemplates/manage_addPageTemplate", {"id": "secure_links", "text": "<p></p>"})
+    assert made.status in (200, 302), made.text
+    assert (made.fields.get("Location") or f"https://{SITE}/").startswith(f"https://{SITE}/")
+    text = LINKS + '<a id="server" tal:attributes="href request/SERVER_URL"></a>\n'
+    text += '<a id="visitor" tal:attributes="href request/REMOTE_ADDR"></a>\n'
+    edited = admin.post("/secure_links/pt_editAction", {"title": "", "content_type": "text/html", "text": text})
+    assert edited.status in (200, 302), edited.text
+    answered = admin.get("/secure_links")
+    assert dict(re.findall(r'id="(\w+)" href="([^"]*)"', answered.text)) == {
+        "page": f"https://{SITE}/secure_links",
+        "root": f"https://{SITE}",
+        "asked": f"https://{SITE}/secure_links",
+        "server": f"https://{SITE}",
+        "visitor": "127.0.0.1",
+    }
+    assert "max-age" in answered.fields["Strict-Transport-Security"]
+
+
+def test_without_a_virtual_host_zope_knows_it_by_the_field_that_pound_adds(cluster, authority, tmp_path):
+    """What the announcement of Pound 1.6 had a patch of z2.py for: `trusted_proxy` in zope.ini does it today."""
+    port, zope = wait.free_port(), cluster.instances[0]
+    lines = [f'Cert "{authority.issue(SITE)}"', cfg.service(cfg.backend(zope))]
+    started = Pound(cfg.text(cfg.listen_tls(port, *lines)), tmp_path, port)
+    try:
+        visitor = Browser(port, name=f"{SITE}:{port}", tls=context())
+        found = visitor.get("/standard_template.pt/absolute_url")
+        assert found.text.startswith(f"https://{SITE}:{port}/"), found.text
+        # Nobody can say it in place of pound.
+        direct = zope.browser()
+        assert direct.get("/standard_template.pt/absolute_url").text.startswith("http://")
+    finally:
+        started.end()
+
+
+def test_a_cookie_for_https_alone_is_set_for_visitors_of_https(secure_browser, browser, cluster):
+    admin = secure_browser(ADMIN)
+    change = "/browser_id_manager/manage_changeBrowserIdManager"
+    form = {"idname": "_ZopeId", "location:list": "cookies", "cookiepath": "/", "cookielifedays:int": "0"}
+    assert admin.post(change, {**form, "cookiesecure:int": "1"}).status in (200, 302)
+    try:
+        for number in range(len(cluster.instances)):
+            wait.until(lambda: secure_browser().get("/log_in?name=ann").fields.get("Set-Cookie", "").lower().count("secure"), "no secure cookie")
+        assert "_ZopeId" not in browser().cookies
+    finally:
+        assert admin.post(change, {**form, "cookiesecure:int": "0"}).status in (200, 302)
 
 
 def test_nobody_can_forge_a_virtual_host(browser):
