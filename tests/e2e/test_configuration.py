@@ -1,5 +1,8 @@
 """Configuration files: includes, and what a tired operator reads after a mistake."""
 
+import re
+from pathlib import Path
+
 import pytest
 
 from peers import configuration as cfg
@@ -134,3 +137,14 @@ def test_the_include_directory_may_come_from_the_command_line(pound, backend, tm
     (tmp_path / "rest.cfg").write_text(cfg.text(cfg.listen(port, cfg.service(cfg.backend(backend())))))
     started = pound('Include "rest.cfg"\n', port, options=("-e", "-W", f"include-dir={tmp_path}"))
     assert started.ask().text == "backend"
+
+
+def test_the_message_in_the_manual_is_what_is_printed(tmp_path):
+    page = (Path(__file__).parents[2] / "docs/manual/configuration.md").read_text()
+    shown = next(block for block in re.findall(r"^```text\n(.*?)^```$", page, re.M | re.S) if block.startswith("error: "))
+    lines = ["ListenHTTP", "\tAddress 127.0.0.1", "\tPort 8080", "\tService", "\t\tBackend", "\t\t\tAdress 192.0.2.1", "\t\tEnd", "\tEnd", "End"]
+    (tmp_path / "pound.cfg").write_text("\n".join(lines) + "\n")
+    checked = process.run("-c", "-f", "pound.cfg", cwd=tmp_path)
+    assert checked.returncode == 1
+    # Other mistakes of this file may be printed too.
+    assert shown.rpartition("\n\n1 error")[0] in checked.stderr

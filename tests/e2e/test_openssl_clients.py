@@ -31,7 +31,7 @@ class Seen:
         # `New, TLSv1.3, Cipher is TLS_AES_128_GCM_SHA256`
         agreed = re.search(r"^(New|Reused), TLSv\S+, Cipher is ", printed, re.M)
         self.reused = bool(agreed) and agreed[1] == "Reused"
-        self.version = next(iter(re.findall(r"^    Protocol  : TLSv(\S+)", printed, re.M)), None)
+        self.version = next(iter(re.findall(r"^\s*Protocol *: TLSv(\S+)", printed, re.M)), None)
         self.was_asked = "Acceptable client certificate CA names" in printed
 
     def __repr__(self):

@@ -393,6 +393,48 @@ def test_old_protocols_are_refused(tls_proxy, backend, tmp_path):
         assert "Cipher is (NONE)" in printed
 
 
+def test_a_client_that_falls_back_to_tls_1_2_is_not_refused_by_us(tls_proxy, backend, tmp_path):
+    """docs/manual/tls.md: TLS_FALLBACK_SCSV is not looked at. Newer clients see by themselves that 1.3 was to be had."""
+    pound = tls_proxy(backend())
+    request = b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+    options = ("-connect", f"127.0.0.1:{pound.port}", "-tls1_2", "-fallback_scsv", "-ign_eof", "-quiet")
+    printed = openssl("s_client", *options, cwd=tmp_path, data=request)
+    # RFC 7507 section 3: the alert inappropriate_fallback.
+    assert "alert number 86" not in printed, printed
+    assert "HTTP/1.1 200 " in printed or "inappropriate fallback" in printed.lower(), printed
+
+
+# What old clients offer in TLS 1.2.
+INTERNET_EXPLORER_11_ON_WINDOWS_7 = (
+    "ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-ECDSA-AES128-GCM-SHA256:DHE-RSA-AES256-GCM-SHA384:DHE-RSA-AES128-GCM-SHA256:"
+    "ECDHE-RSA-AES256-SHA384:ECDHE-RSA-AES128-SHA256:ECDHE-RSA-AES256-SHA:ECDHE-ECDSA-AES256-SHA:AES256-SHA256:AES128-SHA"
+)
+SAFARI_7 = (
+    "ECDHE-ECDSA-AES256-SHA384:ECDHE-ECDSA-AES128-SHA256:ECDHE-ECDSA-AES256-SHA:ECDHE-RSA-AES256-SHA384:"
+    "ECDHE-RSA-AES128-SHA256:ECDHE-RSA-AES256-SHA:AES256-SHA256:AES128-SHA"
+)
+
+
+@pytest.mark.parametrize(
+    "ciphers, kinds, served",
+    [
+        (INTERNET_EXPLORER_11_ON_WINDOWS_7, ["rsa:2048"], False),
+        (INTERNET_EXPLORER_11_ON_WINDOWS_7, ["rsa:2048", "ec"], True),
+        (SAFARI_7, ["rsa:2048"], False),
+        (SAFARI_7, ["rsa:2048", "ec"], False),
+    ],
+)
+def test_old_clients_are_served_as_the_manual_says(tls_proxy, backend, tls_client, authority, ciphers, kinds, served):
+    pound = tls_proxy(backend(), certificates=[authority.issue("localhost", kind=kind) for kind in kinds])
+    wanted = context(authority, ssl.TLSVersion.TLSv1_2)
+    wanted.set_ciphers(ciphers)
+    if served:
+        assert tls_client(pound, wanted=wanted).ask().status == 200
+    else:
+        with pytest.raises((ssl.SSLError, ConnectionError)):
+            tls_client(pound, wanted=wanted)
+
+
 # -- bounds
 
 
