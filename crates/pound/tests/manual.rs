@@ -177,7 +177,8 @@ fn every_code_of_the_program_and_of_the_pages_is_in_the_list_of_refusals() {
         let text = std::fs::read_to_string(file).unwrap();
         // Tests at the end of a file make codes up.
         let text = text.split("\n#[cfg(test)]\nmod tests {").next().unwrap();
-        for code in codes(text) {
+        // The shape of a line has a code that stands for all.
+        for code in codes(text).filter(|code| *code != "E-CODE") {
             assert!(
                 list.contains(&format!("| `{code}` |")),
                 "{}: {code} is not in refusals.md",

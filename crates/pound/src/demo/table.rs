@@ -122,9 +122,9 @@ mod tests {
         let events = (0..10).map(|number| format!("{number} s: something")).collect::<Vec<_>>();
         let lines = lines(&rows(), &events);
         assert_eq!(lines[0], "  back-end address           state       requests no answer    latency");
-        assert_eq!(lines[1], "  amber    127.0.0.1:8001    up                12        0     340 us");
-        assert_eq!(lines[2], "  birch    127.0.0.1:8002    LEFT OUT     1234567        3    12.3 ms");
-        assert_eq!(lines[3], "  cedar    127.0.0.1:8003    up                 0        0          -");
+        assert_eq!(lines[1], "  amber    127.0.0.1:8001    up                12         0     340 us");
+        assert_eq!(lines[2], "  birch    127.0.0.1:8002    LEFT OUT     1234567         3    12.3 ms");
+        assert_eq!(lines[3], "  cedar    127.0.0.1:8003    up                 0         0          -");
         assert_eq!(lines[5..], (4..10).map(|number| format!("  {number} s: something")).collect::<Vec<_>>());
     }
 
