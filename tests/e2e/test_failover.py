@@ -28,15 +28,23 @@ def test_a_dead_backend_comes_back_within_alive(proxy, backend):
     wait.until(lambda: pound.ask().text == "dead", "the back-end is not back", within=3)
 
 
-def test_a_dead_backend_is_not_asked_again_before_its_time(proxy, backend):
-    """Once found dead it costs no request a connect: only the probe asks."""
-    good, dead = backend(name="good"), backend(name="dead")
-    pound = proxy(good, dead, top=["Alive 30"])
-    dead.stop()
-    assert {pound.ask().text for _ in range(30)} == {"good"}
-    dead.start()
-    assert {pound.ask().text for _ in range(30)} == {"good"}
-    assert dead.hits == 0
+def test_a_dead_backend_costs_no_request_anything(proxy, backend):
+    """Once found dead it is probed, and requests wait for none of that while another one is alive."""
+    with socket.socket() as full:
+        full.bind(("127.0.0.1", wait.free_port()))
+        full.listen(0)
+        fillers = [socket.socket() for _ in range(4)]
+        for filler in fillers:
+            filler.setblocking(False)
+            filler.connect_ex(full.getsockname())
+        good = backend(name="good")
+        pound = proxy(good, full.getsockname()[1], top=["Alive 30"], each=["ConnTO 2"])
+        wait.until(lambda: pound.ask().text == "good" and "is dead" in pound.output(), "it is not found dead")
+        start = time.monotonic()
+        assert {pound.ask().text for _ in range(30)} == {"good"}
+        assert time.monotonic() - start < 2
+        for filler in fillers:
+            filler.close()
 
 
 def test_503_with_a_page_when_none_is_left(proxy, backend):

@@ -1,6 +1,7 @@
 //! A plan in words: one line for each thing, values that are not the default beside it.
 
 use std::fmt::{self, Display, Write as _};
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 use plan::condition::{Condition, Match};
@@ -13,7 +14,7 @@ use plan::service::LogSuppress;
 use plan::tls::{CheckHost, Demand, Policy, Verify};
 use plan::token::Pin;
 use plan::{
-    BackendSet, Balancer, Bounds, Group, Listener, MinRate, Page, Plan, Service, SessionKey, Target, Times,
+    BackendSet, Balancer, Bounds, Group, Listener, MinRate, Page, Plan, Service, SessionKey, Target,
     TlsHeaders,
 };
 
@@ -26,7 +27,12 @@ pub fn dump(plan: &Plan) -> String {
     for backend in &plan.backends {
         let mut line = format!("backend {} {}", backend.id, backend.address);
         name(&mut line, backend.name.as_deref());
-        times(&mut line, &backend.times);
+        time(&mut line, "timeout", backend.timeout, limits::BACKEND_TIMEOUT);
+        time(&mut line, "connect", backend.connect_timeout, backend.timeout);
+        time(&mut line, "tunnel", backend.tunnel_timeout, limits::TUNNEL_TIMEOUT);
+        if backend.fails_max != limits::BACKEND_FAILS {
+            let _ = write!(line, " fails={}", backend.fails_max.map_or(0, NonZeroU32::get));
+        }
         if backend.disabled {
             line.push_str(" disabled");
         }
@@ -47,14 +53,6 @@ pub fn dump(plan: &Plan) -> String {
         out.line(&line);
     }
     out.text
-}
-
-/// Those that are not the default.
-fn times(line: &mut String, times: &Times) {
-    time(line, "timeout", times.answer.time, limits::BACKEND_TIMEOUT);
-    time(line, "stream", times.stream.time, limits::STREAM_TIMEOUT);
-    time(line, "connect", times.connect, times.answer.time);
-    time(line, "tunnel", times.tunnel, limits::TUNNEL_TIMEOUT);
 }
 
 /// Those that are not the default.
@@ -174,7 +172,6 @@ impl Out {
             value(&mut line, "methods", Some(listener.methods as u8));
         }
         time(&mut line, "client", listener.client_timeout, limits::CLIENT_TIMEOUT);
-        time(&mut line, "stream", listener.client_stream.time, limits::STREAM_CLIENT);
         value(&mut line, "body", listener.body_max);
         value(&mut line, "target", listener.target_max);
         bounds(&mut line, &listener.bounds);
@@ -376,11 +373,6 @@ impl Out {
             }
         }
         self.line(&line);
-        for (backend, here) in &set.times {
-            let mut line = format!("times of {backend}");
-            times(&mut line, here);
-            self.line(&line);
-        }
         if let Some(session) = &set.session {
             let key = match &session.key {
                 SessionKey::Ip => "ip".to_owned(),

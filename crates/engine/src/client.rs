@@ -6,7 +6,6 @@ use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use plan::Silence;
 use tokio::time::{Instant, timeout_at};
 use wire::h1::write::{self, Framing};
 use wire::h1::{framing, parse};
@@ -83,7 +82,7 @@ impl Client {
         &self.facts
     }
 
-    /// The longest silence that we bear where no body is moved.
+    /// The longest silence that we bear.
     pub(crate) fn timeout(&self) -> Duration {
         self.timeout
     }
@@ -145,7 +144,7 @@ impl Client {
                     Head::Failed(ReadError::Head(error)) => Cause::BadRequest(error),
                     Head::Failed(ReadError::Io(error)) => Cause::of_client(error),
                     Head::Failed(ReadError::Ended | ReadError::Body(_)) => Cause::ClientClosed,
-                    Head::Late | Head::Whole(_) => Cause::ClientTimeout(Silence::new(self.timeout, "Client")),
+                    Head::Late | Head::Whole(_) => Cause::ClientTimeout,
                 }));
             }
         };
@@ -208,28 +207,28 @@ impl Client {
         taken
     }
 
-    /// Sends what waits; the client may take nothing of it for so long.
-    pub(crate) async fn flush(&mut self, silence: Silence) -> Result<(), Cause> {
-        self.watchdog.set(silence.time);
+    /// Sends what waits; the client has `timeout` to take it.
+    pub(crate) async fn flush(&mut self) -> Result<(), Cause> {
+        self.watchdog.set(self.timeout);
         let Client { conn, watchdog, .. } = self;
         poll_fn(|cx| match conn.poll_flush(cx) {
             Poll::Ready(flushed) => Poll::Ready(flushed.map_err(Cause::of_client)),
-            Poll::Pending => watchdog.poll(cx).map(|()| Err(Cause::ClientReadsNothing(silence))),
+            Poll::Pending => watchdog.poll(cx).map(|()| Err(Cause::ClientTimeout)),
         })
         .await
     }
 
     /// Sends a whole body, progress keeping the connection alive.
-    pub(crate) async fn write_body(&mut self, body: &[u8], silence: Silence) -> Result<(), Cause> {
+    pub(crate) async fn write_body(&mut self, body: &[u8]) -> Result<(), Cause> {
         let mut rest = body;
         while !rest.is_empty() {
-            self.watchdog.turn(silence.time, true);
+            self.watchdog.turn(self.timeout, true);
             let Client { conn, watchdog, written, .. } = self;
             let taken = poll_fn(|cx| match conn.poll_write_body(cx, rest, None) {
                 Poll::Ready(taken) => Poll::Ready(taken.map_err(Cause::of_client)),
                 Poll::Pending => watchdog
                     .poll_moving(cx, || written.saturating_sub(conn.stream().queued()))
-                    .map(|bark| Err(late(bark, Cause::ClientReadsNothing(silence)))),
+                    .map(|bark| Err(late(bark))),
             })
             .await?;
             *written += taken as u64;
@@ -287,10 +286,10 @@ impl Client {
     }
 }
 
-/// What a client's lateness is called, where its silence is called so.
-pub(crate) fn late(bark: Bark, silent: Cause) -> Cause {
+/// What a client's lateness is called.
+pub(crate) fn late(bark: Bark) -> Cause {
     match bark {
-        Bark::Silent => silent,
+        Bark::Silent => Cause::ClientTimeout,
         Bark::Slow => Cause::ClientSlow,
     }
 }

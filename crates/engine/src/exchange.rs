@@ -5,11 +5,13 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
+use std::time::Duration;
 
 use smallvec::SmallVec;
 use wire::hop::Nominated;
 use wire::{BodyLength, RequestHead, ResponseHead};
 
+use crate::backend::health::Attempt;
 use crate::buffer::Store;
 use crate::clock::Moment;
 use crate::tls;
@@ -108,6 +110,12 @@ pub(crate) struct Exchange {
     pub backend: Option<usize>,
     /// How often that one had come back to life when a connection to it was last begun.
     pub(crate) revival: u32,
+    /// How it comes to that one.
+    pub(crate) attempt: Attempt,
+    /// It was last sent on a connection that had carried another one before.
+    pub(crate) reused: bool,
+    /// That one was taken for dead, for so long, and has taken a connection now.
+    pub(crate) revived: Option<Duration>,
     /// Times the request was sent, in whole or in part.
     pub(crate) sends: u32,
     /// Back-ends that were given up on, by index.
@@ -126,6 +134,8 @@ pub(crate) struct Exchange {
     pub answered: Option<Moment>,
     /// What has been sent to the client so far.
     pub sent: Sent,
+    /// The code of the fault that it ended with.
+    pub(crate) fault: Option<&'static str>,
 }
 
 impl Exchange {
@@ -147,6 +157,9 @@ impl Exchange {
             service: None,
             backend: None,
             revival: 0,
+            attempt: Attempt::Usual,
+            reused: false,
+            revived: None,
             sends: 0,
             tried: SmallVec::new(),
             captures: Vec::new(),
@@ -156,6 +169,7 @@ impl Exchange {
             began,
             answered: None,
             sent: Sent::default(),
+            fault: None,
         }
     }
 

@@ -78,9 +78,20 @@ pub(crate) const OUTPUT_BYTES: usize = 64 * 1024;
 /// open connections all the time (with 128 and 1,000 clients a request cost twice as much).
 pub(crate) const IDLE_PER_BACKEND: usize = 1024;
 
-/// How long a connection to a back-end may stay idle. Servers close theirs after 5 to 75 s; a connection that they close
-/// is noticed, but the less often the better.
+/// How long a connection to a back-end may stay idle, unless it says itself how long it waits. Servers close theirs after
+/// 2 to 75 s; a connection that they close is noticed, but the less often the better.
 pub(crate) const IDLE_BACKEND: Duration = Duration::from_secs(30);
+
+/// How much sooner a connection is dropped than the back-end says that it will close it, at least: answer and request take
+/// their time between us, and a busy server looks late.
+pub(crate) const IDLE_SPARE: Duration = Duration::from_secs(1);
+
+/// How long a connection to a back-end may have been idle for a request that cannot be sent again. No server in use closes
+/// sooner than a second after an answer, unless it is told to.
+pub(crate) const IDLE_WARM: Duration = Duration::from_millis(750);
+
+/// How long it is remembered that a back-end closes sooner than that.
+pub(crate) const IDLE_MEMORY: Duration = Duration::from_secs(300);
 
 /// How often idle connections to back-ends are looked at for a close or stray bytes.
 pub(crate) const IDLE_SWEEP: Duration = Duration::from_secs(1);
@@ -214,3 +225,34 @@ pub(crate) const ADDRESSES_PER_NAME: usize = 16;
 
 /// How long a probe of a dead back-end waits for a connection, at most; `ConnTO` if that is shorter.
 pub(crate) const PROBE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// When a back-end that died is probed first; each later pause is twice as long, up to `Alive`. A server that is started
+/// again is away for half a second or two.
+pub(crate) const PROBE_FIRST: Duration = Duration::from_millis(250);
+
+/// One that dies again within so many of its last pauses goes on where the probes stood.
+pub(crate) const PROBE_MEMORY: u32 = 8;
+
+/// How long a request for which there is no other back-end leaves one alone that has just said no: requests without end
+/// make some hundred connections a second then, and not one each.
+pub(crate) const RESORT_PAUSE: Duration = Duration::from_millis(10);
+
+/// How long a request may wait for a connection to a back-end that is held for dead. Those that are tried at all said no
+/// at once the last time.
+pub(crate) const RESORT_TIMEOUT: Duration = Duration::from_millis(500);
+
+/// How long a back-end that gave no answer to `MaxFails` requests in a row is left alone before one request tries it, and
+/// by how much later that may be one which cannot be sent again. Twice as long after each trial that fails, up to `Alive`.
+pub(crate) const OUT_FIRST: Duration = Duration::from_secs(1);
+
+/// One that fails again within so many of its last pauses goes on where they stood.
+pub(crate) const OUT_MEMORY: u32 = 8;
+
+/// How often, at most, the log has a line of a request for which no back-end of a service was alive.
+pub(crate) const NO_BACKEND_NEWS: Duration = Duration::from_secs(10);
+
+/// Dead back-ends that such a line names.
+pub(crate) const NO_BACKEND_NAMES: usize = 4;
+
+/// Requests in a row, one at a time, that a back-end which was left out answers before it gets its share again.
+pub(crate) const TRIALS: u32 = 3;

@@ -6,8 +6,8 @@
 use std::future::poll_fn;
 use std::io;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
-use plan::{Silence, Times};
 use wire::h1::framing;
 use wire::h1::parse;
 use wire::h1::write::{self, Framing};
@@ -15,6 +15,8 @@ use wire::{BodyLength, Kind, Known, Method, ResponseHead, Version, hop};
 
 use crate::backend::Live;
 use crate::backend::connect::{ConnectError, connect};
+use crate::backend::health::Attempt;
+use crate::backend::pool;
 use crate::client::{Client, late};
 use crate::excerpt;
 use crate::exchange::Exchange;
@@ -24,7 +26,7 @@ use crate::limits;
 use crate::parts::Parts;
 use crate::pump::{Pump, PumpError, Waiting};
 use crate::rewrite;
-use crate::watchdog::{Bark, Watchdog};
+use crate::watchdog::Watchdog;
 
 /// A back-end that has begun its final answer.
 pub(crate) struct Upstream {
@@ -34,8 +36,8 @@ pub(crate) struct Upstream {
     length: BodyLength,
     /// What an answer without a body says about the body it would have had.
     length_info: Option<u64>,
-    /// The back-end lets the connection carry another request.
-    keep: bool,
+    /// How long the connection may wait for another request; `None` if it can carry none.
+    keep: Option<Duration>,
 }
 
 /// Sends the request to a back-end and waits for the head of its final answer.
@@ -47,38 +49,42 @@ pub(crate) async fn request(
     x: &mut Exchange,
     client: &mut Client,
     parts: &Parts,
-    service: usize,
     backend: usize,
 ) -> Result<Upstream, Fault> {
     let running = x.running.clone();
     let live = &running.backends[backend];
-    let times = running.times(service, backend);
     let _there = parts.stats.in_flight(backend);
     if x.body == BodyLength::Chunked && live.is_http10() {
         return Err(Fault::new(Stage::Forward, Cause::LengthRequired));
     }
     let body = client.conn.mark();
     let mut pooled = true;
+    x.reused = false;
     loop {
         let idle = if pooled { take_idle(x, parts, live) } else { None };
         let reused = idle.is_some();
         let mut conn = match idle {
             Some(conn) => conn,
             None => {
-                x.revival = live.revival();
-                open(client, parts, live, &times).await?
+                x.revival = live.health.revival();
+                open(x, client, parts, live).await?
             }
         };
+        x.reused = reused;
         let framing = Framing { upgrade: x.upgrade.as_deref(), ..Framing::of(x.body) };
         x.sends += 1;
         conn.begin_write(x.body, &parts.store, |out| write::request_head(&x.request, &framing, out));
-        let answer = match until_answer(x, client, parts, &times, &mut conn).await {
-            Ok(upload) => first_bytes(begin_answer(x, live, conn, upload)?, client, parts, &times).await,
+        let answer = match until_answer(x, client, parts, live, &mut conn).await {
+            Ok(upload) => first_bytes(begin_answer(x, live, conn, upload)?, client, parts, live).await,
             Err(fault) => Err(fault),
         };
         match answer {
             Ok(upstream) => return Ok(upstream),
-            Err(fault) if reused && may_send_again(x, client, &body, &fault) => {
+            Err(fault)
+                if reused
+                    && matches!(fault.cause, Cause::BackendSilent)
+                    && may_send_again(x, client, &body, &fault) =>
+            {
                 pooled = false;
                 parts.stats.retried(backend);
             }
@@ -103,72 +109,54 @@ pub(crate) fn may_send_again(x: &Exchange, client: &mut Client, body: &BodyMark,
     }
 }
 
+/// Whether the request may be sent once more after the next time, whatever comes of that.
+pub(crate) fn may_be_sent_again(x: &Exchange) -> bool {
+    x.sends + 1 < limits::SENDS && is_replayable(x)
+}
+
+/// Whether sending it twice is like sending it once, and all of it is at hand.
+fn is_replayable(x: &Exchange) -> bool {
+    x.request.method_kind().is_idempotent() && is_bodyless(x.body)
+}
+
 fn is_bodyless(body: BodyLength) -> bool {
     matches!(body, BodyLength::None | BodyLength::Length(0))
 }
 
 /// An idle connection that is most likely still good.
 fn take_idle(x: &Exchange, parts: &Parts, live: &Live) -> Option<Box<Conn>> {
-    let mut pool = parts.pool.borrow_mut();
-    // What can be sent again needs no more care than the reactor's word. What cannot is worth asking the kernel.
-    let replayable = x.request.method_kind().is_idempotent() && is_bodyless(x.body);
-    while let Some(conn) = pool.take(live) {
-        if replayable || conn.stream().is_quiet_now() {
+    let (mut pool, now) = (parts.pool.borrow_mut(), parts.clock.now());
+    if is_replayable(x) {
+        // It needs no more care than the reactor's word.
+        return pool.take(live, now);
+    }
+    while let Some(conn) = pool.take_warm(live, now) {
+        // Worth asking the kernel.
+        if conn.stream().is_quiet_now() {
             return Some(conn);
         }
+        pool.closed(live, now);
     }
     None
 }
 
-async fn open(client: &Client, parts: &Parts, live: &Live, times: &Times) -> Result<Box<Conn>, Fault> {
+async fn open(x: &mut Exchange, client: &Client, parts: &Parts, live: &Live) -> Result<Box<Conn>, Fault> {
     parts.stats.connecting(live.plan.id);
-    match connect(live, times.connect, &parts.scratch).await {
-        Ok(stream) => Ok(Box::new(Conn::new(stream, Kind::Response, client.conn.limits().clone()))),
+    let limit = match x.attempt {
+        Attempt::LastResort => live.plan.connect_timeout.min(limits::RESORT_TIMEOUT),
+        Attempt::Usual | Attempt::Trial => live.plan.connect_timeout,
+    };
+    match connect(live, &parts.scratch, limit).await {
+        Ok(stream) => {
+            // At once, so that nobody else holds it for dead while this request is under way.
+            x.revived = x.revived.or(live.health.came_back(parts.clock.now()));
+            Ok(Box::new(Conn::new(stream, Kind::Response, client.conn.limits().clone())))
+        }
         Err(ConnectError::Io(error)) => {
             Err(Fault::new(Stage::Connect, Cause::of_opening(error, Cause::ConnectFailed)))
         }
         Err(ConnectError::Tls(reason)) => Err(Fault::new(Stage::Connect, Cause::BackendTls(reason))),
         Err(ConnectError::Timeout) => Err(Fault::new(Stage::Connect, Cause::ConnectTimeout)),
-    }
-}
-
-/// Who has to do what next.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Wait {
-    /// The back-end has the request and has not begun to answer.
-    Answer,
-    BackendTakes,
-    BackendSends,
-    ClientTakes,
-    ClientSends,
-}
-
-/// How long each of them may do nothing.
-#[derive(Clone, Copy)]
-struct Patience<'a> {
-    client: Silence,
-    times: &'a Times,
-}
-
-impl Patience<'_> {
-    fn of(self, wait: Wait) -> Silence {
-        match wait {
-            Wait::Answer => self.times.answer,
-            Wait::BackendTakes | Wait::BackendSends => self.times.stream,
-            Wait::ClientTakes | Wait::ClientSends => self.client,
-        }
-    }
-
-    /// What it is called when it ends.
-    fn ends(self, wait: Wait, bark: Bark) -> Cause {
-        let silence = self.of(wait);
-        match wait {
-            Wait::Answer => Cause::BackendTimeout(silence),
-            Wait::BackendTakes => Cause::BackendReadsNothing(silence),
-            Wait::BackendSends => Cause::BackendPaused(silence),
-            Wait::ClientTakes => late(bark, Cause::ClientReadsNothing(silence)),
-            Wait::ClientSends => late(bark, Cause::ClientPaused(silence)),
-        }
     }
 }
 
@@ -183,19 +171,17 @@ async fn until_answer(
     x: &mut Exchange,
     client: &mut Client,
     parts: &Parts,
-    times: &Times,
+    live: &Live,
     conn: &mut Conn,
 ) -> Result<Pump, Fault> {
     let fault = |cause| Fault::new(Stage::Forward, cause);
     let store = &parts.store;
     let mut upload = Pump::new(x.running.plan.listeners[x.client.listener].body_max);
     client.watchdog.measure();
-    let client_stream = x.listener().client_stream;
     let mut interim = 0;
     loop {
         let asked = interim == 0 && x.request.fields().get(Known::Expect).is_some();
-        let patience = Patience { client: client_stream, times };
-        let event = wait_for_head(client, parts, patience, conn, &mut upload, asked).await;
+        let event = wait_for_head(client, parts, live, conn, &mut upload, asked).await;
         x.received = upload.bytes;
         let len = match event {
             Event::Head(len) => len,
@@ -224,7 +210,7 @@ async fn until_answer(
         if interim > conn.limits().interim_max {
             return Err(fault(Cause::AnswerUnexpected("interim answers without end")));
         }
-        pass_interim(x, client, parts, head, client_stream).await?;
+        pass_interim(x, client, parts, head).await?;
     }
 }
 
@@ -232,14 +218,15 @@ async fn until_answer(
 async fn wait_for_head(
     client: &mut Client,
     parts: &Parts,
-    patience: Patience<'_>,
+    live: &Live,
     conn: &mut Conn,
     upload: &mut Pump,
     asked: bool,
 ) -> Event {
     let store = &parts.store;
+    let client_timeout = client.timeout();
     let Client { conn: client, watchdog, .. } = client;
-    watchdog.set(patience.times.answer.time);
+    watchdog.set(live.plan.timeout);
     let mut before = None;
     poll_fn(|cx| {
         if upload.is_running() {
@@ -260,18 +247,17 @@ async fn wait_for_head(
         {
             return Poll::Ready(Event::Failed(Cause::of_client(error)));
         }
-        let wait = match upload.waiting {
-            Waiting::Sink if upload.is_running() => Wait::BackendTakes,
-            // A client that waits for a 100 owes us nothing: it is the back-end that is silent.
-            Waiting::Source if upload.is_running() && !(asked && upload.bytes == 0) => Wait::ClientSends,
-            _ => Wait::Answer,
-        };
+        // A client that waits for a 100 owes us nothing: it is the back-end that is silent.
+        let on_client =
+            upload.is_running() && upload.waiting == Waiting::Source && !(asked && upload.bytes == 0);
         let now = Some((upload.bytes, upload.passed(conn), upload.waiting, upload.is_running()));
         if now != before {
             before = now;
-            watchdog.turn(patience.of(wait).time, wait == Wait::ClientSends);
+            watchdog.turn(if on_client { client_timeout } else { live.plan.timeout }, on_client);
         }
-        watchdog.poll_moving(cx, || upload.bytes).map(|bark| Event::Failed(patience.ends(wait, bark)))
+        watchdog
+            .poll_moving(cx, || upload.bytes)
+            .map(|bark| Event::Failed(if on_client { late(bark) } else { Cause::BackendTimeout }))
     })
     .await
 }
@@ -305,7 +291,6 @@ async fn pass_interim(
     client: &mut Client,
     parts: &Parts,
     mut head: ResponseHead,
-    silence: Silence,
 ) -> Result<(), Fault> {
     // RFC 9110 section 15.2: not to an HTTP/1.0 client.
     if x.request.version() == Version::Http11 {
@@ -315,7 +300,7 @@ async fn pass_interim(
         rewrite::response(x)?;
         head = std::mem::take(&mut x.response);
         client.write_interim(&head, &parts.store);
-        client.flush(silence).await.map_err(|cause| Fault::new(Stage::Forward, cause))?;
+        client.flush().await.map_err(|cause| Fault::new(Stage::Forward, cause))?;
     }
     parts.store.keep_head(head.recycle());
     Ok(())
@@ -347,7 +332,8 @@ fn begin_answer(x: &mut Exchange, live: &Live, mut conn: Box<Conn>, upload: Pump
         if method == Method::Head || head.status() == 304 { framing::stated_length(head) } else { None };
     let http10 = head.version() == Version::Http10;
     live.saw_http10(http10);
-    let keep = length != BodyLength::UntilClose && h1::persists(head.version(), head.fields());
+    let persists = length != BodyLength::UntilClose && h1::persists(head.version(), head.fields());
+    let keep = persists.then(|| pool::patience(head.fields())).filter(|patience| !patience.is_zero());
     let nominated = hop::remove_hop_by_hop(head.fields_mut());
     conn.begin_read(length);
     if length == BodyLength::Chunked {
@@ -367,14 +353,14 @@ async fn first_bytes(
     mut upstream: Upstream,
     client: &mut Client,
     parts: &Parts,
-    times: &Times,
+    live: &Live,
 ) -> Result<Upstream, Fault> {
     let has_body = matches!(upstream.length, BodyLength::Length(1..));
     if !has_body || !upstream.upload.is_done() {
         return Ok(upstream);
     }
     let Client { conn: client, watchdog, .. } = client;
-    watchdog.set(times.stream.time);
+    watchdog.set(live.plan.timeout);
     let conn = &mut upstream.conn;
     let begun = poll_fn(|cx| {
         match conn.poll_body(cx, &parts.store) {
@@ -385,7 +371,7 @@ async fn first_bytes(
         if let Err(error) = watch(client, watchdog, cx, &parts.store) {
             return Poll::Ready(Err(Cause::of_client(error)));
         }
-        watchdog.poll(cx).map(|()| Err(Cause::BackendPaused(times.stream)))
+        watchdog.poll(cx).map(|()| Err(Cause::BackendTimeout))
     })
     .await;
     begun.map(|()| upstream).map_err(|cause| Fault::new(Stage::Forward, cause))
@@ -418,7 +404,6 @@ pub(crate) async fn response(
     client: &mut Client,
     parts: &Parts,
     mut upstream: Upstream,
-    service: usize,
     backend: usize,
 ) -> Result<(), Fault> {
     let running = x.running.clone();
@@ -428,19 +413,19 @@ pub(crate) async fn response(
     client.write_head(x, &framing, &parts.store);
 
     let mut download = Pump::new(None);
-    let times = running.times(service, backend);
-    let patience = Patience { client: x.listener().client_stream, times: &times };
-    let result = move_bodies(client, parts, patience, &mut upstream, &mut download).await;
+    let result = move_bodies(client, parts, live, &mut upstream, &mut download).await;
     x.sent.body_bytes = download.passed(&client.conn);
     x.received = upstream.upload.bytes;
     result.map_err(|cause| Fault::new(Stage::Relay, cause))?;
     client.finish_answer();
 
     let Upstream { mut conn, upload, keep, .. } = upstream;
-    if keep && upload.is_done() {
+    if let Some(patience) = keep
+        && upload.is_done()
+    {
         conn.idle(&parts.store);
         if conn.is_between_messages() {
-            parts.pool.borrow_mut().put(live, conn, parts.clock.now());
+            parts.pool.borrow_mut().put(live, conn, patience, parts.clock.now());
         }
     }
     Ok(())
@@ -449,11 +434,12 @@ pub(crate) async fn response(
 async fn move_bodies(
     client: &mut Client,
     parts: &Parts,
-    patience: Patience<'_>,
+    live: &Live,
     upstream: &mut Upstream,
     download: &mut Pump,
 ) -> Result<(), Cause> {
     let store = &parts.store;
+    let client_timeout = client.timeout();
     let Client { conn: client, watchdog, .. } = client;
     let Upstream { conn: backend, upload, .. } = upstream;
     let mut before = None;
@@ -486,22 +472,20 @@ async fn move_bodies(
             return Poll::Ready(Err(Cause::of_client(error)));
         }
         // Whose turn it is: the client's if it has to take the answer, or to send what the back-end waits for.
-        let wait = match download.waiting {
-            Waiting::Sink => Wait::ClientTakes,
-            Waiting::Source if upload.is_running() && upload.waiting == Waiting::Source => Wait::ClientSends,
-            Waiting::Source => Wait::BackendSends,
-        };
+        let on_client =
+            download.waiting == Waiting::Sink || (upload.is_running() && upload.waiting == Waiting::Source);
         let passed = download.passed(client);
-        let now = Some((upload.bytes, upload.passed(backend), passed, wait));
+        let now = Some((upload.bytes, upload.passed(backend), passed, on_client));
         if now != before {
             before = now;
             // Once an answer has begun, a client that sends little may just have little to say: only how it takes what
             // is there for it is held against the least rate.
-            watchdog.turn(patience.of(wait).time, wait == Wait::ClientTakes);
+            let takes = download.waiting == Waiting::Sink;
+            watchdog.turn(if on_client { client_timeout } else { live.plan.timeout }, takes);
         }
         watchdog
             .poll_moving(cx, || upload.bytes + passed.saturating_sub(client.stream().queued()))
-            .map(|bark| Err(patience.ends(wait, bark)))
+            .map(|bark| Err(if on_client { late(bark) } else { Cause::BackendTimeout }))
     })
     .await
 }

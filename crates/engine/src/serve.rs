@@ -76,6 +76,7 @@ impl Open<'_> {
         if std::mem::replace(&mut self.closed, true) {
             return;
         }
+        self.x.fault = fault.map(|fault| fault.cause.row().code);
         let parts = &self.worker.parts;
         parts.stats.count(&self.x, fault, parts.clock.now());
         self.worker.log(&self.x, fault);
@@ -116,21 +117,27 @@ async fn proxy(x: &mut Exchange, client: &mut Client, worker: &Worker, service: 
         return Err(Fault::new(Stage::Balance, Cause::NothingToAnswer));
     };
     let body = client.conn.mark();
-    let mut last = None;
+    let (mut last, mut waited) = (None, false);
     let (backend, mut upstream) = loop {
-        let backend = match balance::pick(x, set, &mut parts.random.borrow_mut()) {
+        let again = relay::may_be_sent_again(x);
+        let backend = match balance::pick(x, set, again, &mut parts.random.borrow_mut()) {
             Ok(backend) => backend,
-            // The reason why the last one failed says more than that none is left.
-            Err(none) => return Err(last.unwrap_or(none)),
+            // Why the last one failed says more than that none is left; a death has a line of its own.
+            Err(none) => return Err(last.filter(|last: &Fault| !last.cause.is_death()).unwrap_or(none)),
         };
         location::destination(x, &running.backends[backend]);
         location::host(x, &running.backends[backend]);
-        match relay::request(x, client, parts, service, backend).await {
+        let answer = relay::request(x, client, parts, backend).await;
+        worker.note_health(&running, x, answer.as_ref().err());
+        match answer {
             Ok(upstream) => break (backend, upstream),
             Err(fault) => {
-                worker.note_health(&running, backend, x.revival, &fault);
                 x.tried.push(backend);
-                if x.tried.len() >= limits::ATTEMPTS || !relay::may_send_again(x, client, &body, &fault) {
+                // It may wait for another one as long as for the first, once.
+                let silences = u32::from(fault.is_silence()) + u32::from(waited);
+                waited = silences > 0;
+                let enough = silences > 1 || x.tried.len() >= limits::ATTEMPTS;
+                if enough || !relay::may_send_again(x, client, &body, &fault) {
                     return Err(fault);
                 }
                 parts.stats.retried(backend);
@@ -143,9 +150,9 @@ async fn proxy(x: &mut Exchange, client: &mut Client, worker: &Worker, service: 
     location::rewrite(x);
     rewrite::response(x)?;
     if x.response.status() == 101 {
-        let idle = running.times(service, backend).tunnel;
+        let idle = running.backends[backend].plan.tunnel_timeout;
         let _there = parts.stats.in_flight(backend);
         return tunnel::run(x, client, &mut upstream.conn, idle, parts).await;
     }
-    relay::response(x, client, parts, upstream, service, backend).await
+    relay::response(x, client, parts, upstream, backend).await
 }

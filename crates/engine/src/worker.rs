@@ -12,12 +12,14 @@ use tokio::sync::watch;
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout_at};
 
 use crate::accept;
-use crate::backend::Live;
+use crate::backend::health::{Attempt, Refusal};
+use crate::backend::{Live, connect};
 use crate::balance;
 use crate::client::{Client, Next};
+use crate::control;
 use crate::drain::{Connections, Ticket};
 use crate::exchange::{ClientFacts, Exchange};
-use crate::fault::Fault;
+use crate::fault::{Cause, Fault};
 use crate::fresh;
 use crate::limits;
 use crate::log::{Pen, Severity};
@@ -220,6 +222,15 @@ pub(crate) fn connection(worker: Rc<Worker>, ticket: Ticket, mut client: Client)
     }
 }
 
+/// What a failure to connect says about the next try; `None` if it was no such failure.
+fn refusal(cause: &Cause) -> Option<Refusal> {
+    match cause {
+        Cause::ConnectFailed(error) => Some(connect::refusal(error)),
+        Cause::ConnectTimeout => Some(Refusal::Unreachable),
+        _ => None,
+    }
+}
+
 /// Counts a client connection for as long as it lives, however its task ends.
 struct Open<'a>(&'a Parts);
 
@@ -273,23 +284,79 @@ impl Worker {
         }
     }
 
-    /// Takes a back-end out of rotation when it takes no connection.
-    pub(crate) fn note_health(&self, running: &Running, backend: usize, revival: u32, fault: &Fault) {
-        if !fault.cause.is_death() {
-            return;
+    /// Learns from a request that was at a back-end whether that takes connections, and whether it answers.
+    pub(crate) fn note_health(&self, running: &Running, x: &mut Exchange, fault: Option<&Fault>) {
+        let Some(live) = x.backend.and_then(|backend| running.backends.get(backend)) else { return };
+        let (health, now, rarest) = (&live.health, self.parts.clock.now(), running.plan.alive);
+        if let Some(dead) = x.revived.take() {
+            control::backend_is_back(&mut self.pen.borrow_mut(), running, live, dead);
         }
-        let live: &Live = &running.backends[backend];
-        if live.died(revival) {
-            self.parts.pool.borrow_mut().forget(live);
-            for set in running.sets.iter().flatten() {
-                balance::forget_backend(set, backend);
+        let Some(fault) = fault else {
+            if let Some(out) = health.answered(x.attempt, now) {
+                self.pen.borrow_mut().event(
+                    Severity::Notice,
+                    format_args!(
+                        "back-end {} answers again and gets its share, after {:.1} s",
+                        live.plan.address,
+                        out.as_secs_f64()
+                    ),
+                );
             }
+            return;
+        };
+        if let Some(refusal) = refusal(&fault.cause) {
+            if health.died(x.revival, refusal, now, rarest) {
+                self.buried(running, live, fault);
+            }
+        } else if fault.is_no_answer() && !(x.reused && matches!(fault.cause, Cause::BackendSilent)) {
+            let fails = health.failed(x.attempt, now, rarest);
+            // Not each time: where nobody can be spared it stays like this.
+            if live.plan.fails_max.is_some_and(|most| fails.is_multiple_of(most.get())) {
+                self.leave_out(running, live, fault, fails);
+            }
+        } else if x.attempt == Attempt::Trial {
+            health.trial_over(now);
+        }
+    }
+
+    /// A back-end has died: nothing that belongs to it is kept.
+    fn buried(&self, running: &Running, live: &Live, fault: &Fault) {
+        self.parts.pool.borrow_mut().forget(live);
+        for set in running.sets.iter().flatten() {
+            balance::forget_backend(set, live.plan.id);
+        }
+        self.world.deaths().notify_one();
+        self.pen.borrow_mut().event(
+            Severity::Warning,
+            format_args!(
+                "back-end {} is dead: {fault} [{}]; it is probed soon, then less often, at last every {} s",
+                live.plan.address,
+                fault.cause.row().code,
+                running.plan.alive.as_secs()
+            ),
+        );
+    }
+
+    /// Leaves a back-end out that gives no answers, if enough others are well.
+    fn leave_out(&self, running: &Running, live: &Live, fault: &Fault, fails: u32) {
+        let _one_at_a_time = self.world.leaving_out();
+        let mut spared = false;
+        for set in running.sets.iter().flatten() {
+            match set.can_spare(live.plan.id) {
+                Some(true) => spared = true,
+                Some(false) => return,
+                None => {}
+            }
+        }
+        let (now, rarest) = (self.parts.clock.now(), running.plan.alive);
+        if spared && let Some(pause) = live.health.leave_out(now, rarest) {
             self.pen.borrow_mut().event(
                 Severity::Warning,
                 format_args!(
-                    "back-end {} is dead: {fault}; it is tried again every {} s",
+                    "back-end {} is left out: it gave no answer to {fails} requests in a row (MaxFails), last: {fault}; \
+                     single requests try it again, first in {:.0} s",
                     live.plan.address,
-                    running.plan.alive.as_secs()
+                    pause.as_secs_f64()
                 ),
             );
         }

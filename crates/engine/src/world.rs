@@ -3,10 +3,11 @@
 use std::ops::Deref;
 use std::os::fd::OwnedFd;
 use std::rc::Rc;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arc_swap::ArcSwap;
 use plan::{Bounds, Plan};
+use tokio::sync::Notify;
 
 use crate::backend;
 use crate::balance;
@@ -32,17 +33,6 @@ pub struct Running {
     pub(crate) tls: Vec<Option<Arc<tls::Server>>>,
     /// Where private keys are that no file holds.
     pub(crate) token: Option<Arc<tls::Token>>,
-}
-
-impl Running {
-    /// How long a back-end may take for what when it serves this service.
-    pub(crate) fn times(&self, service: usize, backend: usize) -> plan::Times {
-        let backend = &self.backends[backend].plan;
-        match &self.plan.services[service].target {
-            plan::Target::Backends(set) => set.times(backend),
-            _ => backend.times,
-        }
-    }
 }
 
 /// The configuration that a request sees, counted within its worker: taking one touches no cache line that another
@@ -89,11 +79,19 @@ pub struct World {
     running: ArcSwap<Running>,
     clock: Clock,
     stats: Vec<Arc<stats::Cells>>,
+    deaths: Notify,
+    leaving_out: Mutex<()>,
 }
 
 impl World {
     pub(crate) fn new(running: Running, clock: Clock, stats: Vec<Arc<stats::Cells>>) -> World {
-        World { running: ArcSwap::from_pointee(running), clock, stats }
+        World {
+            running: ArcSwap::from_pointee(running),
+            clock,
+            stats,
+            deaths: Notify::new(),
+            leaving_out: Mutex::default(),
+        }
     }
 
     /// The configuration that new requests see.
@@ -109,6 +107,16 @@ impl World {
     /// The clock that all timers of this world go by.
     pub fn clock(&self) -> &Clock {
         &self.clock
+    }
+
+    /// Tells whoever probes dead back-ends that one more has died.
+    pub(crate) fn deaths(&self) -> &Notify {
+        &self.deaths
+    }
+
+    /// Held while it is decided whether one more back-end is left out, so that two workers do not leave out the last two.
+    pub(crate) fn leaving_out(&self) -> MutexGuard<'_, ()> {
+        self.leaving_out.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The counters of all workers.

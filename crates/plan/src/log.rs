@@ -64,6 +64,8 @@ pub enum LogPart {
     Place(Noun),
     /// `%{listener|service|backend}N`: name, or the place where there is none.
     Name(Noun),
+    /// `%{fault}N`: the code of our own error, `-` for an answer that came from a service or a back-end.
+    Fault,
     /// `%m`: the method.
     Method,
     /// `%p`: the port of the listener.
@@ -173,7 +175,7 @@ const WITH_ARGUMENT: &[(char, &str)] = &[
     ('i', "a field name, such as %{Host}i"),
     ('I', "a field name, such as %{Host}I"),
     ('L', "listener, service or backend, such as %{service}L"),
-    ('N', "listener, service or backend, such as %{service}N"),
+    ('N', "listener, service, backend or fault, such as %{service}N"),
 ];
 
 impl LogFormat {
@@ -277,6 +279,7 @@ fn specifier(text: &str) -> Result<(usize, LogPart), FormatError> {
         },
         ('i', Some(name)) if !name.is_empty() => LogPart::RequestField(name.to_owned()),
         ('I', Some(name)) if !name.is_empty() => LogPart::RequestFieldSent(name.to_owned()),
+        ('N', Some("fault")) => LogPart::Fault,
         ('L' | 'N', Some(noun)) => {
             let noun = match noun {
                 "listener" => Noun::Listener,

@@ -1,5 +1,7 @@
 //! Directives of `Backend` and `Emergency`.
 
+use std::num::NonZeroU32;
+
 use super::Directive as Row;
 use super::{Lower, Scope, Standing};
 use crate::lower::{backend, ciphers, tls};
@@ -41,6 +43,56 @@ pub(super) static ROWS: &[Row] = &[
         lower: Lower::Backend(|cx, draft, statement| {
             let priority = cx.number(&statement.arguments[0], 1, u16::MAX.into());
             draft.priority = priority.map(|priority| priority as u16);
+        }),
+        ..Row::ROW
+    },
+    Row {
+        name: "TimeOut",
+        scopes: ALL,
+        syntax: "DURATION",
+        default: "the global TimeOut, 15s; of Emergency 2m",
+        since: "2.0",
+        doc: "The longest silence of the back-end.",
+        lower: Lower::Backend(|cx, draft, statement| {
+            draft.timeout = cx.timeout(&statement.arguments[0]).map(|time| (time, statement.span));
+        }),
+        ..Row::ROW
+    },
+    Row {
+        name: "ConnTO",
+        scopes: ALL,
+        syntax: "DURATION",
+        default: "the global ConnTO if there is one, else this back-end's TimeOut",
+        since: "2.5",
+        doc: "The longest wait for a connection.",
+        lower: Lower::Backend(|cx, draft, statement| {
+            draft.connect_timeout = cx.timeout(&statement.arguments[0]).map(|time| (time, statement.span));
+        }),
+        ..Row::ROW
+    },
+    Row {
+        name: "WSTimeOut",
+        scopes: ALL,
+        syntax: "DURATION",
+        default: "the global WSTimeOut, 10m",
+        since: "2.8",
+        doc: "The longest silence on a connection that was upgraded.",
+        lower: Lower::Backend(|cx, draft, statement| {
+            draft.tunnel_timeout = cx.timeout(&statement.arguments[0]).map(|time| (time, statement.span));
+        }),
+        ..Row::ROW
+    },
+    Row {
+        name: "MaxFails",
+        scopes: ALL,
+        syntax: "NUMBER",
+        default: "the global MaxFails, 3",
+        since: "new",
+        doc: "Leave this back-end out for a while after so many requests in a row that it gave no answer; see the directive \
+              of this name outside of all blocks. 0 never does.",
+        lower: Lower::Backend(|cx, draft, statement| {
+            let fails = cx.number(&statement.arguments[0], 0, u32::MAX.into());
+            draft.fails_max = fails.map(|fails| (NonZeroU32::new(fails as u32), statement.span));
         }),
         ..Row::ROW
     },

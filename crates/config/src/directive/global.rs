@@ -1,6 +1,6 @@
 //! Directives outside of all blocks.
 
-use std::num::NonZeroUsize;
+use std::num::{NonZeroU32, NonZeroUsize};
 
 use plan::process::PidFile;
 
@@ -142,14 +142,86 @@ pub(super) static ROWS: &[Row] = &[
     },
     // Time
     Row {
+        name: "Client",
+        scopes: GLOBAL,
+        syntax: "DURATION",
+        default: "10s",
+        since: "1.0",
+        doc: "The longest silence of a client. For all listeners that give none of their own.",
+        lower: Lower::Global(Values, |cx, statement| {
+            cx.set_timeout(statement, |cx, time| cx.global.client = time);
+        }),
+        ..Row::ROW
+    },
+    Row {
+        name: "TimeOut",
+        scopes: GLOBAL,
+        syntax: "DURATION",
+        default: "15s",
+        since: "2.2",
+        doc: "The longest silence of a back-end. For all back-ends that give none of their own, except those of \
+              Emergency.",
+        lower: Lower::Global(Values, |cx, statement| {
+            cx.set_timeout(statement, |cx, time| cx.global.timeout = time);
+        }),
+        ..Row::ROW
+    },
+    Row {
+        name: "ConnTO",
+        scopes: GLOBAL,
+        syntax: "DURATION",
+        default: "each back-end's TimeOut",
+        since: "2.5",
+        doc: "The longest wait for a connection to a back-end. For all back-ends that give none of their own.",
+        lower: Lower::Global(Values, |cx, statement| {
+            cx.set_timeout(statement, |cx, time| cx.global.connect_timeout = Some(time));
+        }),
+        ..Row::ROW
+    },
+    Row {
+        name: "WSTimeOut",
+        scopes: GLOBAL,
+        syntax: "DURATION",
+        default: "10m",
+        since: "2.8",
+        doc: "The longest silence on a connection that was upgraded, for instance to WebSocket. For all back-ends \
+              that give none of their own.",
+        lower: Lower::Global(Values, |cx, statement| {
+            cx.set_timeout(statement, |cx, time| cx.global.tunnel_timeout = time);
+        }),
+        ..Row::ROW
+    },
+    Row {
         name: "Alive",
         scopes: GLOBAL,
         syntax: "DURATION",
         default: "30s",
         since: "1.0",
-        doc: "The time between two tries to connect to a back-end that is dead.",
+        doc: "The longest time between two tries to connect to a back-end that is dead. The first comes after a quarter of a \
+              second, each later one after twice the time, until it is this long. If no back-end of a service is alive, \
+              a request tries those itself that refused at once the last time. Also the longest time for which a back-end \
+              is left out before a request tries it (MaxFails).",
         lower: Lower::Global(Values, |cx, statement| {
             cx.set_timeout(statement, |cx, time| cx.global.alive = time);
+        }),
+        ..Row::ROW
+    },
+    Row {
+        name: "MaxFails",
+        scopes: GLOBAL,
+        syntax: "NUMBER",
+        default: "3",
+        since: "new",
+        doc: "Leave a back-end out that takes connections and gives no answer on them to so many requests in a row: it \
+              closes or resets them, is silent for TimeOut, or does not get through the TLS handshake. Any answer begins \
+              the count anew; what a client breaks off does not count, nor does an answer that is malformed. At most half \
+              of a group is left out, and only while another one is well. After a second, single requests try it, such as \
+              can be sent again before others; three answers in a row let it in again. Each one that fails doubles the \
+              time, up to Alive. 0 never leaves one out. For all back-ends that give none of their own.",
+        lower: Lower::Global(Values, |cx, statement| {
+            if let Some(fails) = cx.number(&statement.arguments[0], 0, u32::MAX.into()) {
+                cx.global.fails_max = NonZeroU32::new(fails as u32);
+            }
         }),
         ..Row::ROW
     },
@@ -228,7 +300,7 @@ pub(super) static ROWS: &[Row] = &[
         since: "4.9",
         doc: "A format to be used by LogLevel. `%a` client, `%A` our address, `%b` `%B` bytes sent, `%D` \
               microseconds, `%h` peer, `%H` protocol, `%{Name}i` request field, `%{Name}I` the same as sent to the \
-              back-end, `%l` nothing, `%m` method, `%{listener|service|backend}N` name, `%{…}L` place in the file, \
+              back-end, `%l` nothing, `%m` method, `%{listener|service|backend}N` name, `%{…}L` place in the file, `%{fault}N` code of an error of ours, \
               `%p` port, `%P` process, `%q` query, `%r` request line, `%s` `%>s` status, `%t` time, `%{FORMAT}t` \
               time as strftime or `sec` `msec` `usec` `msec_frac` `usec_frac`, also with `begin:` or `end:` before \
               it, `%T` seconds taken, `%{ms|us|s|f}T` in another unit, `%u` user, `%U` path, `%v` host, `%%` a \

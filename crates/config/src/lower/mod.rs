@@ -17,11 +17,11 @@ pub(crate) mod logging;
 mod matching;
 pub(crate) mod service;
 pub(crate) mod session;
-mod times;
 pub(crate) mod tls;
 pub(crate) mod token;
 
 use std::collections::HashMap;
+use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -45,7 +45,6 @@ pub(crate) use bounds::BoundsDraft;
 pub(crate) use listener::ListenerDraft;
 pub(crate) use service::ServiceDraft;
 pub(crate) use session::SessionDraft;
-pub(crate) use times::TimesDraft;
 
 /// Most workers: more threads than any machine has cores are a slip.
 pub(crate) const WORKERS_MAX: u64 = 1024;
@@ -67,7 +66,11 @@ pub(crate) struct Global {
     pub(crate) forwarded_header: String,
     pub(crate) headers: HeaderOptions,
     pub(crate) trusted: Option<Arc<Acl>>,
-    pub(crate) times: TimesDraft,
+    pub(crate) client: Duration,
+    pub(crate) timeout: Duration,
+    pub(crate) connect_timeout: Option<Duration>,
+    pub(crate) tunnel_timeout: Duration,
+    pub(crate) fails_max: Option<NonZeroU32>,
     pub(crate) alive: Duration,
     pub(crate) watch_interval: Duration,
     pub(crate) balancer: Balancer,
@@ -100,7 +103,11 @@ impl Default for Global {
             forwarded_header: "X-Forwarded-For".into(),
             headers: HeaderOptions::default(),
             trusted: None,
-            times: TimesDraft::default(),
+            client: limits::CLIENT_TIMEOUT,
+            timeout: limits::BACKEND_TIMEOUT,
+            connect_timeout: None,
+            tunnel_timeout: limits::TUNNEL_TIMEOUT,
+            fails_max: limits::BACKEND_FAILS,
             alive: limits::ALIVE,
             watch_interval: limits::WATCH_INTERVAL,
             balancer: Balancer::Random,
@@ -176,11 +183,6 @@ pub(crate) fn lower(
                     let mut bounds = cx.global.bounds;
                     lower(&mut cx, &mut bounds, statement);
                     cx.global.bounds = bounds;
-                }
-                Lower::Times(lower) if phase == Phase::Values && cx.enter(statement) => {
-                    let mut times = cx.global.times;
-                    lower(&mut cx, &mut times, statement);
-                    cx.global.times = times;
                 }
                 Lower::ServiceBlock if phase == Phase::Routes => service::lower_global(&mut cx, statement),
                 _ => {}

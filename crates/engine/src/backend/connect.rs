@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::net::{TcpStream, UnixStream};
 use tokio::time::timeout;
 
+use super::health::Refusal;
 use super::{Address, Live};
 use crate::stream::Stream;
 use crate::tls::Scratch;
@@ -21,8 +22,22 @@ pub(crate) enum ConnectError {
     Timeout,
 }
 
+/// What an error of opening a connection says about the next try.
+pub(crate) fn refusal(error: &io::Error) -> Refusal {
+    use io::ErrorKind;
+    match error.kind() {
+        // A Unix socket whose queue is full is "would block".
+        ErrorKind::ConnectionRefused
+        | ErrorKind::ConnectionReset
+        | ErrorKind::NotFound
+        | ErrorKind::PermissionDenied
+        | ErrorKind::WouldBlock => Refusal::Refused,
+        _ => Refusal::Unreachable,
+    }
+}
+
 /// Connects to the first address that takes the connection; `limit` holds for all of them together, and for TLS.
-pub(crate) async fn connect(live: &Live, limit: Duration, scratch: &Scratch) -> Result<Stream, ConnectError> {
+pub(crate) async fn connect(live: &Live, scratch: &Scratch, limit: Duration) -> Result<Stream, ConnectError> {
     let Some(tls) = &live.tls else { return reach(&live.address, limit).await };
     let secure = async {
         let stream = attempt(&live.address).await.map_err(ConnectError::Io)?;
@@ -40,7 +55,7 @@ pub(crate) async fn connect(live: &Live, limit: Duration, scratch: &Scratch) -> 
 }
 
 /// Connects without TLS.
-pub(crate) async fn reach(address: &Address, limit: Duration) -> Result<Stream, ConnectError> {
+async fn reach(address: &Address, limit: Duration) -> Result<Stream, ConnectError> {
     match timeout(limit, attempt(address)).await {
         Ok(Ok(stream)) => Ok(stream),
         Ok(Err(error)) => Err(ConnectError::Io(error)),

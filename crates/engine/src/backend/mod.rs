@@ -1,14 +1,16 @@
 //! A back-end at work: its addresses, its health, its counters.
 
 pub(crate) mod connect;
+pub(crate) mod health;
 pub(crate) mod pool;
 pub(crate) mod probe;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 
+use crate::backend::health::Health;
 use crate::tls::Connector;
 
 /// Where to connect to, names resolved.
@@ -29,10 +31,10 @@ pub struct Live {
     pub address: Address,
     /// How to speak TLS with it; `None` for plain HTTP.
     pub(crate) tls: Option<Arc<Connector>>,
-    alive: AtomicBool,
+    /// Whether it can be used.
+    pub(crate) health: Health,
     enabled: AtomicBool,
     http10: AtomicBool,
-    revivals: AtomicU32,
 }
 
 impl Live {
@@ -43,47 +45,30 @@ impl Live {
             plan,
             address,
             tls,
-            alive: AtomicBool::new(true),
+            health: Health::default(),
             enabled: AtomicBool::new(enabled),
             http10: AtomicBool::new(false),
-            revivals: AtomicU32::new(0),
         }
     }
 
-    /// Whether requests may go there now.
+    /// Whether it takes connections, as far as we know, and the operator lets requests go there.
     pub fn is_up(&self) -> bool {
         self.is_alive() && self.is_enabled()
     }
 
     /// Whether it took the last connection.
     pub fn is_alive(&self) -> bool {
-        self.alive.load(Ordering::Relaxed)
+        self.health.is_alive()
+    }
+
+    /// Whether it is up and answers.
+    pub(crate) fn is_well(&self) -> bool {
+        self.is_up() && !self.health.is_left_out()
     }
 
     /// Whether the operator lets requests go there.
     pub fn is_enabled(&self) -> bool {
         self.enabled.load(Ordering::Relaxed)
-    }
-
-    /// How often it has come back to life. Read before a connection is begun and given to [`Live::died`].
-    pub(crate) fn revival(&self) -> u32 {
-        self.revivals.load(Ordering::Acquire)
-    }
-
-    /// Records that it took no connection; says whether that is news. A try that began before it last came back to life
-    /// says nothing about it now.
-    pub(crate) fn died(&self, revival: u32) -> bool {
-        self.revival() == revival && self.alive.swap(false, Ordering::AcqRel)
-    }
-
-    /// Records that it took a connection; says whether that is news.
-    pub(crate) fn came_back(&self) -> bool {
-        if self.is_alive() {
-            return false;
-        }
-        // Before it is seen alive: whoever then finds it dead began after this.
-        self.revivals.fetch_add(1, Ordering::AcqRel);
-        !self.alive.swap(true, Ordering::AcqRel)
     }
 
     /// Whether its last answer was HTTP/1.0: it cannot read a chunked body.
@@ -102,35 +87,17 @@ impl Live {
     /// Puts it up or down, as a test wants it.
     #[cfg(test)]
     pub(crate) fn set_alive(&self, alive: bool) {
+        use crate::clock::Moment;
         if alive {
-            self.came_back()
+            self.health.came_back(Moment(0));
         } else {
-            self.died(self.revival())
-        };
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_late_failure_says_nothing_about_a_back_end_that_came_back_since() {
-        let plan = plan::Backend {
-            id: 0,
-            name: None,
-            address: plan::BackendAddress::Unix("/nowhere".into()),
-            times: plan::Times::default(),
-            disabled: false,
-            tls: None,
-        };
-        let live = Live::new(Arc::new(plan), Address::Unix("/nowhere".into()), None);
-        let (first, second) = (live.revival(), live.revival());
-        assert!(live.died(first), "news");
-        assert!(!live.died(second), "no news");
-        assert!(live.came_back());
-        assert!(!live.died(second), "it began before the revival");
-        assert!(live.is_up());
-        assert!(live.died(live.revival()));
+            let unreachable = health::Refusal::Unreachable;
+            self.health.died(
+                self.health.revival(),
+                unreachable,
+                Moment(0),
+                std::time::Duration::from_secs(30),
+            );
+        }
     }
 }

@@ -1,30 +1,35 @@
-//! Brings dead back-ends back: every `Alive` seconds each is offered a connection, and one that takes it is alive.
+//! Brings dead back-ends back: each is offered a connection, soon after it died and then ever more seldom, and one that
+//! takes it is alive.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::task::JoinSet;
-
-use super::{Live, connect};
+use super::Live;
+use super::connect::{self, ConnectError};
+use super::health::Refusal;
+use crate::clock::Clock;
 use crate::limits;
+use crate::tls::Scratch;
 
-/// Probes the dead ones of `backends` once, all at the same time; gives those that came back.
-pub(crate) async fn round(backends: &[Arc<Live>]) -> Vec<Arc<Live>> {
-    let mut probes = JoinSet::new();
-    for live in backends.iter().filter(|live| !live.is_alive()) {
-        let live = live.clone();
-        probes.spawn(async move {
-            let limit: Duration = live.plan.times.connect.min(limits::PROBE_TIMEOUT);
-            connect::reach(&live.address, limit).await.is_ok().then_some(live)
-        });
-    }
-    let mut back = Vec::new();
-    while let Some(probe) = probes.join_next().await {
-        if let Ok(Some(live)) = probe
-            && live.came_back()
-        {
-            back.push(live);
+/// Offers a connection to a back-end that is dead; says for how long it was, if it takes it. Probes are at most `rarest`
+/// apart.
+pub(crate) async fn probe(
+    live: Arc<Live>,
+    scratch: Scratch,
+    clock: Clock,
+    rarest: Duration,
+) -> Option<(Arc<Live>, Duration)> {
+    let limit = live.plan.connect_timeout.min(limits::PROBE_TIMEOUT);
+    let refusal = match connect::connect(&live, &scratch, limit).await {
+        // What a request would be told of TLS says more than that nobody is there. One that goes on with the handshake
+        // for ever is as good as dead.
+        Ok(_) | Err(ConnectError::Tls(_)) => {
+            let dead = live.health.came_back(clock.now());
+            return dead.map(|dead| (live, dead));
         }
-    }
-    back
+        Err(ConnectError::Io(error)) => connect::refusal(&error),
+        Err(ConnectError::Timeout) => Refusal::Unreachable,
+    };
+    live.health.still_dead(refusal, clock.now(), rarest);
+    None
 }

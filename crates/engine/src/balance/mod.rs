@@ -1,20 +1,24 @@
 //! Which back-end gets a request: the session's, or one by algorithm out of the first group that has a living member.
 
+mod drought;
 pub(crate) mod random;
 pub(crate) mod round_robin;
 pub(crate) mod session;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use plan::backend::{BackendSet, Balancer};
 use plan::session::SessionKey;
 use wire::{Fields, RequestHead, cookie};
 
 use crate::backend;
+use crate::backend::health::Attempt;
+use crate::balance::drought::Drought;
 use crate::balance::round_robin::RoundRobin;
 use crate::balance::session::{Sessions, Standing};
 use crate::basic;
-use crate::clock::Clock;
+use crate::clock::{Clock, Moment};
 use crate::exchange::Exchange;
 use crate::fault::{Cause, Fault, Stage};
 use crate::random::Random;
@@ -30,6 +34,7 @@ pub struct LiveSet {
     groups: Vec<Group>,
     balancer: Balancer,
     session: Option<(SessionKey, Sessions)>,
+    drought: Drought,
     clock: Clock,
 }
 
@@ -74,7 +79,7 @@ impl LiveSet {
             let members = groups.iter().flat_map(|group| &group.members).map(Member::id);
             (session.key.clone(), Sessions::new(session.ttl, members))
         });
-        LiveSet { groups, balancer: set.balancer, session, clock }
+        LiveSet { groups, balancer: set.balancer, session, drought: Drought::default(), clock }
     }
 
     /// Up to `most` sessions, in no order.
@@ -102,42 +107,139 @@ impl LiveSet {
         self.groups.iter().flat_map(|group| &group.members).find(|member| member.id() == backend)
     }
 
-    /// One of the members that `may` be taken, of the first group that has one.
-    fn choose(&self, may: impl Fn(&Member) -> bool, random: &mut Random) -> Option<usize> {
-        self.groups.iter().find_map(|group| {
-            let index = match self.balancer {
-                Balancer::Random => random::draw(&group.members, &may, random.next()),
-                Balancer::Iwrr => group.robin.take(&group.members, &may),
-            };
-            Some(group.members.get(index?)?.id())
+    /// One of the members that `may` be taken. A group's own order is: one that is due for a trial, one that is well, one
+    /// that is left out; then comes the next group. If nobody is up, one that is dead and worth a try.
+    fn choose(&self, wanted: &Wanted<'_>, random: &mut Random) -> Option<(usize, Attempt)> {
+        let now = self.clock.now();
+        for group in &self.groups {
+            if let Some(member) = group.members.iter().find(|member| wanted.claims_trial(member, now)) {
+                return Some((member.id(), Attempt::Trial));
+            }
+            let well = |member: &Member| member.live.is_well() && wanted.may(member);
+            let up = |member: &Member| member.live.is_up() && wanted.may(member);
+            if let Some(id) = self.take(group, well, random).or_else(|| self.take(group, up, random)) {
+                return Some((id, Attempt::Usual));
+            }
+        }
+        let last = |member: &Member| {
+            let live = &member.live;
+            wanted.may(member) && live.is_enabled() && !live.is_alive() && live.health.is_worth_a_try(now)
+        };
+        self.groups.iter().find_map(|group| Some((self.take(group, last, random)?, Attempt::LastResort)))
+    }
+
+    /// One of those members of a group that `may` be taken, as the balancer says.
+    fn take(&self, group: &Group, may: impl Fn(&Member) -> bool, random: &mut Random) -> Option<usize> {
+        let index = match self.balancer {
+            Balancer::Random => random::draw(&group.members, may, random.next()),
+            Balancer::Iwrr => group.robin.take(&group.members, may),
+        };
+        Some(group.members.get(index?)?.id())
+    }
+
+    /// Whether a back-end may be left out as far as this service goes: half of a group at most is, and somebody who is
+    /// well has to stay. `None` if it has no say, since the back-end stands alone or not at all in it.
+    pub(crate) fn can_spare(&self, backend: usize) -> Option<bool> {
+        let groups =
+            self.groups.iter().filter(|group| group.members.iter().any(|member| member.id() == backend));
+        let mut verdict = None;
+        for group in groups {
+            let enabled = group.members.iter().filter(|member| member.live.is_enabled());
+            let (mut members, mut left_out, mut well) = (0, 1, 0);
+            for member in enabled {
+                members += 1;
+                if member.id() != backend {
+                    left_out += usize::from(member.live.health.is_left_out());
+                    well += usize::from(member.live.is_well());
+                }
+            }
+            if members > 1 {
+                verdict = Some(verdict.unwrap_or(true) && 2 * left_out <= members && well > 0);
+            }
+        }
+        verdict
+    }
+
+    /// One more request found nobody alive. If that is worth a line: how many there were since the last line.
+    pub(crate) fn meets_drought(&self) -> Option<u64> {
+        self.drought.meets(self.clock.now())
+    }
+
+    /// A back-end has come back: gives how many requests found nobody and have not been told of, if it is one of these.
+    pub(crate) fn ends_drought(&self, backend: usize) -> u64 {
+        if self.member(backend).is_some() { self.drought.take_untold() } else { 0 }
+    }
+
+    /// Its back-ends that are dead, each with the time since when and the time until its next probe.
+    pub(crate) fn dead(&self) -> impl Iterator<Item = (&backend::Live, Duration, Option<Duration>)> {
+        let now = self.clock.now();
+        let members = self.groups.iter().flat_map(|group| &group.members);
+        members.filter(|member| member.live.is_enabled()).filter_map(move |member| {
+            let (since, next) = member.live.health.death()?;
+            Some((&*member.live, now.since(since), next.map(|next| next.since(now))))
         })
     }
 }
 
+/// What a request asks of the member that it goes to.
+struct Wanted<'a> {
+    /// Those that have failed it.
+    tried: &'a [usize],
+    /// It may be sent again if it gets no answer.
+    again: bool,
+}
+
+impl Wanted<'_> {
+    fn may(&self, member: &Member) -> bool {
+        !self.tried.contains(&member.id())
+    }
+
+    fn claims_trial(&self, member: &Member, now: Moment) -> bool {
+        let live = &member.live;
+        // One that is left out is the exception.
+        live.health.is_left_out()
+            && live.is_up()
+            && self.may(member)
+            && live.health.claim_trial(now, self.again, live.plan.connect_timeout + live.plan.timeout)
+    }
+}
+
 /// Chooses a back-end for the request and notes it in the exchange. One that is down or was tried already is left out.
+/// `again`: the request may be sent again if it gets no answer.
 ///
 /// # Errors
 /// `NoBackend` if none is left.
-pub(crate) fn pick(x: &mut Exchange, set: &LiveSet, random: &mut Random) -> Result<usize, Fault> {
-    let tried = &x.tried;
-    let may = |member: &Member| member.live.is_up() && !tried.contains(&member.id());
+pub(crate) fn pick(
+    x: &mut Exchange,
+    set: &LiveSet,
+    again: bool,
+    random: &mut Random,
+) -> Result<usize, Fault> {
+    let wanted = Wanted { tried: &x.tried, again };
     let key = set.session.as_ref().and_then(|(kind, sessions)| Some((request_key(kind, x)?, sessions)));
+    let mut attempt = Attempt::Usual;
+    let mut choose = || {
+        let (id, how) = set.choose(&wanted, random)?;
+        attempt = how;
+        Some(id)
+    };
     let picked = match key {
         Some((key, sessions)) => sessions.assign(
             key.bytes(),
             set.clock.now(),
             |backend| match set.member(backend) {
-                Some(member) if may(member) => Standing::Good,
+                Some(member) if member.live.is_well() && wanted.may(member) => Standing::Good,
                 // It failed this one request; that alone must not cost the client its session.
-                Some(member) if member.live.is_up() => Standing::Passed,
+                Some(member) if member.live.is_well() => Standing::Passed,
                 _ => Standing::Lost,
             },
-            || set.choose(may, random),
+            choose,
         ),
-        None => set.choose(may, random),
+        None => choose(),
     };
     let picked = picked.ok_or_else(|| Fault::new(Stage::Balance, Cause::NoBackend))?;
     x.backend = Some(picked);
+    x.attempt = attempt;
     Ok(picked)
 }
 

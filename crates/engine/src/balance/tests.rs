@@ -3,8 +3,10 @@ use std::time::Duration;
 use plan::{Condition, Session};
 
 use super::*;
+use crate::backend::health::Attempt;
 use crate::clock::ManualClock;
 use crate::fault::Stage as At;
+use crate::limits;
 use crate::testing::{self, Setup, Stage, get};
 
 /// Members of these priorities, all up, with ids from 0.
@@ -30,7 +32,7 @@ fn sticky(key: SessionKey) -> (Stage, ManualClock) {
 
 fn try_pick(stage: &Stage, request: &str) -> Option<usize> {
     let mut x = stage.exchange(request);
-    let picked = pick(&mut x, stage.set(0), &mut Random::seeded(1));
+    let picked = pick(&mut x, stage.set(0), true, &mut Random::seeded(1));
     assert_eq!(x.backend, picked.as_ref().ok().copied());
     picked.ok()
 }
@@ -50,14 +52,14 @@ fn members_that_are_down_disabled_or_tried_are_left_out() {
     for seed in 0..20 {
         let mut x = stage.exchange(&get("/", ""));
         let mut random = Random::seeded(seed);
-        assert_eq!(pick(&mut x, stage.set(0), &mut random).unwrap(), 2);
+        assert_eq!(pick(&mut x, stage.set(0), true, &mut random).unwrap(), 2);
         x.tried.push(2);
-        let fault = pick(&mut x, stage.set(0), &mut random).unwrap_err();
+        let fault = pick(&mut x, stage.set(0), true, &mut random).unwrap_err();
         assert_eq!((fault.stage, fault.cause.row().status), (At::Balance, 503));
     }
     stage.running.backends[1].set_alive(true);
     assert!((0..20).any(|seed| {
-        pick(&mut stage.exchange(&get("/", "")), stage.set(0), &mut Random::seeded(seed)).unwrap() == 1
+        pick(&mut stage.exchange(&get("/", "")), stage.set(0), true, &mut Random::seeded(seed)).unwrap() == 1
     }));
 }
 
@@ -73,12 +75,7 @@ fn a_later_group_serves_only_when_the_earlier_ones_cannot() {
     ];
     setup.service(
         Condition::ALWAYS,
-        plan::Target::Backends(BackendSet {
-            groups,
-            balancer: Balancer::Random,
-            times: Vec::new(),
-            session: None,
-        }),
+        plan::Target::Backends(BackendSet { groups, balancer: Balancer::Random, session: None }),
     );
     let stage = setup.run();
     let request = get("/", "");
@@ -136,7 +133,7 @@ fn clients_behind_a_trusted_proxy_are_told_apart() {
     let from = |address: &str| {
         let mut x = stage.exchange(&get("/", ""));
         x.origin = Some(address.parse().unwrap());
-        pick(&mut x, stage.set(0), &mut Random::seeded(1)).unwrap()
+        pick(&mut x, stage.set(0), true, &mut Random::seeded(1)).unwrap()
     };
     assert_ne!(from("198.51.100.1"), from("198.51.100.2"));
     assert_eq!(from("198.51.100.1"), from("198.51.100.1"));
@@ -175,7 +172,7 @@ fn a_session_moves_when_its_backend_is_down_or_was_tried() {
     assert_eq!(try_pick(&stage, &request), Some(moved), "it stays where it went");
     let mut x = stage.exchange(&request);
     x.tried.push(moved);
-    assert_ne!(pick(&mut x, stage.set(0), &mut Random::seeded(1)).unwrap(), moved);
+    assert_ne!(pick(&mut x, stage.set(0), true, &mut Random::seeded(1)).unwrap(), moved);
 }
 
 #[test]
@@ -190,4 +187,101 @@ fn sessions_end_with_their_time_their_backend_or_the_operators_word() {
     set.add_session(b"a", 1);
     hand.advance(Duration::from_secs(60));
     assert!(set.sessions(9).is_empty());
+}
+
+/// A balanced service of so many back-ends, with round robin.
+fn group(size: usize) -> (Stage, ManualClock) {
+    let (mut setup, hand) = Setup::new();
+    let addresses: Vec<_> = (0..size).map(|number| format!("10.0.0.{number}:80")).collect();
+    let backends: Vec<_> = addresses.iter().map(|address| (address.as_str(), 1)).collect();
+    setup.balanced(&backends, Balancer::Iwrr, None);
+    (setup.run(), hand)
+}
+
+fn leave_out(stage: &Stage, backend: usize) {
+    let alive = Duration::from_secs(30);
+    assert!(stage.running.backends[backend].health.leave_out(stage.clock.now(), alive).is_some());
+}
+
+#[test]
+fn one_that_is_left_out_gets_single_requests_until_it_has_answered_enough() {
+    let (stage, hand) = group(2);
+    let request = get("/", "");
+    leave_out(&stage, 0);
+    assert_eq!(goes(&stage, "/", ""), [1, 1, 1]);
+    hand.advance(Duration::from_secs(1));
+    assert_eq!(goes(&stage, "/", ""), [0, 1, 1], "the others wait for what comes of the first");
+    let health = &stage.running.backends[0].health;
+    for _ in 1..limits::TRIALS {
+        assert_eq!(health.answered(Attempt::Trial, stage.clock.now()), None);
+        assert_eq!(try_pick(&stage, &request), Some(0));
+        assert_eq!(try_pick(&stage, &request), Some(1));
+    }
+    assert!(health.answered(Attempt::Trial, stage.clock.now()).is_some());
+    assert_eq!([try_pick(&stage, &request), try_pick(&stage, &request)].iter().flatten().sum::<usize>(), 1);
+}
+
+#[test]
+fn one_that_is_left_out_is_used_before_none_and_before_a_later_group() {
+    let (stage, _hand) = group(2);
+    leave_out(&stage, 0);
+    stage.running.backends[1].set_alive(false);
+    assert_eq!(goes(&stage, "/", ""), [0, 0, 0]);
+    let mut x = stage.exchange(&get("/", ""));
+    pick(&mut x, stage.set(0), true, &mut Random::seeded(1)).unwrap();
+    assert_eq!(x.attempt, Attempt::Usual);
+}
+
+#[test]
+fn half_of_a_group_at_most_is_left_out() {
+    for (size, most) in [(1, 0), (2, 1), (3, 1), (4, 2), (5, 2), (6, 3)] {
+        let (stage, _hand) = group(size);
+        let mut out = 0;
+        for backend in 0..size {
+            if stage.set(0).can_spare(backend) == Some(true) {
+                leave_out(&stage, backend);
+                out += 1;
+            }
+        }
+        assert_eq!(out, most, "of {size}");
+    }
+}
+
+#[test]
+fn nobody_is_left_out_when_the_others_are_down() {
+    let (stage, _hand) = group(4);
+    for dead in 1..4 {
+        assert_eq!(stage.set(0).can_spare(0), Some(true));
+        stage.running.backends[dead].set_alive(false);
+    }
+    assert_eq!(stage.set(0).can_spare(0), Some(false));
+    assert_eq!(group(1).0.set(0).can_spare(0), None, "it stands alone");
+}
+
+#[test]
+fn when_all_are_dead_those_that_refused_are_tried() {
+    use crate::backend::health::Refusal;
+    let (stage, hand) = group(3);
+    let alive = Duration::from_secs(30);
+    for (live, refusal) in
+        stage.running.backends.iter().zip([Refusal::Unreachable, Refusal::Refused, Refusal::Unreachable])
+    {
+        live.health.died(0, refusal, stage.clock.now(), alive);
+    }
+    assert_eq!(try_pick(&stage, &get("/", "")), None, "it has just refused");
+    hand.advance(limits::RESORT_PAUSE);
+    let mut x = stage.exchange(&get("/", ""));
+    assert_eq!(pick(&mut x, stage.set(0), false, &mut Random::seeded(1)).unwrap(), 1);
+    assert_eq!(x.attempt, Attempt::LastResort);
+    stage.running.backends[2].set_alive(true);
+    assert_eq!(goes(&stage, "/", ""), [2, 2, 2], "somebody is alive");
+}
+
+#[test]
+fn a_session_leaves_a_back_end_that_is_left_out_and_stays_where_it_went() {
+    let (stage, _hand) = sticky(SessionKey::Cookie("sid".into()));
+    stage.set(0).add_session(b"7", 1);
+    leave_out(&stage, 1);
+    let gone = goes(&stage, "/", "Cookie: sid=7\r\n");
+    assert!(gone[0] != 1 && gone.iter().all(|backend| *backend == gone[0]), "{gone:?}");
 }

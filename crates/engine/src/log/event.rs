@@ -5,16 +5,29 @@ use std::io::Write;
 use super::escape::{escape, escape_sentence};
 use super::line::{line, request_line};
 use super::ring::{Kind, Pen, Severity};
+use crate::balance::LiveSet;
 use crate::clock::Clock;
 use crate::exchange::Exchange;
 use crate::fault::{Blame, Cause, Fault, Stage};
+use crate::limits;
 
 /// Writes the lines of an exchange that is over: the fault first, if there was one, then the request's own.
 pub(crate) fn exchange(pen: &mut Pen, x: &Exchange, fault: Option<&Fault>, clock: &Clock) {
     if let Some(fault) = fault
         && let Some(severity) = severity(fault)
     {
-        pen.write(Kind::Event, severity, |out| fault_line(fault, x, out));
+        match nobody(fault, x) {
+            None => pen.write(Kind::Event, severity, |out| fault_line(fault, x, out)),
+            // The first of them is told of, and the others with the next line.
+            Some(set) => {
+                if let Some(untold) = set.meets_drought() {
+                    pen.write(Kind::Event, severity, |out| {
+                        fault_line(fault, x, out);
+                        drought(set, untold, out);
+                    });
+                }
+            }
+        }
     }
     let plan = &x.running.plan;
     let service = x.service.and_then(|service| plan.services.get(service));
@@ -37,11 +50,47 @@ pub(crate) fn retry(pen: &mut Pen, x: &Exchange, fault: &Fault) {
     });
 }
 
+/// The back-ends of which none was alive, if that is the fault.
+fn nobody<'a>(fault: &Fault, x: &'a Exchange) -> Option<&'a LiveSet> {
+    match fault.cause {
+        Cause::NoBackend => x.running.sets.get(x.service?)?.as_ref(),
+        _ => None,
+    }
+}
+
+/// Since when which back-ends are dead, when they are tried again, and for how many requests more that was so.
+fn drought(set: &LiveSet, untold: u64, out: &mut Vec<u8>) {
+    let mut dead = 0;
+    for (live, since, next) in set.dead() {
+        dead += 1;
+        if dead > limits::NO_BACKEND_NAMES {
+            continue;
+        }
+        // Writing to memory cannot fail.
+        let (mark, since) = (if dead == 1 { ':' } else { ',' }, since.as_secs_f64());
+        let _ = write!(out, "{mark} {} dead for {since:.1} s", live.plan.address);
+        let _ = match next {
+            Some(next) => write!(out, " (next probe in {:.1} s)", next.as_secs_f64()),
+            None => write!(out, " (being probed)"),
+        };
+    }
+    let _ = match dead {
+        0 => write!(out, ": all of its back-ends are disabled, or have failed this request"),
+        dead if dead > limits::NO_BACKEND_NAMES => {
+            write!(out, ", and {} more", dead - limits::NO_BACKEND_NAMES)
+        }
+        _ => Ok(()),
+    };
+    if untold > 0 {
+        let _ = write!(out, "; {untold} requests since the last such line had the same answer");
+    }
+}
+
 /// How loudly a fault is reported. What clients do wrong is their business and comes by the thousand: a line at `info`,
 /// where an operator looks for it. A client that just goes away is not even that.
 fn severity(fault: &Fault) -> Option<Severity> {
     match (fault.cause.row().blame, &fault.cause) {
-        (_, Cause::ClientClosed | Cause::ClientTimeout(_)) if fault.stage == Stage::Parse => None,
+        (_, Cause::ClientClosed | Cause::ClientTimeout) if fault.stage == Stage::Parse => None,
         (Blame::Client, _) => Some(Severity::Info),
         (Blame::Backend, _) => Some(Severity::Error),
         (Blame::Operator, _) => Some(Severity::Warning),

@@ -43,6 +43,7 @@ fn write(part: &LogPart, x: &Exchange, taken: Duration, clock: &Clock, out: &mut
         }
         LogPart::Place(noun) => place(*noun, x, out),
         LogPart::Name(noun) => name(*noun, x, out),
+        LogPart::Fault => out.extend_from_slice(x.fault.unwrap_or("-").as_bytes()),
         LogPart::Method => escape_or_dash(method(x), out),
         LogPart::ListenerPort => number_or_dash(x.client.local.port(), out),
         LogPart::ProcessId => decimal(u64::from(std::process::id()), out),
