@@ -18,9 +18,11 @@ impl Tally {
     }
 
     /// From the lines `test result: ok. 3 passed; 0 failed; 1 ignored; …` of `cargo test`.
-    pub(crate) fn of_libtest(output: &str) -> Self {
-        let mut sum = Tally::default();
+    /// `None` if there is no such line.
+    pub(crate) fn of_libtest(output: &str) -> Option<Self> {
+        let mut sum = None;
         for line in output.lines().filter_map(|line| line.strip_prefix("test result: ")) {
+            let sum = sum.get_or_insert_with(Tally::default);
             let line = line.split_once(". ").map_or(line, |(_, counts)| counts);
             for part in line.split(';') {
                 sum.take(part);
@@ -31,28 +33,31 @@ impl Tally {
 
     /// From the closing line of `cargo nextest run`:
     /// `Summary [ 0.1s] 4 tests run: 3 passed (1 slow), 1 failed, 2 skipped`.
-    pub(crate) fn of_nextest(output: &str) -> Self {
-        let mut sum = Tally::default();
-        let last = output.lines().rev().find(|line| line.trim_start().starts_with("Summary ["));
-        if let Some((_, counts)) = last.and_then(|line| line.split_once("run: ")) {
-            for part in counts.split(',') {
-                sum.take(part);
-            }
-        }
-        sum
+    /// `None` if there is no such line.
+    pub(crate) fn of_nextest(output: &str) -> Option<Self> {
+        let last = output.lines().rev().find(|line| line.trim_start().starts_with("Summary ["))?;
+        let (_, counts) = last.split_once("run: ")?;
+        Some(Tally::of_list(counts))
     }
 
     /// From the closing line of pytest: `1 failed, 3 passed, 2 skipped, 1 error in 0.12s`.
-    pub(crate) fn of_pytest(output: &str) -> Self {
-        let mut sum = Tally::default();
+    /// `None` if there is no such line.
+    pub(crate) fn of_pytest(output: &str) -> Option<Self> {
+        let counted =
+            |line: &str| line.split_once(' ').is_some_and(|(count, _)| count.parse::<u64>().is_ok());
         let last = output.lines().rev().map(|line| line.trim_matches(['=', ' ']));
         let closing = last
             .filter(|line| line.contains(" in "))
-            .find(|line| line.split_once(' ').is_some_and(|(count, _)| count.parse::<u64>().is_ok()));
-        if let Some((counts, _)) = closing.and_then(|line| line.rsplit_once(" in ")) {
-            for part in counts.split(',') {
-                sum.take(part);
-            }
+            .find(|line| counted(line) || line.starts_with("no tests ran "))?;
+        let (counts, _) = closing.rsplit_once(" in ")?;
+        Some(Tally::of_list(counts))
+    }
+
+    /// From counts with their words, such as `1 failed, 3 passed`.
+    fn of_list(counts: &str) -> Self {
+        let mut sum = Tally::default();
+        for part in counts.split(',') {
+            sum.take(part);
         }
         sum
     }
@@ -98,21 +103,24 @@ mod tests {
         let output = "test result: ok. 3 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out\n\
                       noise 7 passed\n\
                       test result: FAILED. 2 passed; 4 failed; 0 ignored; 0 measured\n";
-        assert_eq!(Tally::of_libtest(output), tally(5, 4, 1));
+        assert_eq!(Tally::of_libtest(output), Some(tally(5, 4, 1)));
+        assert_eq!(Tally::of_libtest("noise 7 passed\n"), None);
     }
 
     #[test]
     fn reads_the_summary_of_nextest() {
         let output =
             "     Summary [   0.012s] 9 tests run: 6 passed (1 slow), 2 failed, 1 timed out, 3 skipped\n";
-        assert_eq!(Tally::of_nextest(output), tally(6, 3, 3));
+        assert_eq!(Tally::of_nextest(output), Some(tally(6, 3, 3)));
+        assert_eq!(Tally::of_nextest("all is well: 9 run\n"), None);
     }
 
     #[test]
     fn reads_the_closing_line_of_pytest() {
         let output = "tests in 3 files\n= 1 failed, 20 passed, 2 skipped, 1 error in 3.21s (0:00:03) =\n";
-        assert_eq!(Tally::of_pytest(output), tally(20, 2, 2));
-        assert_eq!(Tally::of_pytest("12 passed in 0.50s\n"), tally(12, 0, 0));
-        assert_eq!(Tally::of_pytest("no tests ran in 0.01s\n"), tally(0, 0, 0));
+        assert_eq!(Tally::of_pytest(output), Some(tally(20, 2, 2)));
+        assert_eq!(Tally::of_pytest("12 passed in 0.50s\n"), Some(tally(12, 0, 0)));
+        assert_eq!(Tally::of_pytest("no tests ran in 0.01s\n"), Some(tally(0, 0, 0)));
+        assert_eq!(Tally::of_pytest("all is well\n"), None);
     }
 }

@@ -166,7 +166,7 @@ fn cargo(workspace: &Workspace) -> Command {
 /// Everything Cargo tests: with nextest where it is installed, whose tests do not share a process.
 fn unit(workspace: &Workspace, filter: Option<&str>) -> Result<Tally, Failure> {
     let nextest = output(cargo(workspace).args(["nextest", "--version"]))?.status.success();
-    let (runner, read): (&[&str], fn(&str) -> Tally) = if nextest {
+    let (runner, read): (&[&str], fn(&str) -> Option<Tally>) = if nextest {
         (&["nextest", "run", "--no-tests=pass", "--status-level=slow"], Tally::of_nextest)
     } else {
         (&["test", "--all-targets"], Tally::of_libtest)
@@ -210,13 +210,17 @@ fn pytest(workspace: &Workspace, what: &[&str], filter: Option<&str>) -> Result<
     counted(&mut tests, Tally::of_pytest)
 }
 
-/// Runs a test program. One that fails without telling of a failed test (it did not compile, it was
-/// killed) counts as one failure: no trouble may pass for an empty part.
-fn counted(command: &mut Command, read: fn(&str) -> Tally) -> Result<Tally, Failure> {
+/// Runs a test program. One that fails without a word about a failed test (it did not compile, it was killed), or whose
+/// counts cannot be found in what it printed (another version of it), counts as one failure: no trouble may pass for an
+/// empty part.
+fn counted(command: &mut Command, read: fn(&str) -> Option<Tally>) -> Result<Tally, Failure> {
     /// What pytest answers when `--filter` leaves nothing to run.
     const PYTEST_NOTHING_COLLECTED: i32 = 5;
     let (status, said) = tee(command)?;
-    let mut tally = read(&said);
+    let Some(mut tally) = read(&said) else {
+        say(&format!("{status}, and no count of tests in what it printed"));
+        return Ok(Tally::one(false));
+    };
     let nothing = status.code() == Some(PYTEST_NOTHING_COLLECTED) && tally == Tally::default();
     if !status.success() && tally.failed == 0 && !nothing {
         say(&format!("failed outside of any test: {status}"));
