@@ -261,7 +261,8 @@ def build_site(admin):
         assert answer.status in (200, 302), f"{answer.status}: {answer.text}"
 
 
-# `log_in` opens a session (the `_ZopeId` cookie and data in the storage), `visit` counts in it.
+# `log_in` opens a session (the `_ZopeId` cookie and data in the storage), `visit` counts in it, `where` tells what Zope
+# takes for its own address and the visitor's.
 SCRIPTS = [
     (
         "log_in",
@@ -278,4 +279,5 @@ SCRIPTS = [
         "session.set('visits', session.get('visits', 0) + 1)\n"
         "return '%s %d' % (session.get('name', 'nobody'), session.get('visits'))\n",
     ),
+    ("where", "", "return '%s %s' % (container.REQUEST['SERVER_URL'], container.REQUEST['REMOTE_ADDR'])\n"),
 ]
