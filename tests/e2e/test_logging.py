@@ -49,6 +49,14 @@ def test_format_of_level(pound, backend, level):
     assert re.search(FORMATS[level] + "$", line), line
 
 
+@pytest.mark.parametrize("options, top, level", [(["-e"], [], 2), (["-F"], ["LogFacility -"], 1)], ids=["-e", "-F"])
+def test_without_a_level_the_backend_and_the_time_are_for_those_who_watch(pound, backend, options, top, level):
+    started = pound(*named_service(backend, 'PIDFile "-"', *top), options=options)
+    visit(started)
+    line = started.wait_for_log("/x?y")
+    assert re.fullmatch(FORMATS[level], line), line
+
+
 def test_level_0_logs_no_request(pound, backend):
     started = pound(*named_service(backend, "LogLevel 0"))
     visit(started)
