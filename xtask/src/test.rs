@@ -166,7 +166,7 @@ fn cargo(workspace: &Workspace) -> Command {
 /// Everything Cargo tests: with nextest where it is installed, whose tests do not share a process.
 fn unit(workspace: &Workspace, filter: Option<&str>) -> Result<Tally, Failure> {
     let nextest = output(cargo(workspace).args(["nextest", "--version"]))?.status.success();
-    let (runner, read): (&[&str], fn(&str) -> Option<Tally>) = if nextest {
+    let (runner, read): (&[&str], Reader) = if nextest {
         (&["nextest", "run", "--no-tests=pass", "--status-level=slow"], Tally::of_nextest)
     } else {
         (&["test", "--all-targets"], Tally::of_libtest)
@@ -210,10 +210,13 @@ fn pytest(workspace: &Workspace, what: &[&str], filter: Option<&str>) -> Result<
     counted(&mut tests, Tally::of_pytest)
 }
 
+/// Finds the counts in what a test program printed.
+type Reader = fn(&str) -> Option<Tally>;
+
 /// Runs a test program. One that fails without a word about a failed test (it did not compile, it was killed), or whose
 /// counts cannot be found in what it printed (another version of it), counts as one failure: no trouble may pass for an
 /// empty part.
-fn counted(command: &mut Command, read: fn(&str) -> Option<Tally>) -> Result<Tally, Failure> {
+fn counted(command: &mut Command, read: Reader) -> Result<Tally, Failure> {
     /// What pytest answers when `--filter` leaves nothing to run.
     const PYTEST_NOTHING_COLLECTED: i32 = 5;
     let (status, said) = tee(command)?;
