@@ -14,7 +14,7 @@ use plan::service::LogSuppress;
 use plan::tls::{CheckHost, Demand, Policy, Verify};
 use plan::token::Pin;
 use plan::{
-    BackendSet, Balancer, Bounds, Group, Listener, MinRate, Page, Plan, Service, SessionKey, Target,
+    BackendSet, Balancer, Bounds, Group, Listener, MinRate, Page, Plan, Service, SessionKey, Target, Times,
     TlsHeaders,
 };
 
@@ -27,9 +27,7 @@ pub fn dump(plan: &Plan) -> String {
     for backend in &plan.backends {
         let mut line = format!("backend {} {}", backend.id, backend.address);
         name(&mut line, backend.name.as_deref());
-        time(&mut line, "timeout", backend.timeout, limits::BACKEND_TIMEOUT);
-        time(&mut line, "connect", backend.connect_timeout, backend.timeout);
-        time(&mut line, "tunnel", backend.tunnel_timeout, limits::TUNNEL_TIMEOUT);
+        times(&mut line, &backend.times);
         if backend.fails_max != limits::BACKEND_FAILS {
             let _ = write!(line, " fails={}", backend.fails_max.map_or(0, NonZeroU32::get));
         }
@@ -53,6 +51,14 @@ pub fn dump(plan: &Plan) -> String {
         out.line(&line);
     }
     out.text
+}
+
+/// Those that are not the default.
+fn times(line: &mut String, times: &Times) {
+    time(line, "timeout", times.answer.time, limits::BACKEND_TIMEOUT);
+    time(line, "stream", times.stream.time, limits::STREAM_TIMEOUT);
+    time(line, "connect", times.connect, times.answer.time);
+    time(line, "tunnel", times.tunnel, limits::TUNNEL_TIMEOUT);
 }
 
 /// Those that are not the default.
@@ -172,6 +178,7 @@ impl Out {
             value(&mut line, "methods", Some(listener.methods as u8));
         }
         time(&mut line, "client", listener.client_timeout, limits::CLIENT_TIMEOUT);
+        time(&mut line, "stream", listener.client_stream.time, limits::STREAM_CLIENT);
         value(&mut line, "body", listener.body_max);
         value(&mut line, "target", listener.target_max);
         bounds(&mut line, &listener.bounds);
@@ -373,6 +380,11 @@ impl Out {
             }
         }
         self.line(&line);
+        for (backend, here) in &set.times {
+            let mut line = format!("times of {backend}");
+            times(&mut line, here);
+            self.line(&line);
+        }
         if let Some(session) = &set.session {
             let key = match &session.key {
                 SessionKey::Ip => "ip".to_owned(),

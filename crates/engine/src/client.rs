@@ -6,6 +6,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
+use plan::Silence;
 use tokio::time::{Instant, timeout_at};
 use wire::h1::write::{self, Framing};
 use wire::h1::{framing, parse};
@@ -82,7 +83,7 @@ impl Client {
         &self.facts
     }
 
-    /// The longest silence that we bear.
+    /// The longest silence that we bear where no body is moved.
     pub(crate) fn timeout(&self) -> Duration {
         self.timeout
     }
@@ -144,7 +145,7 @@ impl Client {
                     Head::Failed(ReadError::Head(error)) => Cause::BadRequest(error),
                     Head::Failed(ReadError::Io(error)) => Cause::of_client(error),
                     Head::Failed(ReadError::Ended | ReadError::Body(_)) => Cause::ClientClosed,
-                    Head::Late | Head::Whole(_) => Cause::ClientTimeout,
+                    Head::Late | Head::Whole(_) => Cause::ClientTimeout(Silence::new(self.timeout, "Client")),
                 }));
             }
         };
@@ -207,28 +208,28 @@ impl Client {
         taken
     }
 
-    /// Sends what waits; the client has `timeout` to take it.
-    pub(crate) async fn flush(&mut self) -> Result<(), Cause> {
-        self.watchdog.set(self.timeout);
+    /// Sends what waits; the client may take nothing of it for so long.
+    pub(crate) async fn flush(&mut self, silence: Silence) -> Result<(), Cause> {
+        self.watchdog.set(silence.time);
         let Client { conn, watchdog, .. } = self;
         poll_fn(|cx| match conn.poll_flush(cx) {
             Poll::Ready(flushed) => Poll::Ready(flushed.map_err(Cause::of_client)),
-            Poll::Pending => watchdog.poll(cx).map(|()| Err(Cause::ClientTimeout)),
+            Poll::Pending => watchdog.poll(cx).map(|()| Err(Cause::ClientReadsNothing(silence))),
         })
         .await
     }
 
     /// Sends a whole body, progress keeping the connection alive.
-    pub(crate) async fn write_body(&mut self, body: &[u8]) -> Result<(), Cause> {
+    pub(crate) async fn write_body(&mut self, body: &[u8], silence: Silence) -> Result<(), Cause> {
         let mut rest = body;
         while !rest.is_empty() {
-            self.watchdog.turn(self.timeout, true);
+            self.watchdog.turn(silence.time, true);
             let Client { conn, watchdog, written, .. } = self;
             let taken = poll_fn(|cx| match conn.poll_write_body(cx, rest, None) {
                 Poll::Ready(taken) => Poll::Ready(taken.map_err(Cause::of_client)),
                 Poll::Pending => watchdog
                     .poll_moving(cx, || written.saturating_sub(conn.stream().queued()))
-                    .map(|bark| Err(late(bark))),
+                    .map(|bark| Err(late(bark, Cause::ClientReadsNothing(silence)))),
             })
             .await?;
             *written += taken as u64;
@@ -286,10 +287,10 @@ impl Client {
     }
 }
 
-/// What a client's lateness is called.
-pub(crate) fn late(bark: Bark) -> Cause {
+/// What a client's lateness is called, where its silence is called so.
+pub(crate) fn late(bark: Bark, silent: Cause) -> Cause {
     match bark {
-        Bark::Silent => Cause::ClientTimeout,
+        Bark::Silent => silent,
         Bark::Slow => Cause::ClientSlow,
     }
 }

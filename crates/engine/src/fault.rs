@@ -6,6 +6,7 @@
 use std::fmt;
 use std::io;
 
+use plan::Silence;
 use plan::alphabet::Part;
 use wire::{BodyError, FramingError, ParseError};
 
@@ -90,8 +91,12 @@ pub enum Cause {
     BodyTooLarge,
     /// The client closed the connection before its request was complete.
     ClientClosed,
-    /// The client was silent for too long within a request.
-    ClientTimeout,
+    /// The head of a request did not come in time.
+    ClientTimeout(Silence),
+    /// The client sent nothing for too long in the middle of the body of its request.
+    ClientPaused(Silence),
+    /// The client took nothing of its answer for too long.
+    ClientReadsNothing(Silence),
     /// The client sent its body, or took its answer, more slowly than `MinRate`.
     ClientSlow,
     /// The connection to the client broke.
@@ -127,7 +132,11 @@ pub enum Cause {
     /// The connection to the back-end broke before the answer was complete.
     BackendBroken(io::Error),
     /// The back-end did not answer in time.
-    BackendTimeout,
+    BackendTimeout(Silence),
+    /// The back-end sent nothing for too long in the middle of its answer.
+    BackendPaused(Silence),
+    /// The back-end took nothing of the request for too long.
+    BackendReadsNothing(Silence),
     /// The head of the answer is malformed.
     BadAnswer(ParseError),
     /// The body of the answer has no one length.
@@ -192,7 +201,11 @@ rows! {
     PLAIN_HTTP Client 400 "E-PLAIN-HTTP" "ListenHTTPS" "HTTP without TLS, and TLS is spoken here"
     BODY_TOO_LARGE Client 413 "E-MAXREQUEST" "MaxRequest" "the request body is larger than MaxRequest"
     CLIENT_CLOSED Client 0 "E-CLIENT-CLOSED" "RFC 9112 8" "the client closed the connection within a request"
-    CLIENT_TIMEOUT Client 408 "E-CLIENT-TIMEOUT" "Client" "the client was silent for longer than Client allows"
+    CLIENT_TIMEOUT Client 408 "E-CLIENT-TIMEOUT" "Client" "the client did not send a whole head within Client"
+    CLIENT_PAUSED Client 408 "E-CLIENT-BODY-TIMEOUT" "StreamClient"
+        "the client sent nothing in the middle of its request for longer than StreamClient"
+    CLIENT_READS_NOTHING Client 0 "E-CLIENT-READ-TIMEOUT" "StreamClient"
+        "the client took nothing of its answer for longer than StreamClient"
     CLIENT_SLOW Client 408 "E-CLIENT-SLOW" "MinRate" "the client moved less than MinRate asks for"
     CLIENT_BROKEN Client 0 "E-CLIENT-BROKEN" "RFC 9112 8" "the connection to the client broke"
     NO_SERVICE Operator 503 "E-NO-SERVICE" "Service" "no service matches the request"
@@ -212,6 +225,10 @@ rows! {
         "the back-end closed the connection before its answer, or before the body of it"
     BACKEND_BROKEN Backend 502 "E-BACKEND-BROKEN" "RFC 9112 8" "the connection to the back-end broke"
     BACKEND_TIMEOUT Backend 504 "E-BACKEND-TIMEOUT" "TimeOut" "the back-end did not answer within TimeOut"
+    BACKEND_PAUSED Backend 504 "E-BACKEND-STREAM-TIMEOUT" "StreamTimeOut"
+        "the back-end sent nothing in the middle of its answer for longer than StreamTimeOut"
+    BACKEND_READS_NOTHING Backend 504 "E-BACKEND-READ-TIMEOUT" "StreamTimeOut"
+        "the back-end took nothing of the request for longer than StreamTimeOut"
     BAD_ANSWER Backend 502 "E-ANSWER" "RFC 9112 4" "the back-end's answer is malformed"
     BAD_ANSWER_FRAMING Backend 502 "E-ANSWER-FRAMING" "RFC 9112 6.3" "the back-end's answer has no one length"
     BAD_ANSWER_BODY Backend 502 "E-ANSWER-BODY" "RFC 9112 7" "the body of the back-end's answer is broken"
@@ -239,7 +256,9 @@ impl Cause {
             Cause::PlainHttp => PLAIN_HTTP,
             Cause::BodyTooLarge => BODY_TOO_LARGE,
             Cause::ClientClosed => CLIENT_CLOSED,
-            Cause::ClientTimeout => CLIENT_TIMEOUT,
+            Cause::ClientTimeout(_) => CLIENT_TIMEOUT,
+            Cause::ClientPaused(_) => CLIENT_PAUSED,
+            Cause::ClientReadsNothing(_) => CLIENT_READS_NOTHING,
             Cause::ClientSlow => CLIENT_SLOW,
             Cause::ClientBroken(_) => CLIENT_BROKEN,
             Cause::NoService => NO_SERVICE,
@@ -255,7 +274,9 @@ impl Cause {
             Cause::BackendTls(_) => BACKEND_TLS,
             Cause::BackendSilent => BACKEND_SILENT,
             Cause::BackendBroken(_) => BACKEND_BROKEN,
-            Cause::BackendTimeout => BACKEND_TIMEOUT,
+            Cause::BackendTimeout(_) => BACKEND_TIMEOUT,
+            Cause::BackendPaused(_) => BACKEND_PAUSED,
+            Cause::BackendReadsNothing(_) => BACKEND_READS_NOTHING,
             Cause::BadAnswer(_) => BAD_ANSWER,
             Cause::BadAnswerFraming(_) => BAD_ANSWER_FRAMING,
             Cause::BadAnswerBody(_) => BAD_ANSWER_BODY,
@@ -282,7 +303,7 @@ impl Cause {
     pub fn retry(&self) -> Retry {
         match self {
             Cause::ConnectFailed(_) | Cause::ConnectTimeout | Cause::BackendTls(_) => Retry::Unsent,
-            Cause::BackendSilent | Cause::BackendTimeout => Retry::Idempotent,
+            Cause::BackendSilent | Cause::BackendTimeout(_) => Retry::Idempotent,
             _ => Retry::Never,
         }
     }
@@ -316,7 +337,9 @@ impl Cause {
                 | Cause::BadFraming(_)
                 | Cause::BadBody(_)
                 | Cause::ClientClosed
-                | Cause::ClientTimeout
+                | Cause::ClientTimeout(_)
+                | Cause::ClientPaused(_)
+                | Cause::ClientReadsNothing(_)
                 | Cause::ClientSlow
                 | Cause::ClientBroken(_)
         )
@@ -337,14 +360,16 @@ impl Fault {
     pub(crate) fn is_no_answer(&self) -> bool {
         match self.cause {
             Cause::BackendSilent | Cause::BackendTls(_) => true,
-            Cause::BackendTimeout | Cause::BackendBroken(_) => self.stage == Stage::Forward,
+            Cause::BackendTimeout(_) | Cause::BackendReadsNothing(_) | Cause::BackendBroken(_) => {
+                self.stage == Stage::Forward
+            }
             _ => false,
         }
     }
 
     /// Whether the back-end was silent until its time was over.
     pub(crate) fn is_silence(&self) -> bool {
-        self.stage == Stage::Forward && matches!(self.cause, Cause::BackendTimeout)
+        self.stage == Stage::Forward && matches!(self.cause, Cause::BackendTimeout(_))
     }
 }
 
@@ -355,6 +380,22 @@ impl fmt::Display for Fault {
             Cause::Evaluation(what) => f.write_str(what),
             Cause::CharacterRefused(part) => write!(f, "{sentence}, {}", part.directive()),
             Cause::AnswerUnexpected(what) => write!(f, "the back-end sent {what}"),
+            Cause::ClientTimeout(silence) => write!(f, "the client sent no whole head for {silence}"),
+            Cause::ClientPaused(silence) => {
+                write!(f, "the client sent nothing for {silence} in the middle of its request")
+            }
+            Cause::ClientReadsNothing(silence) => write!(f, "the client took nothing for {silence}"),
+            Cause::BackendTimeout(silence) => write!(
+                f,
+                "the back-end sent no answer for {silence}; long polling and long jobs need a longer TimeOut in \
+                 their Service"
+            ),
+            Cause::BackendPaused(silence) => {
+                write!(f, "the back-end sent nothing for {silence} in the middle of its answer")
+            }
+            Cause::BackendReadsNothing(silence) => {
+                write!(f, "the back-end took nothing of the request for {silence}")
+            }
             Cause::BackendTls(reason) => write!(f, "{sentence}: {reason}"),
             Cause::ClientBroken(error)
             | Cause::FileUnreadable(error)

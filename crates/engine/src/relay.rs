@@ -8,6 +8,7 @@ use std::io;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use plan::{Silence, Times};
 use wire::h1::framing;
 use wire::h1::parse;
 use wire::h1::write::{self, Framing};
@@ -26,7 +27,7 @@ use crate::limits;
 use crate::parts::Parts;
 use crate::pump::{Pump, PumpError, Waiting};
 use crate::rewrite;
-use crate::watchdog::Watchdog;
+use crate::watchdog::{Bark, Watchdog};
 
 /// A back-end that has begun its final answer.
 pub(crate) struct Upstream {
@@ -49,10 +50,12 @@ pub(crate) async fn request(
     x: &mut Exchange,
     client: &mut Client,
     parts: &Parts,
+    service: usize,
     backend: usize,
 ) -> Result<Upstream, Fault> {
     let running = x.running.clone();
     let live = &running.backends[backend];
+    let times = running.times(service, backend);
     let _there = parts.stats.in_flight(backend);
     if x.body == BodyLength::Chunked && live.is_http10() {
         return Err(Fault::new(Stage::Forward, Cause::LengthRequired));
@@ -67,15 +70,15 @@ pub(crate) async fn request(
             Some(conn) => conn,
             None => {
                 x.revival = live.health.revival();
-                open(x, client, parts, live).await?
+                open(x, client, parts, live, &times).await?
             }
         };
         x.reused = reused;
         let framing = Framing { upgrade: x.upgrade.as_deref(), ..Framing::of(x.body) };
         x.sends += 1;
         conn.begin_write(x.body, &parts.store, |out| write::request_head(&x.request, &framing, out));
-        let answer = match until_answer(x, client, parts, live, &mut conn).await {
-            Ok(upload) => first_bytes(begin_answer(x, live, conn, upload)?, client, parts, live).await,
+        let answer = match until_answer(x, client, parts, &times, &mut conn).await {
+            Ok(upload) => first_bytes(begin_answer(x, live, conn, upload)?, client, parts, &times).await,
             Err(fault) => Err(fault),
         };
         match answer {
@@ -140,13 +143,19 @@ fn take_idle(x: &Exchange, parts: &Parts, live: &Live) -> Option<Box<Conn>> {
     None
 }
 
-async fn open(x: &mut Exchange, client: &Client, parts: &Parts, live: &Live) -> Result<Box<Conn>, Fault> {
+async fn open(
+    x: &mut Exchange,
+    client: &Client,
+    parts: &Parts,
+    live: &Live,
+    times: &Times,
+) -> Result<Box<Conn>, Fault> {
     parts.stats.connecting(live.plan.id);
     let limit = match x.attempt {
-        Attempt::LastResort => live.plan.connect_timeout.min(limits::RESORT_TIMEOUT),
-        Attempt::Usual | Attempt::Trial => live.plan.connect_timeout,
+        Attempt::LastResort => times.connect.min(limits::RESORT_TIMEOUT),
+        Attempt::Usual | Attempt::Trial => times.connect,
     };
-    match connect(live, &parts.scratch, limit).await {
+    match connect(live, limit, &parts.scratch).await {
         Ok(stream) => {
             // At once, so that nobody else holds it for dead while this request is under way.
             x.revived = x.revived.or(live.health.came_back(parts.clock.now()));
@@ -157,6 +166,46 @@ async fn open(x: &mut Exchange, client: &Client, parts: &Parts, live: &Live) -> 
         }
         Err(ConnectError::Tls(reason)) => Err(Fault::new(Stage::Connect, Cause::BackendTls(reason))),
         Err(ConnectError::Timeout) => Err(Fault::new(Stage::Connect, Cause::ConnectTimeout)),
+    }
+}
+
+/// Who has to do what next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Wait {
+    /// The back-end has the request and has not begun to answer.
+    Answer,
+    BackendTakes,
+    BackendSends,
+    ClientTakes,
+    ClientSends,
+}
+
+/// How long each of them may do nothing.
+#[derive(Clone, Copy)]
+struct Patience<'a> {
+    client: Silence,
+    times: &'a Times,
+}
+
+impl Patience<'_> {
+    fn of(self, wait: Wait) -> Silence {
+        match wait {
+            Wait::Answer => self.times.answer,
+            Wait::BackendTakes | Wait::BackendSends => self.times.stream,
+            Wait::ClientTakes | Wait::ClientSends => self.client,
+        }
+    }
+
+    /// What it is called when it ends.
+    fn ends(self, wait: Wait, bark: Bark) -> Cause {
+        let silence = self.of(wait);
+        match wait {
+            Wait::Answer => Cause::BackendTimeout(silence),
+            Wait::BackendTakes => Cause::BackendReadsNothing(silence),
+            Wait::BackendSends => Cause::BackendPaused(silence),
+            Wait::ClientTakes => late(bark, Cause::ClientReadsNothing(silence)),
+            Wait::ClientSends => late(bark, Cause::ClientPaused(silence)),
+        }
     }
 }
 
@@ -171,17 +220,19 @@ async fn until_answer(
     x: &mut Exchange,
     client: &mut Client,
     parts: &Parts,
-    live: &Live,
+    times: &Times,
     conn: &mut Conn,
 ) -> Result<Pump, Fault> {
     let fault = |cause| Fault::new(Stage::Forward, cause);
     let store = &parts.store;
     let mut upload = Pump::new(x.running.plan.listeners[x.client.listener].body_max);
     client.watchdog.measure();
+    let client_stream = x.listener().client_stream;
     let mut interim = 0;
     loop {
         let asked = interim == 0 && x.request.fields().get(Known::Expect).is_some();
-        let event = wait_for_head(client, parts, live, conn, &mut upload, asked).await;
+        let patience = Patience { client: client_stream, times };
+        let event = wait_for_head(client, parts, patience, conn, &mut upload, asked).await;
         x.received = upload.bytes;
         let len = match event {
             Event::Head(len) => len,
@@ -210,7 +261,7 @@ async fn until_answer(
         if interim > conn.limits().interim_max {
             return Err(fault(Cause::AnswerUnexpected("interim answers without end")));
         }
-        pass_interim(x, client, parts, head).await?;
+        pass_interim(x, client, parts, head, client_stream).await?;
     }
 }
 
@@ -218,15 +269,14 @@ async fn until_answer(
 async fn wait_for_head(
     client: &mut Client,
     parts: &Parts,
-    live: &Live,
+    patience: Patience<'_>,
     conn: &mut Conn,
     upload: &mut Pump,
     asked: bool,
 ) -> Event {
     let store = &parts.store;
-    let client_timeout = client.timeout();
     let Client { conn: client, watchdog, .. } = client;
-    watchdog.set(live.plan.timeout);
+    watchdog.set(patience.times.answer.time);
     let mut before = None;
     poll_fn(|cx| {
         if upload.is_running() {
@@ -247,17 +297,18 @@ async fn wait_for_head(
         {
             return Poll::Ready(Event::Failed(Cause::of_client(error)));
         }
-        // A client that waits for a 100 owes us nothing: it is the back-end that is silent.
-        let on_client =
-            upload.is_running() && upload.waiting == Waiting::Source && !(asked && upload.bytes == 0);
+        let wait = match upload.waiting {
+            Waiting::Sink if upload.is_running() => Wait::BackendTakes,
+            // A client that waits for a 100 owes us nothing: it is the back-end that is silent.
+            Waiting::Source if upload.is_running() && !(asked && upload.bytes == 0) => Wait::ClientSends,
+            _ => Wait::Answer,
+        };
         let now = Some((upload.bytes, upload.passed(conn), upload.waiting, upload.is_running()));
         if now != before {
             before = now;
-            watchdog.turn(if on_client { client_timeout } else { live.plan.timeout }, on_client);
+            watchdog.turn(patience.of(wait).time, wait == Wait::ClientSends);
         }
-        watchdog
-            .poll_moving(cx, || upload.bytes)
-            .map(|bark| Event::Failed(if on_client { late(bark) } else { Cause::BackendTimeout }))
+        watchdog.poll_moving(cx, || upload.bytes).map(|bark| Event::Failed(patience.ends(wait, bark)))
     })
     .await
 }
@@ -291,6 +342,7 @@ async fn pass_interim(
     client: &mut Client,
     parts: &Parts,
     mut head: ResponseHead,
+    silence: Silence,
 ) -> Result<(), Fault> {
     // RFC 9110 section 15.2: not to an HTTP/1.0 client.
     if x.request.version() == Version::Http11 {
@@ -300,7 +352,7 @@ async fn pass_interim(
         rewrite::response(x)?;
         head = std::mem::take(&mut x.response);
         client.write_interim(&head, &parts.store);
-        client.flush().await.map_err(|cause| Fault::new(Stage::Forward, cause))?;
+        client.flush(silence).await.map_err(|cause| Fault::new(Stage::Forward, cause))?;
     }
     parts.store.keep_head(head.recycle());
     Ok(())
@@ -353,14 +405,14 @@ async fn first_bytes(
     mut upstream: Upstream,
     client: &mut Client,
     parts: &Parts,
-    live: &Live,
+    times: &Times,
 ) -> Result<Upstream, Fault> {
     let has_body = matches!(upstream.length, BodyLength::Length(1..));
     if !has_body || !upstream.upload.is_done() {
         return Ok(upstream);
     }
     let Client { conn: client, watchdog, .. } = client;
-    watchdog.set(live.plan.timeout);
+    watchdog.set(times.stream.time);
     let conn = &mut upstream.conn;
     let begun = poll_fn(|cx| {
         match conn.poll_body(cx, &parts.store) {
@@ -371,7 +423,7 @@ async fn first_bytes(
         if let Err(error) = watch(client, watchdog, cx, &parts.store) {
             return Poll::Ready(Err(Cause::of_client(error)));
         }
-        watchdog.poll(cx).map(|()| Err(Cause::BackendTimeout))
+        watchdog.poll(cx).map(|()| Err(Cause::BackendPaused(times.stream)))
     })
     .await;
     begun.map(|()| upstream).map_err(|cause| Fault::new(Stage::Forward, cause))
@@ -404,6 +456,7 @@ pub(crate) async fn response(
     client: &mut Client,
     parts: &Parts,
     mut upstream: Upstream,
+    service: usize,
     backend: usize,
 ) -> Result<(), Fault> {
     let running = x.running.clone();
@@ -413,7 +466,9 @@ pub(crate) async fn response(
     client.write_head(x, &framing, &parts.store);
 
     let mut download = Pump::new(None);
-    let result = move_bodies(client, parts, live, &mut upstream, &mut download).await;
+    let times = running.times(service, backend);
+    let patience = Patience { client: x.listener().client_stream, times: &times };
+    let result = move_bodies(client, parts, patience, &mut upstream, &mut download).await;
     x.sent.body_bytes = download.passed(&client.conn);
     x.received = upstream.upload.bytes;
     result.map_err(|cause| Fault::new(Stage::Relay, cause))?;
@@ -434,12 +489,11 @@ pub(crate) async fn response(
 async fn move_bodies(
     client: &mut Client,
     parts: &Parts,
-    live: &Live,
+    patience: Patience<'_>,
     upstream: &mut Upstream,
     download: &mut Pump,
 ) -> Result<(), Cause> {
     let store = &parts.store;
-    let client_timeout = client.timeout();
     let Client { conn: client, watchdog, .. } = client;
     let Upstream { conn: backend, upload, .. } = upstream;
     let mut before = None;
@@ -472,20 +526,22 @@ async fn move_bodies(
             return Poll::Ready(Err(Cause::of_client(error)));
         }
         // Whose turn it is: the client's if it has to take the answer, or to send what the back-end waits for.
-        let on_client =
-            download.waiting == Waiting::Sink || (upload.is_running() && upload.waiting == Waiting::Source);
+        let wait = match download.waiting {
+            Waiting::Sink => Wait::ClientTakes,
+            Waiting::Source if upload.is_running() && upload.waiting == Waiting::Source => Wait::ClientSends,
+            Waiting::Source => Wait::BackendSends,
+        };
         let passed = download.passed(client);
-        let now = Some((upload.bytes, upload.passed(backend), passed, on_client));
+        let now = Some((upload.bytes, upload.passed(backend), passed, wait));
         if now != before {
             before = now;
             // Once an answer has begun, a client that sends little may just have little to say: only how it takes what
             // is there for it is held against the least rate.
-            let takes = download.waiting == Waiting::Sink;
-            watchdog.turn(if on_client { client_timeout } else { live.plan.timeout }, takes);
+            watchdog.turn(patience.of(wait).time, wait == Wait::ClientTakes);
         }
         watchdog
             .poll_moving(cx, || upload.bytes + passed.saturating_sub(client.stream().queued()))
-            .map(|bark| Err(if on_client { late(bark) } else { Cause::BackendTimeout }))
+            .map(|bark| Err(patience.ends(wait, bark)))
     })
     .await
 }

@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io::{self, Read};
 
+use plan::Silence;
 use plan::listener::MethodLevel;
 use wire::h1::write::Framing;
 use wire::{BodyLength, Known, Method, Version};
@@ -104,25 +105,32 @@ async fn send(x: &mut Exchange, client: &mut Client, parts: &Parts, body: Body) 
     } else {
         Framing { connection, ..Framing::of(BodyLength::Length(length)) }
     };
+    let silence = x.listener().client_stream;
     client.begin_own_answer();
     client.write_head(x, &framing, &parts.store);
     if !headless {
         match body {
             Body::Bytes(bytes) => {
-                client.write_body(&bytes).await?;
+                client.write_body(&bytes, silence).await?;
                 x.sent.body_bytes = length;
             }
-            Body::File { file, length } => send_file(x, client, file, length).await?,
+            Body::File { file, length } => send_file(x, client, file, length, silence).await?,
             Body::None => {}
         }
     }
-    client.flush().await?;
+    client.flush(silence).await?;
     client.finish_answer();
     Ok(())
 }
 
 /// Sends a file piece by piece. It is read on a thread of its own: a cold disk must not hold up other clients.
-async fn send_file(x: &mut Exchange, client: &mut Client, mut file: File, len: u64) -> Result<(), Cause> {
+async fn send_file(
+    x: &mut Exchange,
+    client: &mut Client,
+    mut file: File,
+    len: u64,
+    silence: Silence,
+) -> Result<(), Cause> {
     let mut left = len;
     let mut piece = Vec::new();
     while left > 0 {
@@ -141,7 +149,7 @@ async fn send_file(x: &mut Exchange, client: &mut Client, mut file: File, len: u
             // The file has become shorter since its length was told: what is missing cannot be made up.
             Ok(0) => return Err(Cause::FileUnreadable(io::ErrorKind::UnexpectedEof.into())),
             Ok(read) => {
-                client.write_body(&piece).await?;
+                client.write_body(&piece, silence).await?;
                 x.sent.body_bytes += read as u64;
                 left -= read as u64;
             }

@@ -127,7 +127,7 @@ async fn proxy(x: &mut Exchange, client: &mut Client, worker: &Worker, service: 
         };
         location::destination(x, &running.backends[backend]);
         location::host(x, &running.backends[backend]);
-        let answer = relay::request(x, client, parts, backend).await;
+        let answer = relay::request(x, client, parts, service, backend).await;
         worker.note_health(&running, x, answer.as_ref().err());
         match answer {
             Ok(upstream) => break (backend, upstream),
@@ -150,9 +150,9 @@ async fn proxy(x: &mut Exchange, client: &mut Client, worker: &Worker, service: 
     location::rewrite(x);
     rewrite::response(x)?;
     if x.response.status() == 101 {
-        let idle = running.backends[backend].plan.tunnel_timeout;
+        let idle = running.times(service, backend).tunnel;
         let _there = parts.stats.in_flight(backend);
         return tunnel::run(x, client, &mut upstream.conn, idle, parts).await;
     }
-    relay::response(x, client, parts, upstream, backend).await
+    relay::response(x, client, parts, upstream, service, backend).await
 }

@@ -91,7 +91,10 @@ impl Setup {
     ) {
         let members = backends.iter().map(|(address, priority)| self.member(address, *priority)).collect();
         let groups = vec![Group { number: 0, members }];
-        self.service(Condition::ALWAYS, Target::Backends(BackendSet { groups, balancer, session }));
+        self.service(
+            Condition::ALWAYS,
+            Target::Backends(BackendSet { groups, balancer, times: Vec::new(), session }),
+        );
     }
 
     /// Adds a back-end and makes a member of it. The backends of the plan share it.
@@ -247,9 +250,7 @@ fn backend(id: usize, address: &str) -> Backend {
         id,
         name: None,
         address,
-        timeout: Duration::from_secs(15),
-        connect_timeout: Duration::from_secs(15),
-        tunnel_timeout: Duration::from_secs(600),
+        times: plan::Times::default(),
         fails_max: plan::limits::BACKEND_FAILS,
         disabled: false,
         tls: None,
@@ -264,6 +265,7 @@ fn listener() -> Listener {
         tls: None,
         methods: MethodLevel::Basic,
         client_timeout: Duration::from_secs(10),
+        client_stream: plan::Silence::new(Duration::from_secs(60), "StreamClient"),
         check_url: None,
         alphabets: None,
         body_max: None,

@@ -63,7 +63,7 @@ pub(crate) async fn run(
     let protocol = x.upgrade.clone();
     let framing = Framing { upgrade: protocol.as_deref(), ..Framing::of(BodyLength::None) };
     client.write_head(x, &framing, &parts.store);
-    client.flush().await.map_err(|cause| Fault::new(Stage::Relay, cause))?;
+    client.flush(x.listener().client_stream).await.map_err(|cause| Fault::new(Stage::Relay, cause))?;
     client.finish_answer();
     x.keep = false;
 

@@ -35,6 +35,17 @@ pub struct Running {
     pub(crate) token: Option<Arc<tls::Token>>,
 }
 
+impl Running {
+    /// How long a back-end may take for what when it serves this service.
+    pub(crate) fn times(&self, service: usize, backend: usize) -> plan::Times {
+        let backend = &self.backends[backend].plan;
+        match &self.plan.services[service].target {
+            plan::Target::Backends(set) => set.times(backend),
+            _ => backend.times,
+        }
+    }
+}
+
 /// The configuration that a request sees, counted within its worker: taking one touches no cache line that another
 /// worker writes.
 #[derive(Debug, Clone)]

@@ -5,9 +5,9 @@ use std::net::IpAddr;
 use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
 use crate::session::Session;
+use crate::times::Times;
 use crate::tls::BackendTls;
 
 /// Where a back-end listens.
@@ -41,12 +41,8 @@ pub struct Backend {
     pub name: Option<String>,
     /// Where it listens.
     pub address: BackendAddress,
-    /// Longest wait for the next byte from it, or for it to take the next byte (`TimeOut`).
-    pub timeout: Duration,
-    /// Longest wait for a connection (`ConnTO`).
-    pub connect_timeout: Duration,
-    /// Longest silence on an upgraded connection (`WSTimeOut`).
-    pub tunnel_timeout: Duration,
+    /// How long it may take for what; a service may say otherwise, see [`BackendSet::times`].
+    pub times: Times,
     /// Requests in a row without an answer after which it is left out for a while (`MaxFails`); `None` if it never is.
     pub fails_max: Option<NonZeroU32>,
     /// Starts out of rotation (`Disabled`).
@@ -94,6 +90,16 @@ pub struct BackendSet {
     pub groups: Vec<Group>,
     /// How one of a group is chosen.
     pub balancer: Balancer,
+    /// What this service says of the times of back-ends that stand outside of it: index into `Plan::backends`, and the
+    /// times. The rest have [`Backend::times`].
+    pub times: Vec<(usize, Times)>,
     /// What ties a client to one back-end, if anything does.
     pub session: Option<Session>,
+}
+
+impl BackendSet {
+    /// How long this back-end may take for what when it serves this service.
+    pub fn times(&self, backend: &Backend) -> Times {
+        self.times.iter().find(|(id, _)| *id == backend.id).map_or(backend.times, |(_, times)| *times)
+    }
 }

@@ -3,10 +3,17 @@
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-/// `Client`: long enough for a slow phone, short enough that idle clients do not pile up.
+/// `Client`: how long a client may take for the head of a request, and idle before the next; long enough for a slow
+/// phone, short enough that idle clients do not pile up.
 pub const CLIENT_TIMEOUT: Duration = Duration::from_secs(10);
+/// `StreamClient`: how long a client may pause within a body. A phone in a tunnel, a player whose buffer is full, a
+/// program that computes what it sends: a minute is what applications are used to from other proxies.
+pub const STREAM_CLIENT: Duration = Duration::from_secs(60);
 /// `TimeOut`: how long a back-end may think.
 pub const BACKEND_TIMEOUT: Duration = Duration::from_secs(15);
+/// `StreamTimeOut`: how long a back-end may pause within an answer. Streams of events send a sign of life every 15 to 60
+/// s, so that two minutes without one mean that nobody is there.
+pub const STREAM_TIMEOUT: Duration = Duration::from_secs(120);
 /// `TimeOut` of an `Emergency` back-end, which answers when all else is down and may be slow.
 pub const EMERGENCY_TIMEOUT: Duration = Duration::from_secs(120);
 /// `WSTimeOut`: upgraded connections are quiet for minutes by design.

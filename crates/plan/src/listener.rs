@@ -13,6 +13,7 @@ use crate::page::Pages;
 use crate::pattern::Pattern;
 use crate::rewrite::Rewrites;
 use crate::service::Service;
+use crate::times::Silence;
 use crate::tls::ServerTls;
 
 /// Where a listener's socket comes from.
@@ -52,8 +53,11 @@ pub struct Listener {
     pub tls: Option<ServerTls>,
     /// Methods that may pass (`xHTTP`).
     pub methods: MethodLevel,
-    /// Longest silence of a client (`Client`).
+    /// Longest wait for the head of a request, and for the next request (`Client`).
     pub client_timeout: Duration,
+    /// Longest silence of a client within a body, its own or the answer's (`StreamClient`, or the `Client` of a file that
+    /// has no such word).
+    pub client_stream: Silence,
     /// What a request target must match (`CheckURL`); refused with 501 otherwise.
     pub check_url: Option<Pattern>,
     /// The characters that each part of a target may have (`CheckURL 1`, `CSsegment` and so on); refused with 501 otherwise.

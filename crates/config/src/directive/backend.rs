@@ -47,42 +47,6 @@ pub(super) static ROWS: &[Row] = &[
         ..Row::ROW
     },
     Row {
-        name: "TimeOut",
-        scopes: ALL,
-        syntax: "DURATION",
-        default: "the global TimeOut, 15s; of Emergency 2m",
-        since: "2.0",
-        doc: "The longest silence of the back-end.",
-        lower: Lower::Backend(|cx, draft, statement| {
-            draft.timeout = cx.timeout(&statement.arguments[0]).map(|time| (time, statement.span));
-        }),
-        ..Row::ROW
-    },
-    Row {
-        name: "ConnTO",
-        scopes: ALL,
-        syntax: "DURATION",
-        default: "the global ConnTO if there is one, else this back-end's TimeOut",
-        since: "2.5",
-        doc: "The longest wait for a connection.",
-        lower: Lower::Backend(|cx, draft, statement| {
-            draft.connect_timeout = cx.timeout(&statement.arguments[0]).map(|time| (time, statement.span));
-        }),
-        ..Row::ROW
-    },
-    Row {
-        name: "WSTimeOut",
-        scopes: ALL,
-        syntax: "DURATION",
-        default: "the global WSTimeOut, 10m",
-        since: "2.8",
-        doc: "The longest silence on a connection that was upgraded.",
-        lower: Lower::Backend(|cx, draft, statement| {
-            draft.tunnel_timeout = cx.timeout(&statement.arguments[0]).map(|time| (time, statement.span));
-        }),
-        ..Row::ROW
-    },
-    Row {
         name: "MaxFails",
         scopes: ALL,
         syntax: "NUMBER",

@@ -142,56 +142,6 @@ pub(super) static ROWS: &[Row] = &[
     },
     // Time
     Row {
-        name: "Client",
-        scopes: GLOBAL,
-        syntax: "DURATION",
-        default: "10s",
-        since: "1.0",
-        doc: "The longest silence of a client. For all listeners that give none of their own.",
-        lower: Lower::Global(Values, |cx, statement| {
-            cx.set_timeout(statement, |cx, time| cx.global.client = time);
-        }),
-        ..Row::ROW
-    },
-    Row {
-        name: "TimeOut",
-        scopes: GLOBAL,
-        syntax: "DURATION",
-        default: "15s",
-        since: "2.2",
-        doc: "The longest silence of a back-end. For all back-ends that give none of their own, except those of \
-              Emergency.",
-        lower: Lower::Global(Values, |cx, statement| {
-            cx.set_timeout(statement, |cx, time| cx.global.timeout = time);
-        }),
-        ..Row::ROW
-    },
-    Row {
-        name: "ConnTO",
-        scopes: GLOBAL,
-        syntax: "DURATION",
-        default: "each back-end's TimeOut",
-        since: "2.5",
-        doc: "The longest wait for a connection to a back-end. For all back-ends that give none of their own.",
-        lower: Lower::Global(Values, |cx, statement| {
-            cx.set_timeout(statement, |cx, time| cx.global.connect_timeout = Some(time));
-        }),
-        ..Row::ROW
-    },
-    Row {
-        name: "WSTimeOut",
-        scopes: GLOBAL,
-        syntax: "DURATION",
-        default: "10m",
-        since: "2.8",
-        doc: "The longest silence on a connection that was upgraded, for instance to WebSocket. For all back-ends \
-              that give none of their own.",
-        lower: Lower::Global(Values, |cx, statement| {
-            cx.set_timeout(statement, |cx, time| cx.global.tunnel_timeout = time);
-        }),
-        ..Row::ROW
-    },
-    Row {
         name: "Alive",
         scopes: GLOBAL,
         syntax: "DURATION",

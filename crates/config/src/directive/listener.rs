@@ -73,16 +73,6 @@ pub(super) static ROWS: &[Row] = &[
         ..Row::ROW
     },
     Row {
-        name: "Client",
-        scopes: LISTENER,
-        syntax: "DURATION",
-        default: "the global Client, 10s",
-        since: "2.0",
-        doc: "The longest silence of a client.",
-        lower: Lower::Listener(|cx, draft, statement| draft.client = cx.timeout(&statement.arguments[0])),
-        ..Row::ROW
-    },
-    Row {
         name: "CheckURL",
         scopes: LISTENER,
         syntax: "[OPTIONS] \"PATTERN\" | 0|1",

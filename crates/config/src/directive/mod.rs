@@ -13,6 +13,7 @@ mod limits;
 mod listener;
 mod service;
 mod session;
+mod times;
 
 use std::collections::HashMap;
 use std::sync::OnceLock;
@@ -21,7 +22,9 @@ use plan::condition::Condition;
 use plan::rewrite::{FieldEdit, RequestEdit};
 
 use crate::lex::Word;
-use crate::lower::{BackendDraft, BoundsDraft, Inner, ListenerDraft, Lowering, ServiceDraft, SessionDraft};
+use crate::lower::{
+    BackendDraft, BoundsDraft, Inner, ListenerDraft, Lowering, ServiceDraft, SessionDraft, TimesDraft,
+};
 use crate::syntax::Statement;
 
 /// Where a directive may stand.
@@ -143,6 +146,8 @@ pub(crate) enum Lower {
     Service(fn(&mut Lowering<'_>, &mut ServiceDraft, &Statement)),
     /// The same outside of all blocks, for all listeners, and in a listener.
     Bounds(fn(&mut Lowering<'_>, &mut BoundsDraft, &Statement)),
+    /// The same wherever the time of a back-end may be given.
+    Times(fn(&mut Lowering<'_>, &mut TimesDraft, &Statement)),
     /// The same in a listener and in a service.
     Inner(fn(&mut Lowering<'_>, &mut Inner, &Statement)),
     Backend(fn(&mut Lowering<'_>, &mut BackendDraft, &Statement)),
@@ -241,6 +246,17 @@ pub(crate) static TABLE: &[Section] = &[
         intro: "Directives inside of `ListenHTTP` and `ListenHTTPS`. What changes requests and answers (see Modifications) may stand \
                 here too and then holds for all services that this listener uses.",
         rows: listener::ROWS,
+    },
+    Section {
+        title: "Time-outs",
+        intro: "`Client` and `StreamClient` stand in listeners, or outside of all blocks for all listeners that give none \
+                of their own. The others stand in back-ends, in a `Service` for its back-ends, `Emergency` included, or \
+                outside of all blocks. The innermost one holds; a back-end that stands outside of the service keeps what \
+                it says itself. The words that begin with `Stream` are for bodies that have begun. Each is looked for \
+                from the inside to the outside; if the file gives none, an explicit `TimeOut` or `Client` is looked for \
+                in the same way, since it held for that too in older Pounds; and if there is none either, the default of \
+                the Stream word holds.",
+        rows: times::ROWS,
     },
     Section {
         title: "Limits",

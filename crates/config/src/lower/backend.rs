@@ -2,13 +2,12 @@
 
 use std::num::NonZeroU32;
 use std::sync::Arc;
-use std::time::Duration;
 
 use plan::tls::{BackendTls, FileName, Verify};
-use plan::{Backend, BackendAddress, Member, limits};
+use plan::{Backend, BackendAddress, Member, Times, limits};
 
 use super::ciphers::PolicyDraft;
-use super::{Lowering, ServiceDraft};
+use super::{Lowering, ServiceDraft, TimesDraft};
 use crate::diagnostic::Diagnostic;
 use crate::directive::Lower;
 use crate::lex::Word;
@@ -26,9 +25,7 @@ pub(crate) struct BackendDraft {
     pub(crate) address: Option<Host>,
     pub(crate) port: Option<(u16, Span)>,
     pub(crate) priority: Option<u16>,
-    pub(crate) timeout: Option<(Duration, Span)>,
-    pub(crate) connect_timeout: Option<(Duration, Span)>,
-    pub(crate) tunnel_timeout: Option<(Duration, Span)>,
+    pub(crate) times: TimesDraft,
     pub(crate) fails_max: Option<(Option<NonZeroU32>, Span)>,
     pub(crate) disabled: Option<bool>,
     pub(crate) uses: Option<Word>,
@@ -46,6 +43,8 @@ pub(crate) struct Named {
     backend: Option<Unplaced>,
     placed: Option<Arc<Backend>>,
     priority: u16,
+    /// What it says itself.
+    times: TimesDraft,
     pub(crate) span: Span,
 }
 
@@ -61,9 +60,7 @@ impl Named {
 struct Unplaced {
     name: Option<String>,
     address: BackendAddress,
-    timeout: Duration,
-    connect_timeout: Duration,
-    tunnel_timeout: Duration,
+    times: Times,
     fails_max: Option<NonZeroU32>,
     disabled: bool,
     tls: Option<BackendTls>,
@@ -82,9 +79,7 @@ pub(crate) fn lower(cx: &mut Lowering<'_>, service: &mut ServiceDraft, statement
         let beside = [
             draft.address.as_ref().map(|_| statement.keyword),
             draft.port.map(|(_, span)| span),
-            draft.timeout.map(|(_, span)| span),
-            draft.connect_timeout.map(|(_, span)| span),
-            draft.tunnel_timeout.map(|(_, span)| span),
+            draft.times.span,
             draft.fails_max.map(|(_, span)| span),
             draft.https,
             draft.about_tls(),
@@ -96,11 +91,11 @@ pub(crate) fn lower(cx: &mut Lowering<'_>, service: &mut ServiceDraft, statement
                     .related(name.span, "the rest is said where this back-end has its name"),
             );
         }
-        let Some((backend, own)) = cx.named_backend(name, draft.disabled) else { return };
+        let Some((backend, own)) = cx.named_backend(name, draft.disabled, service) else { return };
         return service.backends.push(Member { backend, priority: priority.unwrap_or(own) });
     }
-    let timeout = cx.global.timeout;
-    let Some(unplaced) = cx.backend(draft, statement, timeout) else { return };
+    let times = draft.times.or(service.times).or(cx.global.times).finish(limits::BACKEND_TIMEOUT);
+    let Some(unplaced) = cx.backend(draft, statement, times) else { return };
     let backend = cx.place(unplaced);
     service.backends.push(Member { backend, priority: priority.unwrap_or(limits::PRIORITY) });
 }
@@ -108,14 +103,16 @@ pub(crate) fn lower(cx: &mut Lowering<'_>, service: &mut ServiceDraft, statement
 /// `Emergency`
 pub(crate) fn lower_emergency(cx: &mut Lowering<'_>, service: &mut ServiceDraft, statement: &Statement) {
     let Some(draft) = cx.backend_draft(statement) else { return };
-    let Some(unplaced) = cx.backend(draft, statement, limits::EMERGENCY_TIMEOUT) else { return };
+    let outer = service.times.or(cx.global.times.without_answer());
+    let times = draft.times.or(outer).finish(limits::EMERGENCY_TIMEOUT);
+    let Some(unplaced) = cx.backend(draft, statement, times) else { return };
     let backend = cx.place(unplaced);
     service.emergency.push(Member { backend, priority: limits::PRIORITY });
 }
 
 /// `UseBackend "name"`
 pub(crate) fn lower_use(cx: &mut Lowering<'_>, service: &mut ServiceDraft, statement: &Statement) {
-    if let Some((backend, priority)) = cx.named_backend(&statement.arguments[0], None) {
+    if let Some((backend, priority)) = cx.named_backend(&statement.arguments[0], None, service) {
         service.backends.push(Member { backend, priority });
     }
 }
@@ -129,12 +126,19 @@ pub(crate) fn lower_named(cx: &mut Lowering<'_>, statement: &Statement) {
         return cx.push(Diagnostic::error(name.span, message).related(first, "the first one"));
     }
     // It is known even if it cannot be read, so that its users are not complained about too.
-    let mut named = Named { backend: None, placed: None, priority: limits::PRIORITY, span: name.span };
+    let mut named = Named {
+        backend: None,
+        placed: None,
+        priority: limits::PRIORITY,
+        times: TimesDraft::default(),
+        span: name.span,
+    };
     if let Some(draft) = cx.backend_draft(statement) {
         named.priority = draft.priority.unwrap_or(limits::PRIORITY);
-        let timeout = cx.global.timeout;
+        named.times = draft.times;
+        let times = draft.times.or(cx.global.times).finish(limits::BACKEND_TIMEOUT);
         named.backend = cx
-            .backend(draft, statement, timeout)
+            .backend(draft, statement, times)
             .map(|backend| Unplaced { name: Some(name.text.to_string()), ..backend });
     }
     cx.named_backends.insert(name.text.clone(), named);
@@ -146,21 +150,19 @@ impl Lowering<'_> {
         let errors = self.diagnostics.errors();
         let mut draft = BackendDraft::default();
         for inner in statement.block() {
-            if let Lower::Backend(lower) = inner.row.lower
-                && self.enter(inner)
-            {
-                lower(self, &mut draft, inner);
+            match inner.row.lower {
+                Lower::Backend(lower) if self.enter(inner) => lower(self, &mut draft, inner),
+                Lower::Times(lower) if self.enter(inner) => {
+                    draft.times.span = Some(inner.span);
+                    lower(self, &mut draft.times, inner);
+                }
+                _ => {}
             }
         }
         (!statement.faulty && self.diagnostics.errors() == errors).then_some(draft)
     }
 
-    fn backend(
-        &mut self,
-        mut draft: BackendDraft,
-        statement: &Statement,
-        timeout: Duration,
-    ) -> Option<Unplaced> {
+    fn backend(&mut self, mut draft: BackendDraft, statement: &Statement, times: Times) -> Option<Unplaced> {
         let tls = self.backend_tls(&mut draft)?;
         let default_port = if tls.is_some() { TLS_PORT } else { PORT };
         let address = match (draft.address, draft.port) {
@@ -185,14 +187,10 @@ impl Lowering<'_> {
                 BackendAddress::Name(name, port.map_or(default_port, |(port, _)| port))
             }
         };
-        let timeout = draft.timeout.map_or(timeout, |(time, _)| time);
-        let connect_timeout = draft.connect_timeout.map(|(time, _)| time).or(self.global.connect_timeout);
         Some(Unplaced {
             name: None,
             address,
-            timeout,
-            connect_timeout: connect_timeout.unwrap_or(timeout),
-            tunnel_timeout: draft.tunnel_timeout.map_or(self.global.tunnel_timeout, |(time, _)| time),
+            times,
             fails_max: draft.fails_max.map_or(self.global.fails_max, |(fails, _)| fails),
             disabled: draft.disabled.unwrap_or(false),
             tls,
@@ -205,9 +203,7 @@ impl Lowering<'_> {
             id: self.backends.len(),
             name: unplaced.name,
             address: unplaced.address,
-            timeout: unplaced.timeout,
-            connect_timeout: unplaced.connect_timeout,
-            tunnel_timeout: unplaced.tunnel_timeout,
+            times: unplaced.times,
             fails_max: unplaced.fails_max,
             disabled: unplaced.disabled,
             tls: unplaced.tls,
@@ -217,8 +213,27 @@ impl Lowering<'_> {
     }
 
     /// The back-end of that name and its own priority. All its users share one, so that it is probed and counted
-    /// once; only a user that wants it disabled otherwise than it is gets one for itself.
-    fn named_backend(&mut self, name: &Word, disabled: Option<bool>) -> Option<(Arc<Backend>, u16)> {
+    /// once; only a user that wants it disabled otherwise than it is gets one for itself. What `service` says of times
+    /// holds where the back-end says nothing itself.
+    fn named_backend(
+        &mut self,
+        name: &Word,
+        disabled: Option<bool>,
+        service: &mut ServiceDraft,
+    ) -> Option<(Arc<Backend>, u16)> {
+        let (backend, priority, own) = self.shared_backend(name, disabled)?;
+        let times = own.or(service.times).or(self.global.times).finish(limits::BACKEND_TIMEOUT);
+        if times != backend.times {
+            service.times_here.push((backend.id, times));
+        }
+        Some((backend, priority))
+    }
+
+    fn shared_backend(
+        &mut self,
+        name: &Word,
+        disabled: Option<bool>,
+    ) -> Option<(Arc<Backend>, u16, TimesDraft)> {
         let Some(named) = self.named_backends.get(&name.text) else {
             let nearest = suggest::nearest(&name.text, self.named_backends.keys().map(|name| &**name));
             let help = nearest.map(|name| format!("did you mean {name:?}?"));
@@ -229,11 +244,11 @@ impl Lowering<'_> {
             );
             return None;
         };
-        let priority = named.priority;
+        let (priority, times) = (named.priority, named.times);
         let unplaced = named.backend.clone()?;
         let wanted = disabled.unwrap_or(unplaced.disabled);
         if let Some(placed) = named.placed.clone().filter(|placed| placed.disabled == wanted) {
-            return Some((placed, priority));
+            return Some((placed, priority, times));
         }
         let shared = named.placed.is_none() && wanted == unplaced.disabled;
         let backend = self.place(Unplaced { disabled: wanted, ..unplaced });
@@ -242,6 +257,6 @@ impl Lowering<'_> {
         {
             named.placed = Some(backend.clone());
         }
-        Some((backend, priority))
+        Some((backend, priority, times))
     }
 }

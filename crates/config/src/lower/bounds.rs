@@ -1,6 +1,7 @@
 //! Limits: what a listener says, else what the file says for all, else the default.
 
 use std::num::NonZeroU64;
+use std::time::Duration;
 
 use plan::bounds::{Bounds, MinRate};
 use plan::limits::{HEAD_BYTES, RATE_BYTES_MAX, RATE_WINDOW, RATE_WINDOW_MIN};
@@ -24,6 +25,8 @@ pub(crate) struct BoundsDraft {
     pub(crate) interim_max: Option<usize>,
     pub(crate) requests_max: Option<u64>,
     pub(crate) rate_min: Option<MinRate>,
+    pub(crate) client: Option<Duration>,
+    pub(crate) stream_client: Option<Duration>,
     /// Not a limit, but given in the same places.
     pub(crate) alphabets: AlphabetsDraft,
 }

@@ -2,7 +2,6 @@
 
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
-use std::time::Duration;
 
 use plan::listener::{MethodLevel, RewriteLocation};
 use plan::page::{CODES, Page, Pages};
@@ -11,7 +10,7 @@ use plan::tls::{CheckHost, Demand, FileName};
 use plan::{Acl, ListenAddress, Listener, Pattern};
 
 use super::ciphers::PolicyDraft;
-use super::{BoundsDraft, HeaderOptions, Inner, Lowering, arguments, service};
+use super::{BoundsDraft, HeaderOptions, Inner, Lowering, arguments, service, times};
 use crate::diagnostic::Diagnostic;
 use crate::directive::Lower;
 use crate::lex::Word;
@@ -29,7 +28,6 @@ pub(crate) struct ListenerDraft {
     pub(crate) port: Option<(u16, Span)>,
     pub(crate) socket_from: Option<(PathBuf, Span)>,
     methods: Option<MethodLevel>,
-    pub(crate) client: Option<Duration>,
     pub(crate) check_url: Option<Pattern>,
     pub(crate) body_max: Option<u64>,
     pub(crate) target_max: Option<usize>,
@@ -100,6 +98,7 @@ fn block(cx: &mut Lowering<'_>, statement: &Statement, port: u16) {
     }
     let global = cx.global.bounds;
     let bounds = draft.bounds.finish(&global, statement.keyword, cx);
+    let (client_timeout, client_stream) = times::of_clients(&draft.bounds, &global);
     let address = listen_address(cx, &mut draft, port);
     let tls = if port == TLS_PORT { cx.server_tls(&mut draft, statement) } else { None };
     let faulty = statement.faulty || cx.diagnostics.errors() > errors;
@@ -116,7 +115,8 @@ fn block(cx: &mut Lowering<'_>, statement: &Statement, port: u16) {
         address,
         tls,
         methods: draft.methods.unwrap_or(MethodLevel::Basic),
-        client_timeout: draft.client.unwrap_or(cx.global.client),
+        client_timeout,
+        client_stream,
         check_url: draft.check_url,
         alphabets: draft.bounds.alphabets.finish(&global.alphabets),
         body_max: draft.body_max,

@@ -17,6 +17,7 @@ pub(crate) mod logging;
 mod matching;
 pub(crate) mod service;
 pub(crate) mod session;
+mod times;
 pub(crate) mod tls;
 pub(crate) mod token;
 
@@ -45,6 +46,7 @@ pub(crate) use bounds::BoundsDraft;
 pub(crate) use listener::ListenerDraft;
 pub(crate) use service::ServiceDraft;
 pub(crate) use session::SessionDraft;
+pub(crate) use times::TimesDraft;
 
 /// Most workers: more threads than any machine has cores are a slip.
 pub(crate) const WORKERS_MAX: u64 = 1024;
@@ -66,10 +68,7 @@ pub(crate) struct Global {
     pub(crate) forwarded_header: String,
     pub(crate) headers: HeaderOptions,
     pub(crate) trusted: Option<Arc<Acl>>,
-    pub(crate) client: Duration,
-    pub(crate) timeout: Duration,
-    pub(crate) connect_timeout: Option<Duration>,
-    pub(crate) tunnel_timeout: Duration,
+    pub(crate) times: TimesDraft,
     pub(crate) fails_max: Option<NonZeroU32>,
     pub(crate) alive: Duration,
     pub(crate) watch_interval: Duration,
@@ -103,10 +102,7 @@ impl Default for Global {
             forwarded_header: "X-Forwarded-For".into(),
             headers: HeaderOptions::default(),
             trusted: None,
-            client: limits::CLIENT_TIMEOUT,
-            timeout: limits::BACKEND_TIMEOUT,
-            connect_timeout: None,
-            tunnel_timeout: limits::TUNNEL_TIMEOUT,
+            times: TimesDraft::default(),
             fails_max: limits::BACKEND_FAILS,
             alive: limits::ALIVE,
             watch_interval: limits::WATCH_INTERVAL,
@@ -183,6 +179,11 @@ pub(crate) fn lower(
                     let mut bounds = cx.global.bounds;
                     lower(&mut cx, &mut bounds, statement);
                     cx.global.bounds = bounds;
+                }
+                Lower::Times(lower) if phase == Phase::Values && cx.enter(statement) => {
+                    let mut times = cx.global.times;
+                    lower(&mut cx, &mut times, statement);
+                    cx.global.times = times;
                 }
                 Lower::ServiceBlock if phase == Phase::Routes => service::lower_global(&mut cx, statement),
                 _ => {}

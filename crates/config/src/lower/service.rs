@@ -6,9 +6,9 @@ use plan::condition::Condition;
 use plan::rewrite::Rewrites;
 use plan::service::{LogSuppress, Redirect};
 use plan::template::Part;
-use plan::{BackendSet, Balancer, Group, Member, Service, Session, Target, Template};
+use plan::{BackendSet, Balancer, Group, Member, Service, Session, Target, Template, Times};
 
-use super::{Inner, Lowering, condition};
+use super::{Inner, Lowering, TimesDraft, condition};
 use crate::diagnostic::Diagnostic;
 use crate::directive::Lower;
 use crate::lex::Word;
@@ -24,6 +24,10 @@ pub(crate) struct ServiceDraft {
     pub(crate) session: Option<(Session, Span)>,
     pub(crate) balancer: Option<Balancer>,
     pub(crate) disabled: bool,
+    /// What it says of the times of its back-ends.
+    pub(crate) times: TimesDraft,
+    /// The times of back-ends that stand outside of it, where they are others here.
+    pub(crate) times_here: Vec<(usize, Times)>,
     log_suppress: LogSuppress,
     inner: Inner,
 }
@@ -40,8 +44,18 @@ pub(crate) fn lower(cx: &mut Lowering<'_>, statement: &Statement, place: String)
     let mut draft = ServiceDraft::default();
     let mut conditions = Vec::new();
     let mut rewrites = Rewrites::default();
+    // They hold for the back-ends of the block, wherever they stand in it.
+    for inner in statement.block() {
+        if let Lower::Times(lower) = inner.row.lower
+            && cx.enter(inner)
+        {
+            draft.times.span = Some(inner.span);
+            lower(cx, &mut draft.times, inner);
+        }
+    }
     for inner in statement.block() {
         match inner.row.lower {
+            Lower::Times(_) => {}
             Lower::Condition(_) => conditions.extend(condition::one(cx, inner)),
             Lower::Service(lower) if cx.enter(inner) => lower(cx, &mut draft, inner),
             Lower::Inner(lower) if cx.enter(inner) => lower(cx, &mut draft.inner, inner),
@@ -87,6 +101,9 @@ fn target(cx: &mut Lowering<'_>, statement: &Statement, faulty: bool, draft: &mu
         } else if let Some((_, session)) = draft.session {
             cx.push(Diagnostic::warning(session, "Session has no effect in a service without back-ends"));
         }
+        if !backends {
+            cx.warn_of_idle_times(draft);
+        }
         return target;
     }
     if !backends {
@@ -108,6 +125,7 @@ fn target(cx: &mut Lowering<'_>, statement: &Statement, faulty: bool, draft: &mu
     }
     Target::Backends(BackendSet {
         groups,
+        times: std::mem::take(&mut draft.times_here),
         balancer: draft.balancer.unwrap_or(cx.global.balancer),
         session: draft.session.take().map(|(session, _)| session),
     })

@@ -37,7 +37,7 @@ pub(crate) fn refusal(error: &io::Error) -> Refusal {
 }
 
 /// Connects to the first address that takes the connection; `limit` holds for all of them together, and for TLS.
-pub(crate) async fn connect(live: &Live, scratch: &Scratch, limit: Duration) -> Result<Stream, ConnectError> {
+pub(crate) async fn connect(live: &Live, limit: Duration, scratch: &Scratch) -> Result<Stream, ConnectError> {
     let Some(tls) = &live.tls else { return reach(&live.address, limit).await };
     let secure = async {
         let stream = attempt(&live.address).await.map_err(ConnectError::Io)?;

@@ -19,8 +19,8 @@ pub(crate) async fn probe(
     clock: Clock,
     rarest: Duration,
 ) -> Option<(Arc<Live>, Duration)> {
-    let limit = live.plan.connect_timeout.min(limits::PROBE_TIMEOUT);
-    let refusal = match connect::connect(&live, &scratch, limit).await {
+    let limit = live.plan.times.connect.min(limits::PROBE_TIMEOUT);
+    let refusal = match connect::connect(&live, limit, &scratch).await {
         // What a request would be told of TLS says more than that nobody is there. One that goes on with the handshake
         // for ever is as good as dead.
         Ok(_) | Err(ConnectError::Tls(_)) => {

@@ -200,7 +200,7 @@ impl Wanted<'_> {
         live.health.is_left_out()
             && live.is_up()
             && self.may(member)
-            && live.health.claim_trial(now, self.again, live.plan.connect_timeout + live.plan.timeout)
+            && live.health.claim_trial(now, self.again, live.plan.times.connect + live.plan.times.answer.time)
     }
 }
 

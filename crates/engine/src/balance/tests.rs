@@ -75,7 +75,12 @@ fn a_later_group_serves_only_when_the_earlier_ones_cannot() {
     ];
     setup.service(
         Condition::ALWAYS,
-        plan::Target::Backends(BackendSet { groups, balancer: Balancer::Random, session: None }),
+        plan::Target::Backends(BackendSet {
+            groups,
+            balancer: Balancer::Random,
+            times: Vec::new(),
+            session: None,
+        }),
     );
     let stage = setup.run();
     let request = get("/", "");

@@ -87,3 +87,28 @@ fn the_same_bytes_are_blamed_on_who_sent_them() {
     let fault = Fault::new(Stage::Forward, Cause::BadAnswer(error));
     assert_eq!(fault.to_string(), format!("the back-end's answer is malformed: {error}"));
 }
+
+#[test]
+fn a_time_out_says_how_long_who_and_which_directive() {
+    let silence = |seconds, word| Silence::new(std::time::Duration::from_secs(seconds), word);
+    for (cause, said) in [
+        (Cause::ClientTimeout(silence(10, "Client")), "the client sent no whole head for 10 s (Client)"),
+        (
+            Cause::ClientPaused(silence(60, "StreamClient")),
+            "the client sent nothing for 60 s (StreamClient) in the middle of its request",
+        ),
+        (Cause::ClientReadsNothing(silence(10, "Client")), "the client took nothing for 10 s (Client)"),
+        (
+            Cause::BackendPaused(silence(15, "TimeOut")),
+            "the back-end sent nothing for 15 s (TimeOut) in the middle of its answer",
+        ),
+        (
+            Cause::BackendReadsNothing(silence(120, "StreamTimeOut")),
+            "the back-end took nothing of the request for 120 s (StreamTimeOut)",
+        ),
+    ] {
+        assert_eq!(Fault::new(Stage::Relay, cause).to_string(), said);
+    }
+    let late = Fault::new(Stage::Forward, Cause::BackendTimeout(silence(15, "TimeOut"))).to_string();
+    assert!(late.starts_with("the back-end sent no answer for 15 s (TimeOut); "), "{late}");
+}

@@ -90,7 +90,7 @@ fn drought(set: &LiveSet, untold: u64, out: &mut Vec<u8>) {
 /// where an operator looks for it. A client that just goes away is not even that.
 fn severity(fault: &Fault) -> Option<Severity> {
     match (fault.cause.row().blame, &fault.cause) {
-        (_, Cause::ClientClosed | Cause::ClientTimeout) if fault.stage == Stage::Parse => None,
+        (_, Cause::ClientClosed | Cause::ClientTimeout(_)) if fault.stage == Stage::Parse => None,
         (Blame::Client, _) => Some(Severity::Info),
         (Blame::Backend, _) => Some(Severity::Error),
         (Blame::Operator, _) => Some(Severity::Warning),

@@ -110,10 +110,21 @@ pub(crate) fn version() -> String {
             ),
         ),
         ("nesting of blocks", format!("{} levels", limits::NESTING_MAX)),
-        ("client time-out", format!("{} s unless Client says otherwise", limits::CLIENT_TIMEOUT.as_secs())),
+        (
+            "client time-out",
+            format!(
+                "{} s unless Client says otherwise; within a body {} s, see StreamClient",
+                limits::CLIENT_TIMEOUT.as_secs(),
+                limits::STREAM_CLIENT.as_secs()
+            ),
+        ),
         (
             "back-end time-out",
-            format!("{} s unless TimeOut says otherwise", limits::BACKEND_TIMEOUT.as_secs()),
+            format!(
+                "{} s unless TimeOut says otherwise; within a body {} s, see StreamTimeOut",
+                limits::BACKEND_TIMEOUT.as_secs(),
+                limits::STREAM_TIMEOUT.as_secs()
+            ),
         ),
     ];
     for (name, value) in rows {

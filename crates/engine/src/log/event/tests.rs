@@ -100,9 +100,11 @@ fn what_is_quoted_of_a_message_cannot_forge_a_line() {
 #[test]
 fn what_is_no_mishap_is_no_event() {
     let stage = stage(|_| ());
-    for fault in
-        [Fault::new(Stage::Parse, Cause::ClientClosed), Fault::new(Stage::Parse, Cause::ClientTimeout)]
-    {
+    let silence = plan::Silence::new(std::time::Duration::from_secs(10), "Client");
+    for fault in [
+        Fault::new(Stage::Parse, Cause::ClientClosed),
+        Fault::new(Stage::Parse, Cause::ClientTimeout(silence)),
+    ] {
         let lines = lines(&stage, &served(&stage, 404), Some(&fault));
         assert!(lines.iter().all(|(kind, ..)| *kind == Kind::Access), "{lines:?}");
     }
