@@ -228,8 +228,10 @@ pub(super) static ROWS: &[Row] = &[
         once: false,
         since: "2.0",
         doc: "The certificates that clients are shown. A file of PEM holds one certificate, those that it was signed \
-              with, and its private key; a key may also stand beside it in a file that ends in `.key`. Of a directory \
-              all files count, of a pattern such as `*.pem` those that match, in the order of their names. A client \
+              with, and its private key; a key may also stand beside it in a file that ends in `.key`, or in `privkey.pem` \
+              beside `fullchain.pem`, as certbot has it. Of a directory all files count, and of a directory of directories \
+              `fullchain.pem` in each; of a pattern such as `*.pem` those that match, in the order of their names. What \
+              cannot be used among them is passed over with a warning. A client \
               that asks for a name gets the first certificate that covers it, exact names before those with a `*`; \
               where several do, an ECDSA one if it can use that. The first of all is shown to those who name no other.",
         example: "Cert \"/etc/pound/certs/\"",

@@ -11,7 +11,7 @@ use plan::tls::{FileName, Policy, ServerTls, Verify};
 use super::clients;
 use super::connect::{Connector, system_roots};
 use super::ending::{Ending, Warned};
-use super::files::{self, Identity, TlsError};
+use super::files::{self, Identity, PassedOver, Refusal, TlsError};
 use super::sites::provider;
 use super::source::{Reading, Source};
 use super::token::Token;
@@ -54,10 +54,13 @@ pub fn check(plan: &Plan, now: i64) -> Vec<Finding> {
         // What is wrong with a certificate is told whatever else there is to tell.
         if let Some(file) = &tls.certificate {
             match findings.identity(file, &file.path, &tls.policy, token.as_ref()) {
-                Some(identity) => {
+                Ok(identity) => {
                     findings.ending(file, &Ending::shown(&file.path, identity.not_after, now));
                 }
-                None => continue,
+                Err(refusal) => {
+                    findings.refused(file, &refusal);
+                    continue;
+                }
             }
         }
         if can_see && let Err(error) = Connector::new(backend, tls, token.as_ref(), now) {
@@ -99,34 +102,53 @@ impl Findings {
                 return self.add(is_error, TlsError::new(name, &refusal).to_string());
             }
         };
+        // Whether there was none before that will be shown.
+        let is_first_name = tls
+            .certificates
+            .first()
+            .is_some_and(|first| first.place == name.place && first.path == name.path);
+        let (mut counted, mut seen) = (0, true);
         for file in files {
-            if let Some(identity) = self.identity(name, &file, &tls.policy, token) {
-                self.ending(name, &Ending::certificate(&identity, self.now));
+            match self.identity(name, &file, &tls.policy, token) {
+                Ok(identity) => {
+                    counted += 1;
+                    self.ending(name, &Ending::certificate(&identity, self.now));
+                }
+                Err(refusal) if files::is_dispensable(name, &refusal, is_first_name && counted == 0) => {
+                    let (place, directive) = (&name.place, name.directive);
+                    seen &= can_see(&refusal.path);
+                    self.add(false, format!("{place}: {directive} {}", PassedOver(&refusal)));
+                }
+                Err(refusal) => {
+                    counted += 1;
+                    self.refused(name, &refusal);
+                }
             }
+        }
+        if counted == 0 {
+            self.add(seen, TlsError::new(name, &files::none_left(name)).to_string());
         }
     }
 
-    /// The certificate in a file with its key, for a listener or to be shown to a back-end; tells why if it is no good.
-    /// That is an error if a start would say the same, and so would one for which the key is nowhere.
+    /// The certificate in a file with its key, for a listener or to be shown to a back-end.
     fn identity(
         &mut self,
         name: &FileName,
         file: &Path,
         policy: &Policy,
         token: Option<&Arc<Token>>,
-    ) -> Option<Identity> {
-        match files::identity(&files::load(file), &provider(policy), token, self.now) {
-            Ok(identity) => {
-                for misgiving in &identity.misgivings {
-                    self.add(false, format!("{}: {}: {misgiving}", name.place, name.directive));
-                }
-                Some(identity)
-            }
-            Err(refusal) => {
-                self.add(can_see(&refusal.path), TlsError::new(name, &refusal).to_string());
-                None
-            }
+    ) -> Result<Identity, Refusal> {
+        let identity = files::identity(&files::load(file), &provider(policy), token, self.now)?;
+        for misgiving in &identity.misgivings {
+            self.add(false, format!("{}: {}: {misgiving}", name.place, name.directive));
         }
+        Ok(identity)
+    }
+
+    /// Tells that a file is no good. That is an error if a start would say the same, and so would one for which the key is
+    /// nowhere.
+    fn refused(&mut self, name: &FileName, refusal: &Refusal) {
+        self.add(can_see(&refusal.path), TlsError::new(name, refusal).to_string());
     }
 
     fn clients(&mut self, tls: &ServerTls) {

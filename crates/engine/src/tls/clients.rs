@@ -104,7 +104,7 @@ pub(super) fn roots(file: &FileName, reading: &mut Reading<'_>) -> Result<RootCe
     let certificates = files::certificates(&file.path, &pem).map_err(refused)?;
     let refuse = |reason: String| refused(Refusal::new(&file.path, reason));
     if certificates.is_empty() {
-        return Err(refuse("there is no certificate in it; PEM is expected".into()));
+        return Err(refuse(files::none("certificate", &pem)));
     }
     let mut roots = RootCertStore::empty();
     for (index, certificate) in certificates.into_iter().enumerate() {
@@ -258,7 +258,7 @@ fn lists(
         .map_err(|error| refuse(pem::no_pem(&error)))?;
     reading.lists_until = lists.iter().filter_map(|list| x509::list_until(list)).min();
     match lists.is_empty() {
-        true => Err(refuse("there is no list of revoked certificates in it; PEM is expected".into())),
+        true => Err(refuse(files::none("list of revoked certificates", &pem))),
         false => Ok(lists),
     }
 }

@@ -29,16 +29,18 @@ pub(super) struct Refusal {
     pub(super) reason: String,
     /// Whether it may pass without a change of the file.
     pub(super) may_pass: bool,
+    /// There is no certificate in it at all: it is another's file.
+    pub(super) is_foreign: bool,
 }
 
 impl Refusal {
     pub(super) fn new(path: &Path, reason: impl Into<String>) -> Refusal {
-        Refusal { path: path.to_owned(), reason: reason.into(), may_pass: false }
+        Refusal { path: path.to_owned(), reason: reason.into(), may_pass: false, is_foreign: false }
     }
 
     /// One of a certificate whose private key the token does not have.
     pub(super) fn no_key(path: &Path, reason: &str) -> Refusal {
-        let beside = path.with_extension(&KEY[1..]);
+        let beside = beside(path);
         let reason = format!(
             "there is no private key in it, no file {}, and SSLEngine has none: {reason}",
             beside.display()
@@ -126,7 +128,12 @@ pub(super) fn mark_alone(path: &Path) -> Mark {
 
 /// How the files of a certificate look now.
 pub(super) fn mark(path: &Path) -> Mark {
-    [look(path), look(&path.with_extension(&KEY[1..])), look(&path.with_extension(&STAPLE[1..]))]
+    [look(path), look(&beside(path)), look(&path.with_extension(&STAPLE[1..]))]
+}
+
+/// A certificate's files: its own, that of its key, that of its OCSP answer.
+pub(super) fn all_of(path: &Path) -> [PathBuf; 3] {
+    [path.to_owned(), beside(path), path.with_extension(&STAPLE[1..])]
 }
 
 /// What is in a file and those beside it, as it was read.
@@ -151,23 +158,28 @@ pub(super) type Part = Option<Result<Vec<u8>, String>>;
 /// Reads a file that stands alone.
 pub(super) fn load_alone(path: &Path) -> Content {
     let mark = mark_alone(path);
-    Content { path: path.to_owned(), mark, pem: part(path), key: None, staple: None, exposed: [false; 2] }
+    Content { path: path.to_owned(), mark, pem: tidy(path), key: None, staple: None, exposed: [false; 2] }
 }
 
 /// Reads a certificate and what stands beside it.
 pub(super) fn load(path: &Path) -> Content {
     let mark = mark(path);
-    let beside = path.with_extension(&KEY[1..]);
+    let beside = beside(path);
     let exposed =
         |path: &Path| fs::metadata(path).is_ok_and(|metadata| metadata.permissions().mode() & 0o004 != 0);
     Content {
         path: path.to_owned(),
         mark,
-        pem: part(path),
-        key: part(&beside),
+        pem: tidy(path),
+        key: tidy(&beside),
         staple: part(&path.with_extension(&STAPLE[1..])),
         exposed: [exposed(path), exposed(&beside)],
     }
+}
+
+/// A file of PEM, made tidy.
+fn tidy(path: &Path) -> Part {
+    part(path).map(|read| read.and_then(|bytes| pem::tidy(&bytes)))
 }
 
 fn part(path: &Path) -> Part {
@@ -219,6 +231,46 @@ impl Content {
     }
 }
 
+/// What certbot and others call the files of a certificate in a directory of its own: the certificate with its chain, the
+/// certificate alone, and the key of both.
+const OWN_FILES: [&str; 2] = [FULL_CHAIN, "cert.pem"];
+const FULL_CHAIN: &str = "fullchain.pem";
+const OWN_KEY: &str = "privkey.pem";
+
+/// The file of the key that stands beside a certificate: `NAME.key`, or what stands in a directory of its own.
+fn beside(path: &Path) -> PathBuf {
+    let own = OWN_FILES.iter().any(|own| path.ends_with(own)).then(|| path.with_file_name(OWN_KEY));
+    own.filter(|own| own.exists()).unwrap_or_else(|| path.with_extension(&KEY[1..]))
+}
+
+/// The certificate of a directory of its own, if this is one.
+fn own_certificate(directory: &Path) -> Option<PathBuf> {
+    let chain = directory.join(FULL_CHAIN);
+    (chain.is_file() && directory.join(OWN_KEY).exists()).then_some(chain)
+}
+
+/// Whether a listener can start without a file of `Cert` that was refused: one of several, where the configuration has not
+/// named that one. It cannot if it was to be the first certificate of all, which is for those who ask for no name or for one
+/// that is not there: they would get another. A file without a certificate was never to be that.
+pub(super) fn is_dispensable(name: &FileName, refusal: &Refusal, is_first: bool) -> bool {
+    let is_many = is_pattern(&name.path) || name.path.is_dir() && own_certificate(&name.path).is_none();
+    is_many && (refusal.is_foreign || !is_first)
+}
+
+/// Said of a `Cert` of whose files none can be used.
+pub(super) fn none_left(name: &FileName) -> Refusal {
+    Refusal::new(&name.path, "there is no certificate with its key in it that can be used")
+}
+
+/// That a file was passed over.
+pub(super) struct PassedOver<'a>(pub(super) &'a Refusal);
+
+impl fmt::Display for PassedOver<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}; it is passed over, the other certificates are shown", self.0)
+    }
+}
+
 /// Whether a `Cert` names files by a pattern.
 pub(super) fn is_pattern(path: &Path) -> bool {
     path.file_name().is_some_and(|last| last.to_string_lossy().contains(['*', '?']))
@@ -230,24 +282,35 @@ pub(super) fn expand(path: &Path) -> Result<Vec<PathBuf>, Refusal> {
     let (directory, pattern) = if is_pattern(path) {
         (path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new(".")), &*last)
     } else if fs::metadata(path).map_err(|error| Refusal::read(path, &error))?.is_dir() {
+        if let Some(own) = own_certificate(path) {
+            return Ok(vec![own]);
+        }
         (path, "*")
     } else {
         return Ok(vec![path.to_owned()]);
     };
     let mut files = Vec::new();
+    let mut directories = false;
     let entries = fs::read_dir(directory).map_err(|error| Refusal::read(directory, &error))?;
     for entry in entries.take(limits::CERTIFICATE_ENTRIES) {
         let entry = entry.map_err(|error| Refusal::read(directory, &error))?;
         let file = entry.file_name().to_string_lossy().into_owned();
         // What stands beside a certificate is read with it; hidden files are an editor's or a tool's.
         let beside = [KEY, STAPLE].iter().any(|end| file.ends_with(end));
-        if !beside
-            && !file.starts_with('.')
-            && matches(pattern.as_bytes(), file.as_bytes())
-            && entry.path().is_file()
-        {
-            files.push(entry.path());
+        if beside || file.starts_with('.') || !matches(pattern.as_bytes(), file.as_bytes()) {
+            continue;
         }
+        let path = entry.path();
+        if path.is_file() {
+            files.push(path);
+        } else if let Some(own) = own_certificate(&path) {
+            directories = true;
+            files.push(own);
+        }
+    }
+    if directories {
+        // Certbot writes it beside the directories of its certificates.
+        files.retain(|file| !file.ends_with("README"));
     }
     if files.is_empty() {
         return Err(Refusal::new(path, "there is no file in it"));
@@ -289,7 +352,7 @@ pub(super) fn identity(
     let pem = content.pem()?;
     let chain = certificates(path, pem)?;
     let Some(first) = chain.first() else {
-        return Err(refuse("there is no certificate in it; PEM is expected".into()));
+        return Err(Refusal { is_foreign: true, ..refuse(none("certificate", pem)) });
     };
     let read = x509::parse(first).ok_or_else(|| refuse("its first certificate cannot be read".into()))?;
     let mut names: Vec<Box<str>> = read.names.iter().map(|name| name.to_ascii_lowercase().into()).collect();
@@ -324,18 +387,36 @@ pub(super) fn identity(
             Arc::new(Signing(key))
         }
         (None, None) => {
-            let beside = path.with_extension(&KEY[1..]);
-            return Err(refuse(format!("there is no private key in it, and no file {}", beside.display())));
+            let reason = match pem::instead(pem) {
+                Some(_) => none("private key", pem),
+                None => format!("there is no private key in it, and no file {}", beside(path).display()),
+            };
+            return Err(refuse(reason));
         }
     };
-    let mut key = CertifiedKey::new(chain, signer);
-    match key.keys_match() {
-        // Unknown: the key cannot tell its public half, and signatures will show.
-        Ok(()) | Err(rustls::Error::InconsistentKeys(rustls::InconsistentKeys::Unknown)) => {}
-        Err(_) => {
-            return Err(refuse("its private key does not belong to its first certificate".into()));
-        }
+    // The key may not tell its public half; then signatures will show.
+    if let Some(public) = signer.public_key()
+        && let Some(own) = x509::Key::alone(&public)
+        && own.bits != read.key.bits
+    {
+        let fits =
+            |der: &CertificateDer<'_>| x509::parse(der).is_some_and(|other| other.key.bits == own.bits);
+        return Err(refuse(match chain.iter().position(fits) {
+            Some(place) => format!(
+                "its private key does not belong to its first certificate but to number {}; put that first",
+                place + 1
+            ),
+            None => "its private key does not belong to its first certificate".into(),
+        }));
     }
+    if read.version < x509::WITH_EXTENSIONS {
+        misgivings.push(format!(
+            "the certificate in {} is of X.509 version {}, which browsers and many others refuse; make one of version 3 (openssl req -x509 -key KEY -out NEW -addext subjectAltName=DNS:NAME, or openssl x509 -req with -extfile)",
+            path.display(),
+            read.version
+        ));
+    }
+    let mut key = CertifiedKey::new(chain, signer);
     let staple = staple(content, now, &mut misgivings);
     let staple_until = staple.as_ref().map(|(_, until)| *until);
     key.ocsp = staple.map(|(staple, _)| staple);
@@ -377,10 +458,19 @@ fn staple(content: &Content, now: i64, misgivings: &mut Vec<String>) -> Option<(
     }
 }
 
+/// That a file has none of what is looked for, and what it has instead.
+pub(super) fn none(what: &str, pem: &[u8]) -> String {
+    match pem::instead(pem) {
+        Some(instead) => format!("there is no {what} in it but {instead}"),
+        None => format!("there is no {what} in it; PEM is expected"),
+    }
+}
+
 /// All certificates of a file.
 pub(super) fn certificates(path: &Path, pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, Refusal> {
     CertificateDer::pem_slice_iter(pem)
         .take(limits::CERTIFICATES + 1)
+        .map(|read| read.map(pem::certificate))
         .collect::<Result<_, _>>()
         .map_err(|error| Refusal::new(path, pem::no_pem(&error)))
 }
@@ -394,12 +484,9 @@ fn key(content: &Content, pem: &[u8]) -> Result<Option<(PrivateKeyDer<'static>, 
         return Ok(Some((key, path.to_owned(), exposed)));
     }
     if pem::is_encrypted(pem) {
-        return Err(Refusal::new(
-            path,
-            "its private key is encrypted; nobody is there to type the word, so decrypt it (openssl pkey)",
-        ));
+        return Err(Refusal::new(path, ENCRYPTED));
     }
-    let beside = path.with_extension(&KEY[1..]);
+    let beside = beside(path);
     let pem = match &content.key {
         Some(Ok(pem)) => pem,
         None => return Ok(None),
@@ -407,11 +494,13 @@ fn key(content: &Content, pem: &[u8]) -> Result<Option<(PrivateKeyDer<'static>, 
     };
     match PrivateKeyDer::from_pem_slice(pem) {
         Ok(key) => Ok(Some((key, beside, exposed_beside))),
-        Err(_) => {
-            Err(Refusal::new(&beside, "there is no private key in it; PEM without a password is expected"))
-        }
+        Err(_) if pem::is_encrypted(pem) => Err(Refusal::new(&beside, ENCRYPTED)),
+        Err(_) => Err(Refusal::new(&beside, none("private key", pem))),
     }
 }
+
+/// What is said of a key with a password.
+const ENCRYPTED: &str = "its private key is encrypted, and nobody is there to type the password when pound starts; write it without one (openssl pkey -in FILE -out NEW asks for it; chmod 600 NEW)";
 
 #[cfg(test)]
 mod tests {

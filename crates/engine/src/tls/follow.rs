@@ -11,7 +11,7 @@ use plan::Plan;
 
 use super::connect::Connector;
 use super::ending::{Covered, Ending, News, Say, Warned};
-use super::files::Mark;
+use super::files::{Mark, PassedOver};
 use super::sites::{Server, Site};
 use super::source::{Found, Named, Names, Source};
 use crate::limits;
@@ -75,10 +75,16 @@ impl Follower {
     ) -> Follower {
         let mut listeners = Vec::new();
         for server in servers.iter().flatten() {
-            server.sites().all.iter().for_each(|site| misgivings(site, say));
+            let sites = server.sites();
+            sites.all.iter().for_each(|site| misgivings(site, say));
+            let mut refused = HashMap::new();
+            for (path, mark, refusal) in &sites.refused {
+                say(News::Warning, format_args!("certificate {}", PassedOver(refusal)));
+                refused.insert(path.clone(), Refused { mark: *mark, again: None });
+            }
             listeners.push(Listener {
                 server: server.clone(),
-                refused: HashMap::new(),
+                refused,
                 missing: HashMap::new(),
                 lists: Watched(server.lists()),
             });

@@ -7,6 +7,7 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::net::IpAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
@@ -107,6 +108,8 @@ pub(crate) struct Site {
 
 /// The certificates of a listener, to be found by name.
 pub(super) struct Sites {
+    /// Files that were passed over when these were read at the start, as they looked then.
+    pub(super) refused: Vec<(PathBuf, Mark, Refusal)>,
     /// In the order of the configuration, and those of one `Cert` in that of their paths; never empty.
     pub(super) all: Vec<Arc<Site>>,
     /// By name; under the name without `*.` for one that has it.
@@ -282,6 +285,7 @@ impl Terms {
 impl Sites {
     fn of(all: Vec<Arc<Site>>) -> Sites {
         let mut sites = Sites {
+            refused: Vec::new(),
             all: Vec::with_capacity(all.len()),
             exact: HashMap::new(),
             wild: HashMap::new(),
@@ -293,14 +297,25 @@ impl Sites {
 
     fn read(plan: &ServerTls, terms: &Terms, now: i64) -> Result<Sites, TlsError> {
         let mut all = Vec::new();
+        let mut refused = Vec::new();
         for (index, name) in plan.certificates.iter().enumerate() {
-            let refused = |refusal: Refusal| TlsError::new(name, &refusal);
-            for path in files::expand(&name.path).map_err(refused)? {
+            let error = |refusal: &Refusal| TlsError::new(name, refusal);
+            let before = all.len();
+            for path in files::expand(&name.path).map_err(|refusal| error(&refusal))? {
                 let content = files::load(&path);
-                all.push(Arc::new(Site::read(&content, index, terms, now).map_err(refused)?));
+                match Site::read(&content, index, terms, now) {
+                    Ok(site) => all.push(Arc::new(site)),
+                    Err(refusal) if files::is_dispensable(name, &refusal, all.is_empty()) => {
+                        refused.push((path, content.mark, refusal));
+                    }
+                    Err(refusal) => return Err(error(&refusal)),
+                }
+            }
+            if all.len() == before {
+                return Err(TlsError::new(name, &files::none_left(name)));
             }
         }
-        Ok(Sites::of(all))
+        Ok(Sites { refused, ..Sites::of(all) })
     }
 
     /// Those that a `Cert` names, by its index.

@@ -3,8 +3,8 @@
 //!
 //! Only files that the plan names can be had. Which those are is computed here, by both sides alike.
 
-use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::collections::{BTreeSet, HashMap};
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -135,6 +135,40 @@ impl Names {
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.all.is_empty()
+    }
+
+    /// The folders that whoever reads them must be able to see: where they are named, and where links to them lead. A
+    /// renewal may have a link lead to a folder beside that one, so it is the folder above that counts.
+    pub fn folders(&self) -> Vec<PathBuf> {
+        let mut folders = BTreeSet::new();
+        for named in &self.all {
+            let folder = match named.path.is_dir() {
+                true => &*named.path,
+                false => named.path.parent().unwrap_or(&named.path),
+            };
+            // One that is not there yet may be made, but not for the whole disk.
+            let there = folder.ancestors().find(|folder| folder.is_dir());
+            folders.extend(
+                there.filter(|there| *there == folder || *there != Path::new("/")).map(Path::to_owned),
+            );
+            let files = named.find().unwrap_or_default();
+            for path in files.iter().flat_map(|(path, _)| files::all_of(path)) {
+                let Ok(real) = path.canonicalize() else { continue };
+                let named_there = folder.canonicalize().is_ok_and(|folder| real.starts_with(folder));
+                let above = real.ancestors().skip(1).take(2).filter(|above| *above != Path::new("/"));
+                if !named_there {
+                    folders.extend(above.last().map(Path::to_owned));
+                }
+            }
+        }
+        folders.into_iter().collect()
+    }
+
+    /// How many of the files can be opened now.
+    pub fn readable(&self) -> usize {
+        let found = self.all.iter().flat_map(|named| named.find().unwrap_or_default());
+        let files = found.flat_map(|(path, _)| files::all_of(&path));
+        files.filter(|path| files::open(path).is_ok()).count()
     }
 
     pub(super) fn all(&self) -> &[Named] {

@@ -9,6 +9,8 @@ use std::net::IpAddr;
 /// The parts of a certificate that we look at.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Certificate<'a> {
+    /// The version of its form (section 4.1.2.1): 3 is what has extensions.
+    pub(super) version: u8,
     /// Its number, as bytes of a number that may be negative.
     pub(super) serial: &'a [u8],
     /// Who signed it.
@@ -26,6 +28,9 @@ pub(super) struct Certificate<'a> {
     /// Addresses of the subject.
     pub(super) addresses: Vec<IpAddr>,
 }
+
+/// The version of certificates that can have extensions; nothing verifies older ones any more.
+pub(super) const WITH_EXTENSIONS: u8 = 3;
 
 /// A public key (section 4.1.2.7). Parts that cannot be read are empty.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -68,7 +73,11 @@ pub(super) fn parse(der: &[u8]) -> Option<Certificate<'_>> {
     let mut whole = Der(der);
     let mut certificate = Der(whole.take(SEQUENCE)?);
     let mut tbs = Der(certificate.take(SEQUENCE)?);
-    tbs.skip(VERSION);
+    // Versions count from 0, which is not written.
+    let version = match tbs.0.first() {
+        Some(&VERSION) => Der(tbs.take(VERSION)?).take(INTEGER)?.last()?.wrapping_add(1),
+        _ => 1,
+    };
     let serial = tbs.take(INTEGER)?;
     let _algorithm = tbs.take(SEQUENCE)?;
     let issuer = Name(tbs.take(SEQUENCE)?);
@@ -78,6 +87,7 @@ pub(super) fn parse(der: &[u8]) -> Option<Certificate<'_>> {
     let subject = Name(tbs.take(SEQUENCE)?);
     let key = tbs.take(SEQUENCE)?;
     let mut read = Certificate {
+        version,
         serial,
         issuer,
         subject,
@@ -95,6 +105,13 @@ pub(super) fn parse(der: &[u8]) -> Option<Certificate<'_>> {
         }
     }
     Some(read)
+}
+
+/// The length of the first value of DER, with its tag; `None` if it is not whole.
+pub(super) fn whole(der: &[u8]) -> Option<usize> {
+    let mut rest = Der(der);
+    rest.any()?;
+    Some(der.len() - rest.0.len())
 }
 
 /// Until when an OCSP answer holds that says that all is well (RFC 6960 section 4.2.1); the far future if it does not say.
@@ -176,6 +193,11 @@ impl<'a> Key<'a> {
         // The first byte tells how many bits of the last one do not count: none.
         let bits = content.take(BITS)?.strip_prefix(&[0])?;
         Some(Key { algorithm, curve, bits })
+    }
+
+    /// Reads one that stands alone.
+    pub(super) fn alone(der: &'a [u8]) -> Option<Key<'a>> {
+        Key::parse(Der(der).take(SEQUENCE)?)
     }
 
     /// The modulus of a key of RSA, without leading zeros (RFC 8017 appendix A.1.1).
