@@ -1,9 +1,9 @@
 //! Starts the process that keeps the right to read certificates when the serving one gives its rights up.
 //!
 //! A serving process that is no longer root, or sees nothing but its jail, could not read a key again that nobody but
-//! root may read, and that is what keys should be like. So a child that stays as we are reads them for it: only those
-//! that the configuration names, see `engine::keep_tls_files`. It has one end of a line and no socket, no log and no
-//! signals, and ends when the other end is closed, however that came about.
+//! root may read, and that is what keys should be like. So a child reads them for it: only those that the configuration
+//! names, see `engine::keep_tls_files`. It keeps the right to read and no other, see `process::confine`. It has one end of
+//! a line and no socket, no log and no signals, and ends when the other end is closed, however that came about.
 
 use std::fs::OpenOptions;
 use std::io;
@@ -14,7 +14,7 @@ use engine::Prepared;
 use engine::sys::process::{Fork, fork};
 use nix::unistd::{chdir, dup2_stderr, dup2_stdin, dup2_stdout};
 
-use crate::process::{descriptors, signals};
+use crate::process::{confine, descriptors, signals};
 
 /// Its name in `ps`.
 const NAME: &std::ffi::CStr = c"pound-keys";
@@ -56,6 +56,10 @@ fn begin(prepared: &mut Prepared) -> io::Result<()> {
     }
     // Names in the configuration are absolute, and a folder that somebody stands in cannot be unmounted.
     let _ = chdir("/");
+    if confine::confine(&names.folders(), || names.readable()).is_err() {
+        // Rights that are not needed are not kept. The other side sees it go.
+        std::process::exit(1);
+    }
     engine::keep_tls_files(&names, its);
     std::process::exit(0)
 }

@@ -1,6 +1,7 @@
 //! What only a process can do to itself: who it is, where it lives, what it may open, whom it tells.
 
 pub(crate) mod background;
+pub(crate) mod confine;
 pub(crate) mod descriptors;
 pub(crate) mod notify;
 pub(crate) mod pid_file;
