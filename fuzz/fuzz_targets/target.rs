@@ -6,12 +6,10 @@ use wire::Method;
 use wire::target::{self, Absolute, RequestTarget};
 
 fn sound(bytes: &[u8]) {
-    assert!(bytes.iter().all(u8::is_ascii_graphic));
-    assert!(!bytes.contains(&b'#'));
-    for (at, _) in bytes.iter().enumerate().filter(|(_, byte)| **byte == b'%') {
-        let escape = bytes.get(at + 1..at + 3).expect("whole escape");
-        assert!(escape.iter().all(u8::is_ascii_hexdigit) && escape != b"00");
-    }
+    assert!(bytes.iter().all(|&byte| byte > b' ' && byte != 0x7f && byte != b'#'));
+    assert!(!bytes.windows(3).any(|three| three == b"%00"));
+    let path = bytes.split(|&byte| byte == b'?').next().unwrap_or_default();
+    assert!(!path.ends_with(b"%"));
 }
 
 fn check_absolute(absolute: &Absolute<'_>) {
@@ -51,6 +49,13 @@ fuzz_target!(|bytes: &[u8]| {
         assert!(bytes.starts_with(authority.host));
         assert!(!bytes.iter().any(|byte| b"/?#@\\ \t".contains(byte)));
         assert!(authority.agrees(&authority, target::Scheme::Http));
+    }
+
+    if let Some(path) = target::without_plain_dots(bytes) {
+        assert!(path.len() < bytes.len() && path.starts_with(b"/"));
+        assert_eq!(target::without_plain_dots(&path), None);
+        // No other dot segment comes or goes by it.
+        assert_eq!(target::remove_dot_segments(&path), target::remove_dot_segments(bytes));
     }
 
     let removed = target::remove_dot_segments(bytes);

@@ -30,6 +30,7 @@ fn check_request(x: &mut Exchange) -> Result<(), Cause> {
     if listener.target_max.is_some_and(|max| request.target().len() > max) {
         return Err(Cause::TargetTooLong);
     }
+    request.remove_plain_dots().map_err(|error| Cause::Evaluation(error.to_string()))?;
     // Validity comes before policy: a request that could be read in two ways is refused as such, whatever its method.
     // Only CONNECT is never looked at, and where xHTTP does not list it, it is not allowed rather than not implemented.
     let level = listener.methods as u8;

@@ -27,8 +27,9 @@ pub fn request_semantics(head: &RequestHead) -> Result<(), ParseError> {
         agrees(absolute.scheme, &absolute.authority, host.as_ref())?;
     }
     if target::has_dot_segment(head.path()) {
-        // Clients resolve dot segments before they send (RFC 3986 section 5.2.4), so only probes have them, and
-        // resolving them here would make the path that rules match differ from the one that was asked for.
+        // Clients resolve `..` before they send (RFC 3986 section 5.2.4), so only probes have it, and resolving it here
+        // would lead to another place than rules of other hops saw. The plain `.` that some clients do send has been taken
+        // out by `RequestHead::remove_plain_dots`.
         return Err(ParseError::DotSegment);
     }
     expect(head)?;

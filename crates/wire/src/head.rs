@@ -185,7 +185,7 @@ impl RequestHead {
     /// [`check::request_semantics`](crate::check::request_semantics).
     ///
     /// # Errors
-    /// `TargetInvalid` for an empty target or one with spaces, control or 8-bit bytes, `HeadFull` at the bound.
+    /// `TargetInvalid` for an empty target or one with spaces or control bytes, `HeadFull` at the bound.
     pub fn set_target(&mut self, target: &[u8]) -> Result<(), EditError> {
         if !target::is_visible(target) {
             return Err(EditError::TargetInvalid);
@@ -214,6 +214,20 @@ impl RequestHead {
             self.fields.set(Known::Host.name().as_bytes(), &host)?;
         }
         Ok(())
+    }
+
+    /// Takes the segments out of the path that are a plain `.` ([`target::without_plain_dots`]). To be called before
+    /// anything is matched, so that what is matched is what is forwarded.
+    ///
+    /// # Errors
+    /// `HeadFull` at the bound for edits.
+    pub fn remove_plain_dots(&mut self) -> Result<(), EditError> {
+        let Some(path) = target::without_plain_dots(self.path()) else { return Ok(()) };
+        let target = self.target();
+        let start = (self.path.start - self.target.start) as usize;
+        let end = (self.path.end - self.target.start) as usize;
+        let target = [&target[..start], &path, &target[end..]].concat();
+        self.set_target(&target)
     }
 
     /// The protocol version.

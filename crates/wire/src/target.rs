@@ -1,7 +1,8 @@
 //! Request targets and authorities: the four forms of RFC 9112 section 3.2, and RFC 3986 where it matters to a proxy.
 //!
-//! Nothing here decodes on its own: a path is matched and forwarded byte for byte as it came. What could be read in two
-//! ways (a fragment, a half escape, an encoded NUL, a dot segment) is refused instead.
+//! Nothing here decodes on its own: a path is matched and forwarded byte for byte as it came. Browsers send more than
+//! RFC 3986 lets stand in a URI (the URL standard escapes fewer bytes, and never a bare `%`), so all visible bytes pass but
+//! the ones that end a target. What could be read in two ways (a fragment, an encoded NUL, a dot segment) is refused.
 
 use crate::h1::error::ParseError;
 use crate::h1::limits::HOST_MAX;
@@ -100,10 +101,16 @@ impl Authority<'_> {
     }
 }
 
-/// Whether the bytes could stand as a target at all: not empty, visible ASCII only.
+/// Whether the bytes could stand as a target at all: not empty, no space, no control byte.
 #[must_use]
 pub fn is_visible(target: &[u8]) -> bool {
     !target.is_empty() && scan::all_visible(target)
+}
+
+/// The first byte that cannot stand in a target, and its place.
+#[must_use]
+pub fn first_invisible(target: &[u8]) -> Option<(usize, u8)> {
+    target.iter().copied().enumerate().find(|&(_, byte)| !class::is(byte, class::VISIBLE))
 }
 
 /// Says which form a target has and checks it whole: form by method, characters, escapes, authority.
@@ -153,9 +160,12 @@ fn authority_len(rest: &[u8]) -> usize {
 /// Splits and checks a path and query.
 fn hierarchy(bytes: &[u8]) -> Result<(&[u8], Option<&[u8]>), ParseError> {
     let (path, query) = split_query(bytes);
-    characters(path, class::PATH)?;
+    characters(path)?;
+    if ends_within_escape(path) {
+        return Err(ParseError::PercentMalformed);
+    }
     if let Some(query) = query {
-        characters(query, class::QUERY)?;
+        characters(query)?;
     }
     Ok((path, query))
 }
@@ -167,16 +177,24 @@ fn split_query(bytes: &[u8]) -> (&[u8], Option<&[u8]>) {
     }
 }
 
-fn characters(bytes: &[u8], allowed: u8) -> Result<(), ParseError> {
+/// Every visible byte passes: the URL standard lets browsers send `[ ] { } | ^ \`` and `\` raw here or there, curl sends
+/// the rest and 8-bit bytes too. A `%` that begins no escape stands for itself, as that standard reads it, and so do we
+/// where a condition decodes.
+fn characters(bytes: &[u8]) -> Result<(), ParseError> {
     let mut at = 0;
     while let Some(&byte) = bytes.get(at) {
         if byte == b'%' {
-            match bytes.get(at + 1..at + 3) {
-                Some(b"00") => return Err(ParseError::PercentNul),
-                Some([high, low]) if high.is_ascii_hexdigit() && low.is_ascii_hexdigit() => at += 3,
-                _ => return Err(ParseError::PercentMalformed),
+            match &bytes[at + 1..] {
+                [b'0', b'0', ..] => return Err(ParseError::PercentNul),
+                // `%uXXXX` is how `escape()` of JavaScript writes what is above U+00FF, and IIS reads. Nothing honest
+                // writes a lower character so: it hides a letter, a slash or a NUL from what we match.
+                [b'u' | b'U', b'0', b'0', b'0', b'0', ..] => return Err(ParseError::PercentNul),
+                [b'u' | b'U', b'0', b'0', high, low, ..] if hex_byte(*high, *low).is_some() => {
+                    return Err(ParseError::PercentMalformed);
+                }
+                _ => at += 1,
             }
-        } else if class::is(byte, allowed) {
+        } else if class::is(byte, class::VISIBLE) && byte != b'#' {
             at += 1;
         } else if byte == b'#' {
             return Err(ParseError::Fragment);
@@ -185,6 +203,16 @@ fn characters(bytes: &[u8], allowed: u8) -> Result<(), ParseError> {
         }
     }
     Ok(())
+}
+
+/// Whether a path ends with a `%` or with `%` and one hexadecimal digit: an escape that lacks its end. What a back-end or
+/// a rule puts behind the path would complete it to an escape that nobody has looked at, and some decoders read on.
+fn ends_within_escape(path: &[u8]) -> bool {
+    match path {
+        [.., b'%'] => true,
+        [.., b'%', digit] => digit.is_ascii_hexdigit(),
+        _ => false,
+    }
 }
 
 /// Where path and query of a target are, whatever its form; used before it has been checked, so it never fails.
@@ -306,13 +334,16 @@ pub fn has_dot_segment(path: &[u8]) -> bool {
     false
 }
 
-/// The first byte of a path, decoded once, and its width; NUL and 0 at the end.
+/// The first byte of a path, decoded once, and its width; NUL and 0 at the end. Some servers take `%uXXXX` for a
+/// character, and one of full width for the ASCII one that looks like it.
 fn generous(path: &[u8]) -> (u8, usize) {
     match path {
-        [b'%', high, low, ..] => match hex_byte(*high, *low) {
-            Some(byte) => (byte, 3),
-            None => (b'%', 1),
+        [b'%', b'u' | b'U', a, b, c, d, ..] => match (hex_byte(*a, *b), hex_byte(*c, *d)) {
+            (Some(0), Some(byte)) => (byte, 6),
+            (Some(0xff), Some(byte @ 0x01..=0x5e)) => (byte + 0x20, 6),
+            _ => (b'%', 1),
         },
+        [b'%', high, low, ..] => (hex_byte(*high, *low).unwrap_or(b'%'), if hex_byte(*high, *low).is_some() { 3 } else { 1 }),
         [byte, ..] => (*byte, 1),
         [] => (0, 0),
     }
@@ -347,6 +378,28 @@ pub fn remove_dot_segments(path: &[u8]) -> Vec<u8> {
     out
 }
 
+/// Removes the segments of a path that are a plain `.` and nothing else (RFC 3986 section 5.2.4): `/./a` becomes `/a`,
+/// `/a/.` becomes `/a/`. Clients send them (apt does, for a repository at `./`), they mean nothing, and what is left is one
+/// path that is both matched and forwarded. `..` and what is encoded stay, for [`has_dot_segment`] to find. `None` when
+/// there is none.
+#[must_use]
+pub fn without_plain_dots(path: &[u8]) -> Option<Vec<u8>> {
+    let ends = path.ends_with(b"/.");
+    if !path.starts_with(b"/") || !(ends || memchr::memmem::find(path, b"/./").is_some()) {
+        return None;
+    }
+    let mut out = Vec::with_capacity(path.len());
+    for segment in path[1..].split(|&byte| byte == b'/').filter(|segment| segment != b".") {
+        out.push(b'/');
+        out.extend_from_slice(segment);
+    }
+    // A dot at the end leaves the directory that it stands for.
+    if ends {
+        out.push(b'/');
+    }
+    Some(out)
+}
+
 /// 1 or 2 when the segment is that many dots, plain or encoded.
 fn dots(segment: &[u8]) -> Option<usize> {
     let mut rest = segment;
@@ -367,10 +420,17 @@ fn dots(segment: &[u8]) -> Option<usize> {
 pub fn percent_decode(bytes: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(bytes.len());
     let mut rest = bytes;
-    while !rest.is_empty() {
-        let (byte, width) = generous(rest);
-        out.push(byte);
-        rest = &rest[width..];
+    while let Some((&first, behind)) = rest.split_first() {
+        match rest {
+            [b'%', high, low, after @ ..] if let Some(byte) = hex_byte(*high, *low) => {
+                out.push(byte);
+                rest = after;
+            }
+            _ => {
+                out.push(first);
+                rest = behind;
+            }
+        }
     }
     out
 }

@@ -13,10 +13,8 @@ pub(crate) mod class {
     pub(crate) const UNRESERVED: u8 = 4;
     /// `sub-delims` of RFC 3986.
     pub(crate) const SUB_DELIM: u8 = 8;
-    /// May stand in a path: `pchar`, slash, and the brackets that frameworks send raw.
-    pub(crate) const PATH: u8 = 16;
-    /// May stand in a query: what a path may, the question mark, and what browsers send raw.
-    pub(crate) const QUERY: u8 = 32;
+    /// Neither space nor control byte: visible ASCII and 8-bit bytes.
+    pub(crate) const VISIBLE: u8 = 16;
     /// May stand in a field value: HTAB, space, visible ASCII, obs-text.
     pub(crate) const VALUE: u8 = 64;
 
@@ -50,11 +48,8 @@ pub(crate) mod class {
             if contains(b"!$&'()*+,;=", byte) {
                 bits |= SUB_DELIM;
             }
-            if bits & (UNRESERVED | SUB_DELIM) != 0 || contains(b":@%/[]", byte) {
-                bits |= PATH | QUERY;
-            }
-            if contains(b"?{}|^`\\", byte) {
-                bits |= QUERY;
+            if byte > b' ' && byte != 0x7f {
+                bits |= VISIBLE;
             }
             if byte == b'\t' || (byte >= b' ' && byte != 0x7f) {
                 bits |= VALUE;

@@ -52,11 +52,11 @@ pub fn token_len(bytes: &[u8]) -> usize {
     bytes.iter().position(|&byte| !class::is(byte, class::TCHAR)).unwrap_or(bytes.len())
 }
 
-/// Whether all bytes are visible ASCII (0x21 to 0x7e).
+/// Whether no byte is a space or a control byte: all are visible ASCII (0x21 to 0x7e) or 8-bit.
 #[inline]
 #[must_use]
 pub fn all_visible(bytes: &[u8]) -> bool {
-    bytes.iter().all(u8::is_ascii_graphic)
+    bytes.iter().all(|&byte| class::is(byte, class::VISIBLE))
 }
 
 #[cfg(test)]

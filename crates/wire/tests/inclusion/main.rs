@@ -51,6 +51,9 @@ fn fine() -> Vec<u8> {
 
 const TCHAR: &str = r"[!#$%&'*+\-.^_`|~0-9A-Za-z]";
 
+/// VCHAR and obs-text: what clients put into targets.
+const VISIBLE: &str = r"[\x21-\x7e\x80-\xff]";
+
 /// HTAB, SP, VCHAR and obs-text: what RFC 9110 section 5.5 lets stand in a field value.
 const VALUE: &str = r"[\t\x20-\x7e\x80-\xff]";
 
@@ -114,10 +117,10 @@ fn request_lines_are_those_of_rfc_9112_section_3() {
     let longest = ["M".repeat(METHOD_MAX).as_bytes(), b" / HTTP/1.1"].concat();
     let machine = Machine::of(&request_line, &[b"GET / HTTP/1.1", b"A * HTTP/1.0", &longest], DEPTH, &fine());
     // Method and version as in the RFC; the target is narrowed down by `target::classify`, see below.
-    none(outside(&machine, &Grammar::new(&format!(r"{TCHAR}+ [\x21-\x7e]+ HTTP/[0-9]\.[0-9]"))));
+    none(outside(&machine, &Grammar::new(&format!(r"{TCHAR}+ {VISIBLE}+ HTTP/[0-9]\.[0-9]"))));
     none(difference(
         &machine,
-        &Grammar::new(&format!(r"{TCHAR}{{1,{METHOD_MAX}}} [\x21-\x7e]+ HTTP/1\.[01]")),
+        &Grammar::new(&format!(r"{TCHAR}{{1,{METHOD_MAX}}} {VISIBLE}+ HTTP/1\.[01]")),
     ));
 }
 
@@ -134,8 +137,7 @@ fn status_lines_are_those_of_rfc_9112_section_4_but_for_one_space() {
 fn field_lines_are_those_of_rfc_9112_section_5() {
     let machine = Machine::of(&field_line, &[b"Name: value"], DEEP, &every());
     // `field-value` begins and ends with a visible byte or is empty; the blanks around it are the line's own.
-    let visible = r"[\x21-\x7e\x80-\xff]";
-    let value = format!(r"(?:{visible}(?:{VALUE}*{visible})?)?");
+    let value = format!(r"(?:{VISIBLE}(?:{VALUE}*{VISIBLE})?)?");
     none(difference(&machine, &Grammar::new(&format!(r"{TCHAR}+:[ \t]*{value}[ \t]*"))));
     assert!(machine.access.len() <= 6, "{} states", machine.access.len());
 }
@@ -158,18 +160,25 @@ fn chunk_lines_are_those_of_rfc_9112_section_7_1() {
 }
 
 #[test]
-fn origin_form_targets_are_those_of_rfc_3986_and_what_browsers_send_raw() {
-    let machine = Machine::of(&origin_form, &[b"/a%41?b%41", b"/?{"], DEEP, &every());
-    let pchar = r"[A-Za-z0-9\-._~!$&'()*+,;=:@]|%[0-9A-Fa-f]{2}";
-    let strict = format!(r"(?:/(?:{pchar})*)+(?:\?(?:{pchar}|[/?])*)?");
-    // The liberties, all of them: brackets anywhere, and in a query what the URL standard leaves unescaped.
-    let liberal = format!(r"(?:/(?:{pchar}|[\[\]])*)+(?:\?(?:{pchar}|[/?\[\]{{}}|^`\\])*)?");
-    none(outside(&machine, &Grammar::new(&liberal)));
-    let mine = r"[A-Za-z0-9\-._~!$&'()*+,;=:@\[\]]|%(?:0[1-9A-Fa-f]|[1-9A-Fa-f][0-9A-Fa-f])";
-    none(difference(&machine, &Grammar::new(&format!(r"(?:/(?:{mine})*)+(?:\?(?:{mine}|[/?{{}}|^`\\])*)?"))));
-    // Without these bytes it is the RFC's grammar, less the escape of NUL.
-    let plain = |word: &[u8]| origin_form(word) && !word.iter().any(|byte| b"[]{}|^`\\".contains(byte));
-    none(outside(&Machine::of(&plain, &[b"/a%41?b%41"], DEEP, &every()), &Grammar::new(&strict)));
+fn origin_form_targets_are_visible_bytes_less_what_hides_something() {
+    let machine = Machine::of(&origin_form, &[b"/a%41?b%41", b"/?{", b"/%u4e2d?%u4e2d"], DEEP, &every());
+    // All that clients send raw: whatever is visible, but the number sign that would begin a fragment.
+    let liberal = r"/[\x21\x22\x24-\x7e\x80-\xff]*";
+    none(outside(&machine, &Grammar::new(liberal)));
+    // A path has no question mark and does not end within an escape; nowhere are there escapes of NUL or of the form
+    // %uXXXX for what is below U+0100. What follows a percent sign, as far as that matters:
+    let byte = r"[\x21\x22\x24\x26-\x3e\x40-\x7e\x80-\xff]";
+    let whole = r"%[0-9A-Fa-f]{2}";
+    let strict = format!(r"/(?:{byte}|{whole})*(?:\?(?:{byte}|{whole}|\?)*)?");
+    let without = |word: &[u8]| {
+        origin_form(word) && word.iter().enumerate().filter(|(_, byte)| **byte == b'%').all(|(at, _)| {
+            word.get(at + 1..at + 3).is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit))
+        })
+    };
+    none(outside(&Machine::of(&without, &[b"/a%41?b%41", b"/?{"], DEEP, &every()), &Grammar::new(&strict)));
+    for refused in [&b"/%00"[..], b"/?%00", b"/%u0000", b"/%u0041", b"/?%U00ff", b"/%", b"/%4", b"/%4?", b"/a#", b"/ "] {
+        assert!(!origin_form(refused), "{}", refused.escape_ascii());
+    }
 }
 
 /// The method of proof finds what it must find, here a hole that opens after one particular byte.

@@ -127,7 +127,7 @@ fn refuses_malformed_request_lines() {
         ("GET HTTP/1.1", RequestLineMalformed),
         ("G(T / HTTP/1.1", MethodMalformed),
         ("GET\u{e9} / HTTP/1.1", MethodMalformed),
-        ("GET /\u{e9} HTTP/1.1", TargetCharacter),
+        ("GET /\u{7f} HTTP/1.1", ControlByte),
         ("GET /a\tb HTTP/1.1", TargetCharacter),
         ("GET / http/1.1", VersionMalformed),
         ("GET / HTTP/1.10", VersionMalformed),
