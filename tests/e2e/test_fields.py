@@ -121,4 +121,4 @@ def test_destination_is_rewritten_for_the_backend(proxy, backend, client):
     pound = proxy(origin, listener=["xHTTP 2", "RewriteDestination 1"])
     fields = f"Destination: http://127.0.0.1:{pound.port}/to\r\n"
     client(pound).ask("/from", method="COPY", fields=fields, host=f"127.0.0.1:{pound.port}")
-    assert origin.last.fields.one("Destination") == f"http://127.0.0.1:{origin.port}/to"
+    assert origin.last.fields.one("Destination") == f"http://127.0.0.1:{pound.port}/to"

@@ -28,7 +28,7 @@ http {{
     root {home}/www;
     location /whoami {{ return 200 "nginx $request_method $request_uri $http_host\\n"; }}
     location /away {{ return 302 http://$http_host/whoami; }}
-    location /dav/ {{ dav_methods PUT DELETE; create_full_put_path on; root {home}/www; }}
+    location /dav/ {{ dav_methods PUT DELETE MKCOL COPY MOVE; create_full_put_path on; root {home}/www; }}
   }}
 }}
 """

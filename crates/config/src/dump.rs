@@ -177,6 +177,9 @@ impl Out {
         if listener.methods != MethodLevel::Basic {
             value(&mut line, "methods", Some(listener.methods as u8));
         }
+        if !listener.methods_named.is_empty() {
+            value(&mut line, "also", Some(listener.methods_named.join(",")));
+        }
         time(&mut line, "client", listener.client_timeout, limits::CLIENT_TIMEOUT);
         time(&mut line, "stream", listener.client_stream.time, limits::STREAM_CLIENT);
         value(&mut line, "body", listener.body_max);
@@ -277,6 +280,13 @@ impl Out {
         if service.trusted.is_some() {
             line.push_str(" trusts");
         }
+        match service.rewrite_location {
+            None => {}
+            Some(RewriteLocation::Keep) => line.push_str(" location=keep"),
+            Some(RewriteLocation::BackendOrListener) => line.push_str(" location=all"),
+            Some(RewriteLocation::Backend) => line.push_str(" location=backend"),
+        }
+        value(&mut line, "destination", service.rewrite_destination);
         let LogSuppress(classes) = service.log_suppress;
         if classes.contains(&true) {
             let classes: String =

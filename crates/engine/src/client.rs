@@ -140,6 +140,7 @@ impl Client {
                 x.unparsed = conn.head_line().to_vec();
                 if let Head::Failed(ReadError::Head(_)) = head {
                     x.offending = excerpt::line(conn.head_field_line());
+                    x.stray = conn.stray_byte();
                 }
                 return Err(fault(match head {
                     Head::Failed(ReadError::Head(error)) => Cause::BadRequest(error),

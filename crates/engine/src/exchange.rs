@@ -94,14 +94,16 @@ pub(crate) struct Exchange {
     pub unparsed: Vec<u8>,
     /// The part of the request or answer that a fault is about; for the log.
     pub offending: Vec<u8>,
+    /// The byte that a fault is about: itself, its line in the head and its place in the line, from 1; for the log.
+    pub stray: Option<(u8, usize, usize)>,
     /// How the body of the request is framed.
     pub body: BodyLength,
     /// The client lets the connection carry another request.
     pub keep: bool,
     /// Fields that the request's Connection names: they end here, in trailers too.
     pub nominated: Nominated,
-    /// The Host before the back-end's own name took its place (`ServerName`).
-    pub host_before: Option<Vec<u8>>,
+    /// The Host before the back-end's own name took its place (`ServerName`); within, `None` if there was no Host.
+    pub host_before: Option<Option<Vec<u8>>>,
     /// Body bytes that were received, without framing.
     pub received: u64,
     /// Index into `Plan::services`, once routed.
@@ -149,6 +151,7 @@ impl Exchange {
             response: ResponseHead::new(),
             unparsed: Vec::new(),
             offending: Vec::new(),
+            stray: None,
             body: BodyLength::None,
             keep: false,
             nominated: Nominated::default(),
@@ -176,6 +179,11 @@ impl Exchange {
     /// The listener that the client came in by.
     pub(crate) fn listener(&self) -> &plan::Listener {
         &self.running.plan.listeners[self.client.listener]
+    }
+
+    /// The service, once one was found.
+    pub(crate) fn plan_of_service(&self) -> Option<&plan::Service> {
+        self.service.and_then(|service| self.running.plan.services.get(service)).map(|service| &**service)
     }
 
     /// Gives the memory of the heads back.

@@ -186,7 +186,7 @@ macro_rules! rows {
 }
 
 rows! {
-    METHOD_UNKNOWN Client 400 "E-METHOD-UNKNOWN" "RFC 9110 9.1" "unknown method"
+    METHOD_UNKNOWN Client 501 "E-METHOD-UNKNOWN" "RFC 9110 9.1" "unknown method"
     METHOD_NOT_ALLOWED Client 405 "E-XHTTP" "xHTTP" "the method is not allowed by xHTTP"
     TARGET_REFUSED Client 501 "E-CHECKURL" "CheckURL" "the request target does not match CheckURL"
     CHARACTER_REFUSED Client 501 "E-CHECKURL-CHAR" "CheckURL"

@@ -202,6 +202,11 @@ impl Conn {
         self.scanner.line(self.input.unread())
     }
 
+    /// The byte for which the head that is being read was refused, with its line and place; for the log.
+    pub(crate) fn stray_byte(&self) -> Option<(u8, usize, usize)> {
+        self.scanner.stray_byte(self.input.unread())
+    }
+
     /// The field line of the head that is being read, as far as it is here; for the log.
     pub(crate) fn head_field_line(&self) -> &[u8] {
         self.scanner.field_line(self.input.unread())

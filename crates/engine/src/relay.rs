@@ -237,6 +237,7 @@ async fn until_answer(
         let len = match event {
             Event::Head(len) => len,
             Event::Failed(cause) => {
+                x.stray = conn.stray_byte().filter(|_| matches!(cause, Cause::BadAnswer(_)));
                 x.offending = match cause {
                     Cause::BadBody(_) => excerpt::framing(client.conn.body_line()),
                     Cause::BadAnswer(_) => excerpt::line(conn.head_field_line()),

@@ -3,8 +3,7 @@
 use std::fs::File;
 use std::io::{self, Read};
 
-use plan::Silence;
-use plan::listener::MethodLevel;
+use plan::{Listener, Silence};
 use wire::h1::write::Framing;
 use wire::{BodyLength, Known, Method, Version};
 
@@ -49,7 +48,7 @@ pub(crate) async fn fault(x: &mut Exchange, client: &mut Client, parts: &Parts, 
     x.response = answer.head;
     if matches!(fault.cause, Cause::MethodNotAllowed) {
         // RFC 9110 section 15.5.6: which ones are. A full head goes without.
-        let methods = allowed(x.listener().methods);
+        let methods = allowed(x.listener());
         let _ = x.response.fields_mut().append_known(Known::Allow, &methods);
     }
     match send(x, client, parts, answer.body).await {
@@ -59,10 +58,16 @@ pub(crate) async fn fault(x: &mut Exchange, client: &mut Client, parts: &Parts, 
     }
 }
 
-/// The methods that pass at this level, as Allow lists them.
-fn allowed(level: MethodLevel) -> Vec<u8> {
-    let passes = |method: &&Method| method.group().is_some_and(|group| group <= level as u8);
-    let names: Vec<&str> = Method::KNOWN.iter().filter(passes).filter_map(|method| method.name()).collect();
+/// The methods that pass a listener, as Allow lists them.
+fn allowed(listener: &Listener) -> Vec<u8> {
+    let passes = |method: &&Method| method.group().is_some_and(|group| group <= listener.methods as u8);
+    let by_level = Method::KNOWN.iter().filter(passes).filter_map(|method| method.name());
+    let mut names: Vec<&str> = by_level.filter(|name| *name != "CONNECT").collect();
+    for name in &listener.methods_named {
+        if !names.contains(&name.as_str()) {
+            names.push(name);
+        }
+    }
     names.join(", ").into_bytes()
 }
 

@@ -4,12 +4,14 @@
 //! and the listener's bounds, is brought into origin-form, and loses what ends at this hop and what its sender has
 //! no right to claim. Nothing after this stage looks at raw client bytes, and nothing before it is believed.
 
+use std::net::SocketAddr;
+
 use wire::hop::{self, Nominated};
 use wire::target::{self, Scheme};
-use wire::{BodyLength, Known, ParseError, check};
+use wire::{BodyLength, Known, ParseError, RequestHead, check};
 
 use crate::excerpt;
-use crate::exchange::Exchange;
+use crate::exchange::{ClientFacts, Endpoint, Exchange};
 use crate::fault::{Cause, Fault, Stage};
 use crate::forwarded;
 
@@ -48,9 +50,10 @@ fn check_request(x: &mut Exchange) -> Result<(), Cause> {
         return Err(Cause::PlainHttp);
     }
     match group {
+        Some(group) if group <= level => {}
+        _ if listener.methods_named.iter().any(|name| name.as_bytes() == request.method()) => {}
         None => return Err(Cause::MethodUnknown),
-        Some(group) if group > level => return Err(Cause::MethodNotAllowed),
-        Some(_) => {}
+        Some(_) => return Err(Cause::MethodNotAllowed),
     }
     if !request.target().starts_with(b"/") {
         // RFC 9110 section 7.4: an https resource that is asked for over plain HTTP was meant for somebody else, or is
@@ -67,6 +70,9 @@ fn check_request(x: &mut Exchange) -> Result<(), Cause> {
         && !std::str::from_utf8(host.host).is_ok_and(|host| server.admits(facts, host))
     {
         return Err(Cause::HostElsewhere);
+    }
+    if request.host().is_none() {
+        name_host(request, client)?;
     }
     if let Some(pattern) = &listener.check_url {
         match pattern.is_match(request.target()) {
@@ -90,6 +96,26 @@ fn check_request(x: &mut Exchange) -> Result<(), Cause> {
         }
         _ => Ok(()),
     }
+}
+
+/// Gives an HTTP/1.0 request that names no host the address it came to: that is the authority of what it asks for (RFC
+/// 9110 section 7.1), and what we send on has to name one.
+fn name_host(request: &mut RequestHead, client: &ClientFacts) -> Result<(), Cause> {
+    let usual = if client.secure { Scheme::Https } else { Scheme::Http }.default_port();
+    let host = match client.local {
+        Endpoint::Inet(local) => {
+            let address = local.ip().to_canonical();
+            match local.port() {
+                port if port == usual && address.is_ipv6() => format!("[{address}]"),
+                port if port == usual => address.to_string(),
+                port => SocketAddr::new(address, port).to_string(),
+            }
+        }
+        // A Unix socket is of this machine.
+        Endpoint::Unix => "localhost".to_owned(),
+    };
+    let set = request.fields_mut().set_known(Known::Host, host.as_bytes());
+    set.map_err(|error| Cause::Evaluation(error.to_string()))
 }
 
 /// Takes out what is about this connection (RFC 9110 section 7.6.1), after noting the one wish in it that we pass on.

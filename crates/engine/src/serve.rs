@@ -117,6 +117,7 @@ async fn proxy(x: &mut Exchange, client: &mut Client, worker: &Worker, service: 
         return Err(Fault::new(Stage::Balance, Cause::NothingToAnswer));
     };
     let body = client.conn.mark();
+    let destinations = location::destinations(x);
     let (mut last, mut waited) = (None, false);
     let (backend, mut upstream) = loop {
         let again = relay::may_be_sent_again(x);
@@ -125,8 +126,8 @@ async fn proxy(x: &mut Exchange, client: &mut Client, worker: &Worker, service: 
             // Why the last one failed says more than that none is left; a death has a line of its own.
             Err(none) => return Err(last.filter(|last: &Fault| !last.cause.is_death()).unwrap_or(none)),
         };
-        location::destination(x, &running.backends[backend]);
         location::host(x, &running.backends[backend]);
+        location::turn_destinations(x, &destinations, &running.backends[backend]);
         let answer = relay::request(x, client, parts, service, backend).await;
         worker.note_health(&running, x, answer.as_ref().err());
         match answer {

@@ -76,6 +76,8 @@ impl Setup {
             rewrites: Rewrites::default(),
             forwarded_header: None,
             trusted: None,
+            rewrite_location: None,
+            rewrite_destination: None,
             log_suppress: LogSuppress::default(),
             target,
         });
@@ -264,6 +266,7 @@ fn listener() -> Listener {
         address: ListenAddress::Inet(SocketAddr::from(([192, 0, 2, 80], 80))),
         tls: None,
         methods: MethodLevel::Basic,
+        methods_named: Vec::new(),
         client_timeout: Duration::from_secs(10),
         client_stream: plan::Silence::new(Duration::from_secs(60), "StreamClient"),
         check_url: None,

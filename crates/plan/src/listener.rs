@@ -53,6 +53,8 @@ pub struct Listener {
     pub tls: Option<ServerTls>,
     /// Methods that may pass (`xHTTP`).
     pub methods: MethodLevel,
+    /// Methods that pass besides, by their exact names (`Methods`).
+    pub methods_named: Vec<String>,
     /// Longest wait for the head of a request, and for the next request (`Client`).
     pub client_timeout: Duration,
     /// Longest silence of a client within a body, its own or the answer's (`StreamClient`, or the `Client` of a file that

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::acl::Acl;
 use crate::backend::BackendSet;
 use crate::condition::Condition;
+use crate::listener::RewriteLocation;
 use crate::page::Page;
 use crate::rewrite::Rewrites;
 use crate::template::Template;
@@ -29,6 +30,10 @@ pub struct Service {
     pub forwarded_header: Option<String>,
     /// Replaces the listener's `TrustedIP`.
     pub trusted: Option<Arc<Acl>>,
+    /// Replaces the listener's `RewriteLocation`.
+    pub rewrite_location: Option<RewriteLocation>,
+    /// Replaces the listener's `RewriteDestination`.
+    pub rewrite_destination: Option<bool>,
     /// Answer classes that are not logged (`LogSuppress`).
     pub log_suppress: LogSuppress,
     /// What answers.

@@ -343,7 +343,9 @@ fn generous(path: &[u8]) -> (u8, usize) {
             (Some(0xff), Some(byte @ 0x01..=0x5e)) => (byte + 0x20, 6),
             _ => (b'%', 1),
         },
-        [b'%', high, low, ..] => (hex_byte(*high, *low).unwrap_or(b'%'), if hex_byte(*high, *low).is_some() { 3 } else { 1 }),
+        [b'%', high, low, ..] => {
+            (hex_byte(*high, *low).unwrap_or(b'%'), if hex_byte(*high, *low).is_some() { 3 } else { 1 })
+        }
         [byte, ..] => (*byte, 1),
         [] => (0, 0),
     }

@@ -15,7 +15,8 @@ pub(super) static ROWS: &[Row] = &[
         syntax: "SIZE",
         default: "16k",
         since: "4.18",
-        doc: "The longest line of a request's head, 4k to 256k.",
+        doc: "The longest line of a head, 4k to 256k: the request line, a status line or a field, of a request as of a \
+              back-end's answer. A longer one is answered by 431 or 414, in an answer by 502.",
         lower: Lower::Bounds(|cx, draft, statement| draft.line_max = cx.line_size(&statement.arguments[0])),
         ..Row::ROW
     },

@@ -68,8 +68,23 @@ pub(super) static ROWS: &[Row] = &[
         default: "0",
         since: "2.0",
         doc: "Which methods pass: 0 GET, POST, HEAD; 1 also PUT, PATCH, DELETE; 2 also those of WebDAV and OPTIONS; 3 \
-              also those of Microsoft's WebDAV. A known method that does not pass is answered by 405.",
+              also those of Microsoft's WebDAV. A known method that does not pass is answered by 405, an unknown one by \
+              501; Methods lets single ones pass. CONNECT never passes. 4, a level of Pound 2.x, is taken for 3.",
         lower: Lower::Listener(listener::methods),
+        ..Row::ROW
+    },
+    Row {
+        name: "Methods",
+        scopes: LISTENER,
+        syntax: "\"NAME\" …",
+        arguments: (1, 64),
+        default: "none besides those of xHTTP",
+        once: false,
+        since: "new",
+        doc: "Methods that pass besides those of xHTTP, by their exact names: of a higher level, or such as xHTTP knows \
+              none of. May stand several times.",
+        example: "Methods \"PURGE\" \"BAN\"",
+        lower: Lower::Listener(listener::methods_named),
         ..Row::ROW
     },
     Row {
@@ -134,24 +149,31 @@ pub(super) static ROWS: &[Row] = &[
     page!("Err503", 503),
     Row {
         name: "RewriteLocation",
-        scopes: LISTENER,
+        scopes: INNER,
         syntax: "0|1|2",
-        default: "1",
+        default: "that of the outer block, 1",
         since: "2.1",
-        doc: "What happens to Location and Content-Location of an answer: 0 nothing; 1 when they name the back-end or \
-              this listener they are turned to what the client asked for; 2 only when they name the back-end.",
-        lower: Lower::Listener(listener::rewrite_location),
+        doc: "What happens to Location and Content-Location of an answer: 0 nothing; 1 when they name the back-end, the \
+              Host of the request or the address of this listener, with whatever port, they are turned to the scheme and \
+              Host that the client asked for; 2 only when they name the back-end. Under 1 a URL with `https` stays where \
+              the client came without TLS, unless it names the back-end: an application that sends its visitors to TLS \
+              must not be answered by a loop.",
+        lower: Lower::Inner(listener::rewrite_location),
         ..Row::ROW
     },
     Row {
         name: "RewriteDestination",
-        scopes: LISTENER,
+        scopes: INNER,
         syntax: "BOOLEAN",
-        default: "no",
+        default: "that of the outer block, no",
         since: "2.2",
-        doc: "Turn the Destination field of WebDAV requests to the back-end.",
-        lower: Lower::Listener(|cx, draft, statement| {
-            draft.rewrite_destination = cx.boolean(&statement.arguments[0]).unwrap_or(false);
+        doc: "Turn the Destination of WebDAV requests (COPY, MOVE), and the URLs in If that a list of conditions is for, \
+              to the scheme and Host that the back-end is sent, where they name the Host of the request or this \
+              listener. A back-end that compares them with its own takes them for its own then. What a rule such as \
+              SetHeader puts into these fields stays. WebDAV through ListenHTTPS to a back-end without TLS needs it.",
+        example: "RewriteDestination yes",
+        lower: Lower::Inner(|cx, draft, statement| {
+            draft.rewrite_destination = cx.boolean(&statement.arguments[0]);
         }),
         ..Row::ROW
     },

@@ -21,6 +21,8 @@ use crate::value::{self, Host};
 /// Where nothing else is said.
 const PORT: u16 = 80;
 const TLS_PORT: u16 = 443;
+/// Longest name of a method: what the codec lets in. The longest registered one has 17 characters.
+const METHOD_BYTES_MAX: usize = 32;
 
 #[derive(Default)]
 pub(crate) struct ListenerDraft {
@@ -28,13 +30,12 @@ pub(crate) struct ListenerDraft {
     pub(crate) port: Option<(u16, Span)>,
     pub(crate) socket_from: Option<(PathBuf, Span)>,
     methods: Option<MethodLevel>,
+    methods_named: Vec<String>,
     pub(crate) check_url: Option<Pattern>,
     pub(crate) body_max: Option<u64>,
     pub(crate) target_max: Option<usize>,
     pub(crate) bounds: BoundsDraft,
     pages: Pages,
-    rewrite_location: Option<RewriteLocation>,
-    pub(crate) rewrite_destination: bool,
     pub(crate) headers: Option<HeaderOptions>,
     pub(crate) log_format: Option<usize>,
     pub(crate) certificates: Vec<FileName>,
@@ -115,6 +116,7 @@ fn block(cx: &mut Lowering<'_>, statement: &Statement, port: u16) {
         address,
         tls,
         methods: draft.methods.unwrap_or(MethodLevel::Basic),
+        methods_named: draft.methods_named,
         client_timeout,
         client_stream,
         check_url: draft.check_url,
@@ -123,8 +125,8 @@ fn block(cx: &mut Lowering<'_>, statement: &Statement, port: u16) {
         target_max: draft.target_max,
         bounds,
         error_pages: draft.pages,
-        rewrite_location: draft.rewrite_location.unwrap_or(RewriteLocation::BackendOrListener),
-        rewrite_destination: draft.rewrite_destination,
+        rewrite_location: draft.inner.rewrite_location.unwrap_or(RewriteLocation::BackendOrListener),
+        rewrite_destination: draft.inner.rewrite_destination.unwrap_or(false),
         forwarded_headers: headers.forwarded,
         tls_headers: headers.tls,
         forwarded_header: draft.inner.forwarded_header.unwrap_or_else(|| cx.global.forwarded_header.clone()),
@@ -178,13 +180,21 @@ pub(crate) fn methods(cx: &mut Lowering<'_>, draft: &mut ListenerDraft, statemen
     let word = &statement.arguments[0];
     if &*word.text == "4" {
         cx.push(
-            Diagnostic::error(word.span, "xHTTP 4 was a level of Pound 2.x")
+            Diagnostic::warning(word.span, "xHTTP 4 was a level of Pound 2.x; it is taken for 3")
                 .label("expected a number from 0 to 3")
-                .help("level 3 has the same methods"),
+                .help("write xHTTP 3, which has the same methods"),
         );
+        draft.methods = Some(MethodLevel::Microsoft);
         return;
     }
-    draft.methods = cx.number(word, 0, 3).map(|level| match level {
+    let level = cx.number(word, 0, 3);
+    if level == Some(3) {
+        cx.push(
+            Diagnostic::warning(word.span, "CONNECT does not pass, although xHTTP 3 of C Pound forwards it")
+                .help("a back-end that took it would open tunnels to where nobody looks; all other methods pass"),
+        );
+    }
+    draft.methods = level.map(|level| match level {
         0 => MethodLevel::Basic,
         1 => MethodLevel::Extended,
         2 => MethodLevel::WebDav,
@@ -192,7 +202,34 @@ pub(crate) fn methods(cx: &mut Lowering<'_>, draft: &mut ListenerDraft, statemen
     });
 }
 
-pub(crate) fn rewrite_location(cx: &mut Lowering<'_>, draft: &mut ListenerDraft, statement: &Statement) {
+/// `Methods "PURGE" …`
+pub(crate) fn methods_named(cx: &mut Lowering<'_>, draft: &mut ListenerDraft, statement: &Statement) {
+    for word in &statement.arguments {
+        let Some(name) = cx.token(word, "expected the name of a method, such as PURGE") else { continue };
+        if name.len() > METHOD_BYTES_MAX {
+            cx.refuse::<()>(word, format!("expected at most {METHOD_BYTES_MAX} characters"));
+            continue;
+        }
+        if name == "CONNECT" {
+            cx.push(
+                Diagnostic::error(word.span, "CONNECT never passes")
+                    .help("Pound stands before servers of its own and opens no tunnels"),
+            );
+            continue;
+        }
+        if name.bytes().any(|byte| byte.is_ascii_lowercase()) {
+            cx.push(
+                Diagnostic::warning(word.span, "methods have a case: this one passes as it is written here")
+                    .help(format!("clients mostly send {}", name.to_ascii_uppercase())),
+            );
+        }
+        if !draft.methods_named.contains(&name) {
+            draft.methods_named.push(name);
+        }
+    }
+}
+
+pub(crate) fn rewrite_location(cx: &mut Lowering<'_>, draft: &mut Inner, statement: &Statement) {
     let word = &statement.arguments[0];
     draft.rewrite_location = cx.number(word, 0, 2).map(|level| match level {
         0 => RewriteLocation::Keep,

@@ -27,6 +27,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use plan::listener::RewriteLocation;
 use plan::log::{Facility, LogFormat, Logging};
 use plan::pattern::{Kind, Pattern};
 use plan::process::{PidFile, Process};
@@ -56,6 +57,8 @@ pub(crate) const WORKERS_MAX: u64 = 1024;
 pub(crate) struct Inner {
     pub(crate) forwarded_header: Option<String>,
     pub(crate) trusted: Option<Arc<Acl>>,
+    pub(crate) rewrite_location: Option<RewriteLocation>,
+    pub(crate) rewrite_destination: Option<bool>,
 }
 
 /// Values that hold for the whole file unless a block says otherwise.

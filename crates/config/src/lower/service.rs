@@ -77,6 +77,8 @@ pub(crate) fn lower(cx: &mut Lowering<'_>, statement: &Statement, place: String)
         rewrites,
         forwarded_header: draft.inner.forwarded_header,
         trusted: draft.inner.trusted,
+        rewrite_location: draft.inner.rewrite_location,
+        rewrite_destination: draft.inner.rewrite_destination,
         log_suppress: draft.log_suppress,
         target,
     });

@@ -3,6 +3,7 @@
 use std::io::Write;
 
 use super::escape::{escape, escape_sentence};
+use super::hint::hint;
 use super::line::{line, request_line};
 use super::ring::{Kind, Pen, Severity};
 use crate::balance::LiveSet;
@@ -13,9 +14,8 @@ use crate::limits;
 
 /// Writes the lines of an exchange that is over: the fault first, if there was one, then the request's own.
 pub(crate) fn exchange(pen: &mut Pen, x: &Exchange, fault: Option<&Fault>, clock: &Clock) {
-    if let Some(fault) = fault
-        && let Some(severity) = severity(fault)
-    {
+    if let Some(fault) = fault {
+        let severity = severity(fault);
         match nobody(fault, x) {
             None => pen.write(Kind::Event, severity, |out| fault_line(fault, x, out)),
             // The first of them is told of, and the others with the next line.
@@ -87,14 +87,12 @@ fn drought(set: &LiveSet, untold: u64, out: &mut Vec<u8>) {
 }
 
 /// How loudly a fault is reported. What clients do wrong is their business and comes by the thousand: a line at `info`,
-/// where an operator looks for it. A client that just goes away is not even that.
-fn severity(fault: &Fault) -> Option<Severity> {
-    match (fault.cause.row().blame, &fault.cause) {
-        (_, Cause::ClientClosed | Cause::ClientTimeout(_)) if fault.stage == Stage::Parse => None,
-        (Blame::Client, _) => Some(Severity::Info),
-        (Blame::Backend, _) => Some(Severity::Error),
-        (Blame::Operator, _) => Some(Severity::Warning),
-        (Blame::Us, _) => Some(Severity::Error),
+/// where an operator looks for it. A client that goes away between two requests has no exchange, and so no line.
+fn severity(fault: &Fault) -> Severity {
+    match fault.cause.row().blame {
+        Blame::Client => Severity::Info,
+        Blame::Backend | Blame::Us => Severity::Error,
+        Blame::Operator => Severity::Warning,
     }
 }
 
@@ -119,6 +117,7 @@ fn fault_line(fault: &Fault, x: &Exchange, out: &mut Vec<u8>) {
     out.extend_from_slice(b"\": ");
     let mut text = Vec::new();
     let _ = write!(text, "{fault}");
+    hint(fault, x, &mut text);
     escape_sentence(&text, out);
     if !x.offending.is_empty() {
         out.extend_from_slice(b": \"");

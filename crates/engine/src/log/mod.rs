@@ -6,6 +6,7 @@
 
 mod escape;
 mod event;
+mod hint;
 mod line;
 mod ring;
 mod time;

@@ -40,8 +40,14 @@ fn methods_pass_by_level() {
             refuse(|setup| setup.listener.methods = level, &method(name), 405, "E-XHTTP");
         }
     }
-    refuse(|setup| setup.listener.methods = MethodLevel::Microsoft, &method("BREW"), 400, "E-METHOD-UNKNOWN");
-    refuse(|_| (), &method("get"), 400, "E-METHOD-UNKNOWN");
+    refuse(|setup| setup.listener.methods = MethodLevel::Microsoft, &method("BREW"), 501, "E-METHOD-UNKNOWN");
+    refuse(|_| (), &method("get"), 501, "E-METHOD-UNKNOWN");
+    let named = |setup: &mut Setup| setup.listener.methods_named = vec!["PURGE".into(), "OPTIONS".into()];
+    for name in ["PURGE", "OPTIONS", "GET"] {
+        assert!(sanitized(named, &method(name)).is_ok(), "{name}");
+    }
+    refuse(named, &method("purge"), 501, "E-METHOD-UNKNOWN");
+    refuse(named, &method("PUT"), 405, "E-XHTTP");
 }
 
 #[test]
@@ -85,7 +91,10 @@ fn each_part_of_a_target_keeps_to_its_characters() {
     };
     assert!(sanitized(webdav, options).is_ok());
     // What the RFC forbids is refused as that, whatever the sets say.
-    refuse(check, &get("/a%zz|", ""), 400, "E-PERCENT");
+    refuse(check, &get("/a|%", ""), 400, "E-PERCENT");
+    for bad in ["/a|b", "/?a=\u{e9}"] {
+        refuse(check, &get(bad, ""), 501, "E-CHECKURL-CHAR");
+    }
 }
 
 #[test]
@@ -118,6 +127,47 @@ fn what_could_be_read_in_two_ways_is_refused() {
     refuse(|_| (), &get("/", "Host: b.example\r\n"), 400, "E-HOST-TWICE");
     // Malformed comes before not allowed: 405 leaves the connection open.
     refuse(|_| (), "PUT / HTTP/1.1\r\n\r\n", 400, "E-HOST-NONE");
+}
+
+#[test]
+fn a_plain_dot_is_gone_before_anything_is_matched() {
+    for (given, expect) in [("/./Packages", "/Packages"), ("/a/./b/.?c=/./", "/a/b/?c=/./"), ("/.", "/")] {
+        let x = sanitized(|_| (), &get(given, "")).unwrap();
+        assert_eq!(
+            (x.request.target(), x.request.line()),
+            (expect.as_bytes(), format!("GET {given} HTTP/1.1").as_bytes())
+        );
+    }
+    let x = sanitized(|_| (), "GET http://a.example/./x?y HTTP/1.1\r\nHost: a.example\r\n\r\n").unwrap();
+    assert_eq!(x.request.target(), b"/x?y");
+    let check = |setup: &mut Setup| setup.listener.check_url = Some(regex("^/a$").pattern);
+    assert!(sanitized(check, &get("/./a", "")).is_ok());
+    for bad in ["/./../a", "/a/./%2e%2e/b", "/%2e/a"] {
+        refuse(|_| (), &get(bad, ""), 400, "E-DOT-SEGMENT");
+    }
+}
+
+#[test]
+fn a_request_without_a_host_is_for_the_address_it_came_to() {
+    let host = |local: &'static str, secure: bool| {
+        let x = sanitized(
+            |setup| {
+                setup.secure = secure;
+                setup.local = if local.is_empty() { Endpoint::Unix } else { crate::testing::inet(local) };
+            },
+            "GET / HTTP/1.0\r\n\r\n",
+        );
+        String::from_utf8(x.unwrap().request.host().unwrap().to_vec()).unwrap()
+    };
+    assert_eq!(host("192.0.2.80:80", false), "192.0.2.80");
+    assert_eq!(host("192.0.2.80:8080", false), "192.0.2.80:8080");
+    assert_eq!(host("[2001:db8::1]:80", false), "[2001:db8::1]");
+    assert_eq!(host("[2001:db8::1]:81", false), "[2001:db8::1]:81");
+    assert_eq!(host("[::ffff:192.0.2.80]:81", false), "192.0.2.80:81");
+    assert_eq!(host("", false), "localhost");
+    // That there is one and it is empty is another matter: http has no resources without a host (RFC 9110 section 4.2.1).
+    refuse(|_| (), "GET / HTTP/1.0\r\nHost:\r\n\r\n", 400, "E-HOST");
+    refuse(|_| (), "GET / HTTP/1.1\r\nHost: \r\n\r\n", 400, "E-HOST");
 }
 
 #[test]

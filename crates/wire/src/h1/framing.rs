@@ -99,6 +99,7 @@ fn coding(value: &[u8]) -> Result<(), FramingError> {
         return Ok(());
     }
     let is_chunked = |member: &[u8]| member.eq_ignore_ascii_case(b"chunked");
+    let names_chunked = |member: &[u8]| token::parts(member).next().is_some_and(is_chunked);
     let well_formed = |member: &[u8]| {
         let mut parts = token::parts(member);
         parts.next().is_some_and(token::is_token) && parts.all(|part| token::parameter(part).is_some())
@@ -107,8 +108,10 @@ fn coding(value: &[u8]) -> Result<(), FramingError> {
         return Err(FramingError::TransferEncodingMalformed);
     }
     let count = token::list(value).filter(|member| is_chunked(member)).count();
+    // A coding that we do not know comes to 501 (section 6.1) wherever the length may still be meant to be known: alone, or
+    // before the last one, which is chunked.
     match token::list(value).last().is_some_and(is_chunked) {
-        // Only the last one is chunked, so the length could be known but the content not read.
+        false if !token::list(value).any(names_chunked) => Err(FramingError::TransferCodingUnknown),
         true if count == 1 && token::list(value).count() > 1 => Err(FramingError::TransferCodingUnknown),
         // `chunked,` and the like: one member, but not written as one.
         true if count == 1 => Err(FramingError::TransferEncodingMalformed),

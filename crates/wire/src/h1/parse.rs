@@ -70,6 +70,27 @@ impl HeadScanner {
         if self.lines == 0 { b"" } else { buf.get(self.line..).unwrap_or_default() }
     }
 
+    /// The byte for which the head was refused, if it was for one that may not stand where it stands, with its line and its
+    /// place in it, both from 1; for the log. `buf` is what was given to `scan`.
+    #[must_use]
+    pub fn stray_byte(&self, buf: &[u8]) -> Option<(u8, usize, usize)> {
+        let at = match self.refused? {
+            ParseError::BareLf | ParseError::BareCr | ParseError::Nul | ParseError::ControlByte => self.pos,
+            ParseError::TargetCharacter | ParseError::MethodMalformed => {
+                let line = self.line(buf);
+                let method = scan::token_len(line);
+                let target = line.get(method + 1..).unwrap_or_default();
+                let is_method = self.refused == Some(ParseError::MethodMalformed);
+                self.start
+                    + if is_method { method } else { method + 1 + crate::target::first_invisible(target)?.0 }
+            }
+            _ => return None,
+        };
+        // An empty line before the start line is none of the head's.
+        let start = if self.lines == 0 { self.start } else { self.line };
+        buf.get(at).map(|byte| (*byte, self.lines + 1, at - start + 1))
+    }
+
     /// Looks at the bytes that are new since the last call.
     ///
     /// `buf` starts at the first byte of the head and must hold everything given before; bytes after the head (a body,

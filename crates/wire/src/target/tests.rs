@@ -74,7 +74,8 @@ fn refuses_what_is_no_target() {
         check(target, Method::Get, Fragment);
     }
     // Cut short by the end of the path, or a way of writing ASCII that nothing honest uses.
-    for target in ["/a%", "/a%1", "/a%?b", "/%2?b=c", "http://h/%", "/%u002e%u002e/", "/?a=%U0061", "/%u00e9"] {
+    for target in ["/a%", "/a%1", "/a%?b", "/%2?b=c", "http://h/%", "/%u002e%u002e/", "/?a=%U0061", "/%u00e9"]
+    {
         check(target, Method::Get, PercentMalformed);
     }
     check("/a%u0000b", Method::Get, PercentNul);
@@ -270,7 +271,8 @@ fn plain_dots_are_taken_out_and_nothing_else_is() {
     check("/.//./a", Some("//a"));
     check("/a/./../b", Some("/a/../b"));
     check("/./%2e/b", Some("/%2e/b"));
-    for path in ["/", "/a", "/.a", "/a.", "/..", "/a/..", "/%2e/", "/.;/", "/.\\", "/a\\.\\b", "", "*", "./a"] {
+    for path in ["/", "/a", "/.a", "/a.", "/..", "/a/..", "/%2e/", "/.;/", "/.\\", "/a\\.\\b", "", "*", "./a"]
+    {
         check(path, None);
     }
 }

@@ -118,10 +118,7 @@ fn request_lines_are_those_of_rfc_9112_section_3() {
     let machine = Machine::of(&request_line, &[b"GET / HTTP/1.1", b"A * HTTP/1.0", &longest], DEPTH, &fine());
     // Method and version as in the RFC; the target is narrowed down by `target::classify`, see below.
     none(outside(&machine, &Grammar::new(&format!(r"{TCHAR}+ {VISIBLE}+ HTTP/[0-9]\.[0-9]"))));
-    none(difference(
-        &machine,
-        &Grammar::new(&format!(r"{TCHAR}{{1,{METHOD_MAX}}} {VISIBLE}+ HTTP/1\.[01]")),
-    ));
+    none(difference(&machine, &Grammar::new(&format!(r"{TCHAR}{{1,{METHOD_MAX}}} {VISIBLE}+ HTTP/1\.[01]"))));
 }
 
 #[test]
@@ -171,12 +168,15 @@ fn origin_form_targets_are_visible_bytes_less_what_hides_something() {
     let whole = r"%[0-9A-Fa-f]{2}";
     let strict = format!(r"/(?:{byte}|{whole})*(?:\?(?:{byte}|{whole}|\?)*)?");
     let without = |word: &[u8]| {
-        origin_form(word) && word.iter().enumerate().filter(|(_, byte)| **byte == b'%').all(|(at, _)| {
-            word.get(at + 1..at + 3).is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit))
-        })
+        origin_form(word)
+            && word.iter().enumerate().filter(|(_, byte)| **byte == b'%').all(|(at, _)| {
+                word.get(at + 1..at + 3).is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit))
+            })
     };
     none(outside(&Machine::of(&without, &[b"/a%41?b%41", b"/?{"], DEEP, &every()), &Grammar::new(&strict)));
-    for refused in [&b"/%00"[..], b"/?%00", b"/%u0000", b"/%u0041", b"/?%U00ff", b"/%", b"/%4", b"/%4?", b"/a#", b"/ "] {
+    for refused in
+        [&b"/%00"[..], b"/?%00", b"/%u0000", b"/%u0041", b"/?%U00ff", b"/%", b"/%4", b"/%4?", b"/a#", b"/ "]
+    {
         assert!(!origin_form(refused), "{}", refused.escape_ascii());
     }
 }

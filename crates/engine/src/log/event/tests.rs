@@ -5,6 +5,7 @@ use plan::{Balancer, LogFormat};
 
 use super::super::ring::channel;
 use super::*;
+use crate::fault::Cause;
 use crate::testing::{Setup, Stage as World, get};
 
 fn stage(change: impl FnOnce(&mut Setup)) -> World {
@@ -98,14 +99,48 @@ fn what_is_quoted_of_a_message_cannot_forge_a_line() {
 }
 
 #[test]
-fn what_is_no_mishap_is_no_event() {
+fn a_head_that_does_not_come_whole_is_an_event_with_a_code() {
     let stage = stage(|_| ());
     let silence = plan::Silence::new(std::time::Duration::from_secs(10), "Client");
-    for fault in [
-        Fault::new(Stage::Parse, Cause::ClientClosed),
-        Fault::new(Stage::Parse, Cause::ClientTimeout(silence)),
+    for (cause, code) in [
+        (Cause::ClientClosed, "[E-CLIENT-CLOSED]"),
+        (Cause::ClientTimeout(silence), "[E-CLIENT-TIMEOUT]"),
     ] {
-        let lines = lines(&stage, &served(&stage, 404), Some(&fault));
-        assert!(lines.iter().all(|(kind, ..)| *kind == Kind::Access), "{lines:?}");
+        let lines = lines(&stage, &served(&stage, 408), Some(&Fault::new(Stage::Parse, cause)));
+        let (kind, severity, line) = &lines[0];
+        assert_eq!((*kind, *severity), (Kind::Event, Severity::Info));
+        assert!(line.contains(code) && line.contains("(within the head of a request)"), "{line}");
     }
+}
+
+/// The event line of a fault, whatever the worker is called.
+fn hinted(change: impl FnOnce(&mut Setup), request: &str, cause: Cause) -> String {
+    let stage = stage(change);
+    let mut x = stage.exchange(request);
+    x.stray = Some((b'\t', 3, 7));
+    let line = lines(&stage, &x, Some(&Fault::new(Stage::Sanitize, cause))).remove(0).2;
+    line.split_once("\": ").unwrap().1.to_owned()
+}
+
+#[test]
+fn a_fault_names_the_directive_that_would_let_it_pass_and_the_byte_it_is_about() {
+    let options = "OPTIONS / HTTP/1.1\r\nHost: a\r\n\r\n";
+    assert_eq!(
+        hinted(|_| (), options, Cause::MethodNotAllowed),
+        "the method is not allowed by xHTTP (xHTTP 0, the default, does not allow OPTIONS; xHTTP 2 does, or Methods \"OPTIONS\")"
+    );
+    let one = |setup: &mut Setup| setup.listener.methods = plan::listener::MethodLevel::Extended;
+    assert!(hinted(one, options, Cause::MethodNotAllowed).contains("(xHTTP 1 does not allow OPTIONS"));
+    let purge = hinted(|_| (), "PURGE / HTTP/1.1\r\nHost: a\r\n\r\n", Cause::MethodUnknown);
+    assert_eq!(purge, "unknown method (Methods \"PURGE\" in the listener lets it pass)");
+    let connect = hinted(|_| (), "CONNECT a:1 HTTP/1.1\r\nHost: a:1\r\n\r\n", Cause::MethodNotAllowed);
+    assert!(connect.contains("no level of xHTTP"), "{connect}");
+    let line = hinted(|_| (), &get("/", ""), Cause::BadAnswer(wire::ParseError::LineTooLong));
+    assert!(line.contains("(LineBufferSize is 16384)"), "{line}");
+    let short = |setup: &mut Setup| setup.listener.target_max = Some(3);
+    assert!(hinted(short, &get("/abc", ""), Cause::TargetTooLong).contains("(MaxURI is 3)"));
+    let tab = hinted(|_| (), &get("/", ""), Cause::BadRequest(wire::ParseError::TargetCharacter));
+    assert!(tab.ends_with("(U+0009 tab in line 3 of the head, at byte 7)"), "{tab}");
+    let chunk = Cause::BadBody(wire::BodyError::ChunkLineTooLong);
+    assert!(hinted(|_| (), &get("/", ""), chunk).contains("MaxChunkLine is"));
 }

@@ -352,3 +352,20 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_stray_byte_is_told_with_its_line_and_place() {
+    let check = |head: &str, expect: Option<(u8, usize, usize)>| {
+        let mut scanner = HeadScanner::new(Kind::Request);
+        assert!(scanner.scan(head.as_bytes(), &Limits::default()).is_err(), "{head:?}");
+        assert_eq!(scanner.stray_byte(head.as_bytes()), expect, "{head:?}");
+    };
+    check("GET /\tb HTTP/1.1\r\n", Some((b'\t', 1, 6)));
+    check("\r\nGET /\tb HTTP/1.1\r\n", Some((b'\t', 1, 6)));
+    check("GE(T / HTTP/1.1\r\n", Some((b'(', 1, 3)));
+    check("GET / HTTP/1.1\r\nHost: a\r\nX: b\u{1}c", Some((1, 3, 5)));
+    check("GET / HTTP/1.1\nHost", Some((b'\n', 1, 15)));
+    check("GET / HTTP/1.1\r\nX: \0", Some((0, 2, 4)));
+    check("GET / HTTP/1.1\r\nX: \ra", Some((b'\r', 2, 4)));
+    check("GET / HTTP/2.1\r\n", None);
+}
