@@ -15,7 +15,7 @@ use plan::tls::{CheckHost, Demand, Policy, Verify};
 use plan::token::Pin;
 use plan::{
     BackendSet, Balancer, Bounds, Group, Listener, MinRate, Page, Plan, Service, SessionKey, Target, Times,
-    TlsHeaders,
+    TlsHeaders, Tolerance,
 };
 
 /// What a plan says, for a person to read and for tests to compare.
@@ -30,6 +30,9 @@ pub fn dump(plan: &Plan) -> String {
         times(&mut line, &backend.times);
         if backend.fails_max != limits::BACKEND_FAILS {
             let _ = write!(line, " fails={}", backend.fails_max.map_or(0, NonZeroU32::get));
+        }
+        if backend.tolerance != Tolerance::default() {
+            value(&mut line, "tolerant", Some(backend.tolerance));
         }
         if backend.disabled {
             line.push_str(" disabled");

@@ -10,7 +10,7 @@ use std::net::{IpAddr, SocketAddr};
 use plan::listener::RewriteLocation;
 use plan::{BackendAddress, ListenAddress};
 use wire::target::{self, Authority, Scheme};
-use wire::{Known, ParseError};
+use wire::{Known, Method, ParseError};
 
 use crate::backend::{Address, Live};
 use crate::exchange::Exchange;
@@ -159,6 +159,21 @@ pub(crate) fn destinations(x: &Exchange) -> Destinations {
         (now.next() == Some(received) && now.next().is_none()).then(|| received.to_vec())
     };
     Destinations { destination: kept(DESTINATION), conditions: kept(IF) }
+}
+
+/// Whether a back-end has refused a COPY or MOVE that it may have taken for one to another server: by the status that RFC
+/// 4918 section 9.8.5 has for that, or nginx's 400, of a request whose Destination nobody turns.
+pub(crate) fn is_destination_refused(x: &Exchange) -> bool {
+    let turns = x.plan_of_service().and_then(|service| service.rewrite_destination);
+    matches!(x.request.method_kind(), Method::Copy | Method::Move)
+        && x.backend.is_some()
+        && matches!(x.response.status(), 400 | 502)
+        && !turns.unwrap_or(x.listener().rewrite_destination)
+        && x.request
+            .fields()
+            .get(Known::Destination)
+            .and_then(Url::parse)
+            .is_some_and(|url| is_asked_server(&url, x))
 }
 
 const DESTINATION: &[u8] = b"Destination";

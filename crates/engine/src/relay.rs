@@ -5,6 +5,7 @@
 
 use std::future::poll_fn;
 use std::io;
+use std::rc::Rc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -159,7 +160,7 @@ async fn open(
         Ok(stream) => {
             // At once, so that nobody else holds it for dead while this request is under way.
             x.revived = x.revived.or(live.health.came_back(parts.clock.now()));
-            Ok(Box::new(Conn::new(stream, Kind::Response, client.conn.limits().clone())))
+            Ok(Box::new(Conn::new(stream, Kind::Response, limits_of(client, live))))
         }
         Err(ConnectError::Io(error)) => {
             Err(Fault::new(Stage::Connect, Cause::of_opening(error, Cause::ConnectFailed)))
@@ -167,6 +168,18 @@ async fn open(
         Err(ConnectError::Tls(reason)) => Err(Fault::new(Stage::Connect, Cause::BackendTls(reason))),
         Err(ConnectError::Timeout) => Err(Fault::new(Stage::Connect, Cause::ConnectTimeout)),
     }
+}
+
+/// The codec's limits for a back-end: those of the listener, and what its operator lets it do.
+fn limits_of(client: &Client, live: &Live) -> Rc<wire::Limits> {
+    let limits = client.conn.limits();
+    let plan::Tolerance { bare_lf, folds, colon_blanks, chunk_blanks, equal_lengths, identity } =
+        live.plan.tolerance;
+    if live.plan.tolerance == plan::Tolerance::default() {
+        return limits.clone();
+    }
+    let tolerance = wire::Tolerance { bare_lf, folds, colon_blanks, chunk_blanks, equal_lengths, identity };
+    Rc::new(wire::Limits { tolerance, ..**limits })
 }
 
 /// Who has to do what next.

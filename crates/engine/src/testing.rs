@@ -256,6 +256,7 @@ fn backend(id: usize, address: &str) -> Backend {
         fails_max: plan::limits::BACKEND_FAILS,
         disabled: false,
         tls: None,
+        tolerance: Default::default(),
     }
 }
 

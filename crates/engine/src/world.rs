@@ -149,6 +149,7 @@ fn codec_limits(bounds: &Bounds) -> wire::Limits {
         trailer_max: bounds.trailer_max,
         trailer_fields_max: bounds.trailer_fields_max,
         interim_max: bounds.interim_max,
+        tolerance: wire::Tolerance::default(),
     }
 }
 

@@ -49,6 +49,53 @@ pub struct Backend {
     pub disabled: bool,
     /// How TLS is spoken with it; `None` for plain HTTP.
     pub tls: Option<BackendTls>,
+    /// What of its answers is put right instead of being refused (`Tolerant`).
+    pub tolerance: Tolerance,
+}
+
+/// Breaches of HTTP in a back-end's answers that are put right (`Tolerant`).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Tolerance {
+    /// `bare-lf`: lines of a head that end with LF alone.
+    pub bare_lf: bool,
+    /// `fold`: fields over several lines.
+    pub folds: bool,
+    /// `colon-blank`: blanks before the colon of Content-Length and Transfer-Encoding; of other fields they always are.
+    pub colon_blanks: bool,
+    /// `chunk-blank`: blanks behind a chunk size.
+    pub chunk_blanks: bool,
+    /// `equal-length`: Content-Length several times, and equal.
+    pub equal_lengths: bool,
+    /// `identity`: the transfer coding of that name.
+    pub identity: bool,
+}
+
+impl Tolerance {
+    /// All of them.
+    pub const ALL: Tolerance = Tolerance {
+        bare_lf: true,
+        folds: true,
+        colon_blanks: true,
+        chunk_blanks: true,
+        equal_lengths: true,
+        identity: true,
+    };
+}
+
+impl fmt::Display for Tolerance {
+    /// As in a file, with commas.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let words = [
+            (self.bare_lf, "bare-lf"),
+            (self.folds, "fold"),
+            (self.colon_blanks, "colon-blank"),
+            (self.chunk_blanks, "chunk-blank"),
+            (self.equal_lengths, "equal-length"),
+            (self.identity, "identity"),
+        ];
+        let words: Vec<&str> = words.iter().filter(|(on, _)| *on).map(|(_, word)| *word).collect();
+        f.write_str(&words.join(","))
+    }
 }
 
 /// How one back-end is chosen among several.

@@ -33,7 +33,7 @@ use std::time::Duration;
 
 pub use acl::Acl;
 pub use alphabet::{Alphabets, CharSet};
-pub use backend::{Backend, BackendAddress, BackendSet, Balancer, Group, Member};
+pub use backend::{Backend, BackendAddress, BackendSet, Balancer, Group, Member, Tolerance};
 pub use bounds::{Bounds, MinRate};
 pub use condition::{Condition, Match};
 pub use listener::{ListenAddress, Listener, TlsHeaders};

@@ -31,7 +31,7 @@ pub use field::Known;
 pub use h1::body::{Decoded, Decoder, Encoder};
 pub use h1::error::{BodyError, EditError, FramingError, ParseError};
 pub use h1::framing::BodyLength;
-pub use h1::limits::Limits;
+pub use h1::limits::{Limits, Tolerance};
 pub use h1::parse::{HeadScanner, Kind, Refused};
 pub use head::{Field, Fields, RequestHead, ResponseHead, Slots, Span, Version};
 pub use method::Method;

@@ -61,6 +61,26 @@ pub(super) static ROWS: &[Row] = &[
         ..Row::ROW
     },
     Row {
+        name: "Tolerant",
+        scopes: ALL,
+        syntax: "all|none|[bare-lf] [fold] [colon-blank] [chunk-blank] [equal-length] [identity]",
+        arguments: (1, 8),
+        default: "that of the service, none",
+        since: "new",
+        doc: "Breaches of HTTP in the answers of this back-end that are put right instead of being answered by 502: \
+              `bare-lf` lines of a head that end without CR; `fold` a field over several lines, which a space joins; \
+              `colon-blank` blanks before the colon of Content-Length and Transfer-Encoding (of other fields they \
+              always are removed); `chunk-blank` blanks behind the size of a chunk; `equal-length` Content-Length more \
+              than once, if all are equal; `identity` the transfer coding of that name, which means none. The client \
+              gets a correct answer. The log names the word that an answer would need. There is nothing like it for \
+              requests.",
+        example: "Tolerant bare-lf identity",
+        lower: Lower::Backend(|cx, draft, statement| {
+            draft.tolerance = cx.tolerance(statement).map(|tolerance| (tolerance, statement.span));
+        }),
+        ..Row::ROW
+    },
+    Row {
         name: "Disabled",
         scopes: ORDINARY,
         syntax: "BOOLEAN",

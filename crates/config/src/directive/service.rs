@@ -121,6 +121,20 @@ pub(super) static ROWS: &[Row] = &[
         ..Row::ROW
     },
     Row {
+        name: "Tolerant",
+        scopes: SERVICE,
+        syntax: "all|none|[bare-lf] [fold] [colon-blank] [chunk-blank] [equal-length] [identity]",
+        arguments: (1, 8),
+        default: "none",
+        since: "new",
+        doc: "What Tolerant is in each Backend and Emergency of this service that does not say it itself. A named \
+              back-end keeps its own.",
+        example: "Tolerant colon-blank",
+        // Read before the back-ends, wherever it stands.
+        lower: Lower::Service(|_, _, _| ()),
+        ..Row::ROW
+    },
+    Row {
         name: "LogSuppress",
         scopes: SERVICE,
         syntax: "info|success|redirect|clterr|srverr|all|1|2|3|4|5 …",

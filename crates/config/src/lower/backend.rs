@@ -4,7 +4,7 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use plan::tls::{BackendTls, FileName, Verify};
-use plan::{Backend, BackendAddress, Member, Times, limits};
+use plan::{Backend, BackendAddress, Member, Times, Tolerance, limits};
 
 use super::ciphers::PolicyDraft;
 use super::{Lowering, ServiceDraft, TimesDraft};
@@ -35,6 +35,7 @@ pub(crate) struct BackendDraft {
     pub(crate) verify: Option<(Verify, Span)>,
     pub(crate) server_name: Option<(String, Span)>,
     pub(crate) policy: PolicyDraft,
+    pub(crate) tolerance: Option<(Tolerance, Span)>,
 }
 
 /// A back-end with a name.
@@ -64,6 +65,7 @@ struct Unplaced {
     fails_max: Option<NonZeroU32>,
     disabled: bool,
     tls: Option<BackendTls>,
+    tolerance: Tolerance,
 }
 
 pub(crate) fn address(cx: &mut Lowering<'_>, draft: &mut BackendDraft, statement: &Statement) {
@@ -83,6 +85,7 @@ pub(crate) fn lower(cx: &mut Lowering<'_>, service: &mut ServiceDraft, statement
             draft.fails_max.map(|(_, span)| span),
             draft.https,
             draft.about_tls(),
+            draft.tolerance.map(|(_, span)| span),
         ];
         if let Some(span) = beside.into_iter().flatten().next() {
             let message = "beside Use, only Priority and Disabled can stand";
@@ -194,7 +197,31 @@ impl Lowering<'_> {
             fails_max: draft.fails_max.map_or(self.global.fails_max, |(fails, _)| fails),
             disabled: draft.disabled.unwrap_or(false),
             tls,
+            tolerance: draft.tolerance.map_or(self.tolerance, |(tolerance, _)| tolerance),
         })
+    }
+
+    /// `Tolerant bare-lf …`; `all` and `none` stand alone.
+    pub(crate) fn tolerance(&mut self, statement: &Statement) -> Option<Tolerance> {
+        type Set = fn(&mut Tolerance);
+        const WORDS: &[(&str, Set)] = &[
+            ("bare-lf", |tolerance| tolerance.bare_lf = true),
+            ("fold", |tolerance| tolerance.folds = true),
+            ("colon-blank", |tolerance| tolerance.colon_blanks = true),
+            ("chunk-blank", |tolerance| tolerance.chunk_blanks = true),
+            ("equal-length", |tolerance| tolerance.equal_lengths = true),
+            ("identity", |tolerance| tolerance.identity = true),
+        ];
+        const ALONE: &[(&str, Set)] = &[
+            ("all", |tolerance| *tolerance = Tolerance::ALL),
+            ("none", |tolerance| *tolerance = Tolerance::default()),
+        ];
+        let words = if statement.arguments.len() == 1 { [WORDS, ALONE].concat() } else { WORDS.to_vec() };
+        let mut tolerance = Tolerance::default();
+        for word in &statement.arguments {
+            self.choice(word, &words)?(&mut tolerance);
+        }
+        Some(tolerance)
     }
 
     /// Gives a back-end its place in the plan.
@@ -207,6 +234,7 @@ impl Lowering<'_> {
             fails_max: unplaced.fails_max,
             disabled: unplaced.disabled,
             tls: unplaced.tls,
+            tolerance: unplaced.tolerance,
         });
         self.backends.push(backend.clone());
         backend

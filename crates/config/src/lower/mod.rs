@@ -31,7 +31,7 @@ use plan::listener::RewriteLocation;
 use plan::log::{Facility, LogFormat, Logging};
 use plan::pattern::{Kind, Pattern};
 use plan::process::{PidFile, Process};
-use plan::{Acl, Backend, Balancer, Plan, Service, Token, Watched, limits};
+use plan::{Acl, Backend, Balancer, Plan, Service, Token, Tolerance, Watched, limits};
 
 use crate::Options;
 use crate::check;
@@ -126,6 +126,8 @@ pub(crate) struct Lowering<'a> {
     pub(crate) regex_kind: Kind,
     /// `IgnoreCase`, for what follows.
     pub(crate) ignore_case: bool,
+    /// `Tolerant` of the service that is being read.
+    pub(crate) tolerance: Tolerance,
     acls: HashMap<Box<str>, (Arc<Acl>, Span)>,
     formats: Vec<LogFormat>,
     named_backends: HashMap<Box<str>, backend::Named>,
@@ -161,6 +163,7 @@ pub(crate) fn lower(
         },
         regex_kind: Kind::Posix,
         ignore_case: false,
+        tolerance: Tolerance::default(),
         acls: HashMap::new(),
         formats: LogFormat::built_in(),
         named_backends: HashMap::new(),

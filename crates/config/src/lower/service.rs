@@ -6,7 +6,7 @@ use plan::condition::Condition;
 use plan::rewrite::Rewrites;
 use plan::service::{LogSuppress, Redirect};
 use plan::template::Part;
-use plan::{BackendSet, Balancer, Group, Member, Service, Session, Target, Template, Times};
+use plan::{BackendSet, Balancer, Group, Member, Service, Session, Target, Template, Times, Tolerance};
 
 use super::{Inner, Lowering, TimesDraft, condition};
 use crate::diagnostic::Diagnostic;
@@ -44,6 +44,9 @@ pub(crate) fn lower(cx: &mut Lowering<'_>, statement: &Statement, place: String)
     let mut draft = ServiceDraft::default();
     let mut conditions = Vec::new();
     let mut rewrites = Rewrites::default();
+    if let Some(tolerant) = statement.block().iter().find(|inner| inner.row.name == "Tolerant") {
+        cx.tolerance = cx.tolerance(tolerant).unwrap_or_default();
+    }
     // They hold for the back-ends of the block, wherever they stand in it.
     for inner in statement.block() {
         if let Lower::Times(lower) = inner.row.lower
@@ -65,6 +68,7 @@ pub(crate) fn lower(cx: &mut Lowering<'_>, statement: &Statement, place: String)
         }
     }
     cx.ignore_case = ignore_case;
+    cx.tolerance = Tolerance::default();
     warn_of_two_hosts(cx, statement);
     let faulty = statement.faulty || cx.diagnostics.errors() > errors;
     let target = target(cx, statement, faulty, &mut draft);

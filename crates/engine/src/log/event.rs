@@ -10,7 +10,7 @@ use crate::balance::LiveSet;
 use crate::clock::Clock;
 use crate::exchange::Exchange;
 use crate::fault::{Blame, Cause, Fault, Stage};
-use crate::limits;
+use crate::{limits, location};
 
 /// Writes the lines of an exchange that is over: the fault first, if there was one, then the request's own.
 pub(crate) fn exchange(pen: &mut Pen, x: &Exchange, fault: Option<&Fault>, clock: &Clock) {
@@ -28,6 +28,15 @@ pub(crate) fn exchange(pen: &mut Pen, x: &Exchange, fault: Option<&Fault>, clock
                 }
             }
         }
+    } else if location::is_destination_refused(x) {
+        pen.write(Kind::Event, Severity::Warning, |out| {
+            whom(x, None, "<=", out);
+            let _ = write!(
+                out,
+                "the back-end answers {}: it may take Destination for another server's (RewriteDestination yes turns it)",
+                x.response.status()
+            );
+        });
     }
     let plan = &x.running.plan;
     let service = x.service.and_then(|service| plan.services.get(service));
@@ -98,23 +107,9 @@ fn severity(fault: &Fault) -> Severity {
 
 /// `(worker) [E-CODE] CLIENT [=> BACKEND]: "REQUEST": text[: "OFFENDING FIELD"]`, where the worker is the thread's name.
 fn fault_line(fault: &Fault, x: &Exchange, out: &mut Vec<u8>) {
-    let thread = std::thread::current();
-    out.push(b'(');
-    escape_sentence(thread.name().unwrap_or("-").as_bytes(), out);
-    // Writing to memory cannot fail.
-    let _ = write!(out, ") [{}] ", fault.cause.row().code);
-    match x.origin.or_else(|| x.client.peer.ip()) {
-        Some(address) => drop(write!(out, "{address}")),
-        None => out.extend_from_slice(b"unix"),
-    }
-    if let Some(backend) = x.backend.and_then(|backend| x.running.plan.backends.get(backend)) {
-        // The direction in which it failed: on the way there, or on the way back.
-        let arrow = if fault.stage == Stage::Relay { "<=" } else { "=>" };
-        let _ = write!(out, " {arrow} {}", backend.address);
-    }
-    out.extend_from_slice(b": \"");
-    escape(request_line(x), out);
-    out.extend_from_slice(b"\": ");
+    // The direction in which it failed: on the way there, or on the way back.
+    let arrow = if fault.stage == Stage::Relay { "<=" } else { "=>" };
+    whom(x, Some(fault.cause.row().code), arrow, out);
     let mut text = Vec::new();
     let _ = write!(text, "{fault}");
     hint(fault, x, &mut text);
@@ -124,6 +119,28 @@ fn fault_line(fault: &Fault, x: &Exchange, out: &mut Vec<u8>) {
         escape(&x.offending, out);
         out.push(b'"');
     }
+}
+
+/// The line up to its text.
+fn whom(x: &Exchange, code: Option<&str>, arrow: &str, out: &mut Vec<u8>) {
+    let thread = std::thread::current();
+    out.push(b'(');
+    escape_sentence(thread.name().unwrap_or("-").as_bytes(), out);
+    // Writing to memory cannot fail.
+    out.extend_from_slice(b") ");
+    if let Some(code) = code {
+        let _ = write!(out, "[{code}] ");
+    }
+    match x.origin.or_else(|| x.client.peer.ip()) {
+        Some(address) => drop(write!(out, "{address}")),
+        None => out.extend_from_slice(b"unix"),
+    }
+    if let Some(backend) = x.backend.and_then(|backend| x.running.plan.backends.get(backend)) {
+        let _ = write!(out, " {arrow} {}", backend.address);
+    }
+    out.extend_from_slice(b": \"");
+    escape(request_line(x), out);
+    out.extend_from_slice(b"\": ");
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@
 use std::fmt;
 use std::io::Write;
 
-use wire::{BodyError, Limits, ParseError};
+use wire::{BodyError, FramingError, Known, Limits, ParseError};
 
 use crate::exchange::Exchange;
 use crate::fault::{Cause, Fault, Stage};
@@ -19,7 +19,7 @@ pub(super) fn hint(fault: &Fault, x: &Exchange, out: &mut Vec<u8>) {
             let name = String::from_utf8_lossy(x.request.method());
             say(format_args!("Methods \"{name}\" in the listener lets it pass"));
         }
-        Cause::ClientTimeout(_) | Cause::ClientClosed if fault.stage == Stage::Parse => {
+        Cause::ClientClosed if fault.stage == Stage::Parse => {
             say(format_args!("within the head of a request"));
         }
         Cause::TargetTooLong => {
@@ -38,9 +38,45 @@ pub(super) fn hint(fault: &Fault, x: &Exchange, out: &mut Vec<u8>) {
             }
         }
     }
+    if let Some(word) = tolerant(fault, x) {
+        say(format_args!("Tolerant {word} in this Backend would accept it"));
+    }
     if let Some((byte, line, place)) = x.stray.filter(|_| is_about_a_byte(&fault.cause)) {
         say(format_args!("{} in line {line} of the head, at byte {place}", Character(byte)));
     }
+}
+
+/// The word of `Tolerant` that an answer needs to pass.
+fn tolerant(fault: &Fault, x: &Exchange) -> Option<&'static str> {
+    let quotes = |text: &[u8]| memchr::memmem::find(&x.offending.to_ascii_lowercase(), text).is_some();
+    match fault.cause {
+        Cause::BadAnswer(ParseError::BareLf) => Some("bare-lf"),
+        Cause::BadAnswer(ParseError::ObsoleteFold) => Some("fold"),
+        Cause::BadAnswer(ParseError::SpaceBeforeColon) => Some("colon-blank"),
+        Cause::BadAnswerBody(BodyError::ChunkSizeMalformed) if has_blank_at_end(&x.offending) => {
+            Some("chunk-blank")
+        }
+        Cause::BadAnswerFraming(FramingError::LengthTwice) if is_one_length(x) => Some("equal-length"),
+        Cause::BadAnswerFraming(FramingError::LengthMalformed) if is_one_length(x) => Some("equal-length"),
+        Cause::BadAnswerFraming(
+            FramingError::TransferCodingUnknown | FramingError::TransferEncodingWithLength,
+        ) if quotes(b"identity") => Some("identity"),
+        _ => None,
+    }
+}
+
+/// Whether an excerpt is digits with blanks behind them.
+fn has_blank_at_end(excerpt: &[u8]) -> bool {
+    let line = excerpt.trim_ascii_end();
+    let line = line.split(|&byte| byte == b'\r').next().unwrap_or_default();
+    excerpt.len() > line.len() && !line.is_empty() && line.iter().all(u8::is_ascii_hexdigit)
+}
+
+/// Whether all that Content-Length says is the same number.
+fn is_one_length(x: &Exchange) -> bool {
+    let mut members = x.response.fields().get_all(Known::ContentLength).flat_map(wire::token::list);
+    let first = members.next();
+    first.is_some_and(|first| first.iter().all(u8::is_ascii_digit) && members.all(|member| member == first))
 }
 
 fn is_about_a_byte(cause: &Cause) -> bool {

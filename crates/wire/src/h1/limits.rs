@@ -49,6 +49,46 @@ pub struct Limits {
     /// 16: a `100`, a few `103`; a backend that sends more is not answering. Counted by the caller, since the
     /// codec sees one head at a time.
     pub interim_max: usize,
+    /// What of a back-end's answers is put right instead of being refused. Not a bound, but parsed under like these. It has
+    /// no effect on requests.
+    pub tolerance: Tolerance,
+}
+
+/// Breaches of HTTP/1 in answers that are put right where an operator says so, for a back-end that they know: there is one
+/// thing that each of them can mean. Nothing of it is ever done for requests.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tolerance {
+    /// Lines of a head that end with LF alone (RFC 9112 section 2.2).
+    pub bare_lf: bool,
+    /// Fields that are folded over several lines; a space takes the place of each fold (RFC 9112 section 5.2).
+    pub folds: bool,
+    /// Blanks before the colon of Content-Length and Transfer-Encoding (RFC 9112 section 5.1). Before that of other fields
+    /// they are always removed from answers.
+    pub colon_blanks: bool,
+    /// Blanks behind a chunk size.
+    pub chunk_blanks: bool,
+    /// Several Content-Length, or a list in one, that are all the same (RFC 9112 section 6.3).
+    pub equal_lengths: bool,
+    /// The transfer coding `identity` of RFC 2616, which means none.
+    pub identity: bool,
+}
+
+impl Tolerance {
+    /// All of them.
+    pub const ALL: Tolerance = Tolerance {
+        bare_lf: true,
+        folds: true,
+        colon_blanks: true,
+        chunk_blanks: true,
+        equal_lengths: true,
+        identity: true,
+    };
+
+    /// Whether some of it is about heads.
+    #[must_use]
+    pub fn is_about_heads(self) -> bool {
+        self.bare_lf || self.folds || self.colon_blanks || self.equal_lengths || self.identity
+    }
 }
 
 impl Default for Limits {
@@ -63,6 +103,7 @@ impl Default for Limits {
             trailer_max: 8 * 1024,
             trailer_fields_max: 32,
             interim_max: 16,
+            tolerance: Tolerance::default(),
         }
     }
 }

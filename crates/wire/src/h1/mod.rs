@@ -23,4 +23,5 @@ pub mod framing;
 pub mod limits;
 pub mod parse;
 pub mod scan;
+mod tolerance;
 pub mod write;

@@ -3,12 +3,13 @@
 //! [`HeadScanner`] finds the end of a head as its bytes come in; [`request`] and [`response`] then turn exactly these
 //! bytes into a head. Both are as strict as the grammar: CRLF is the only line end, no line is folded, names are tokens
 //! up to their colon, and nothing is repaired (RFC 9112 section 2.2 allows a lone LF; two peers that differ in what they
-//! allow are how requests are smuggled).
+//! allow are how requests are smuggled). Answers of a back-end that has some [`Tolerance`](super::limits::Tolerance) are put
+//! right before they are parsed.
 
 use super::error::ParseError;
-use super::limits::{Limits, METHOD_MAX};
-use super::scan;
-use crate::field;
+use super::limits::{Limits, METHOD_MAX, Tolerance};
+use super::{scan, tolerance};
+use crate::field::{self, Known};
 use crate::head::{Field, Fields, RequestHead, RequestLine, ResponseHead, Slots, Span, StatusLine, Version};
 use crate::token;
 
@@ -116,16 +117,17 @@ impl HeadScanner {
             }
             self.pos = end;
             let (first, second) = (view.get(end), view.get(end + 1));
-            match (first, second) {
-                (Some(b'\r'), Some(b'\n')) => {}
+            let width = match (first, second) {
+                (Some(b'\r'), Some(b'\n')) => 2,
+                (Some(b'\n'), _) if self.tolerates(limits).bare_lf => 1,
                 (None, _) | (Some(b'\r'), None) if buf.len() > limits.head_max => {
                     return Err(ParseError::HeadTooLong);
                 }
                 (None, _) | (Some(b'\r'), None) => return Ok(None),
                 (Some(&byte), _) => return Err(stray(byte)),
-            }
+            };
             let line = &view[self.line..end];
-            self.pos = end + 2;
+            self.pos = end + width;
             // A line that is refused stays the one that is being read.
             let is_end = self.end_line(line, limits)?;
             self.line = self.pos;
@@ -151,7 +153,9 @@ impl HeadScanner {
             },
             (_, None) => return Ok(true),
             (lines, Some(byte)) => {
-                refuse_leading_space(*byte, lines - 1)?;
+                if lines == 1 || !self.tolerates(limits).folds {
+                    refuse_leading_space(*byte, lines - 1)?;
+                }
                 if lines > limits.fields_max {
                     return Err(ParseError::TooManyFields);
                 }
@@ -159,6 +163,11 @@ impl HeadScanner {
         }
         self.lines += 1;
         Ok(false)
+    }
+
+    /// Nothing of a request.
+    fn tolerates(&self, limits: &Limits) -> Tolerance {
+        if self.kind == Kind::Response { limits.tolerance } else { Tolerance::default() }
     }
 
     fn line_max(&self, limits: &Limits) -> usize {
@@ -253,6 +262,16 @@ pub fn request(buf: Vec<u8>, slots: Slots, limits: &Limits) -> Result<RequestHea
 /// # Errors
 /// [`Refused`] with the reason and the buffers.
 pub fn response(buf: Vec<u8>, slots: Slots, limits: &Limits) -> Result<ResponseHead, Refused> {
+    if limits.tolerance.is_about_heads() && refuse_long(&buf, limits).is_ok() {
+        let repaired = tolerance::repair(&buf, limits.tolerance);
+        // Line ends that became whole may have made it longer than a head from the wire.
+        let limits = Limits { head_max: limits.head_max.max(repaired.len()), ..*limits };
+        return strict_response(repaired, slots, &limits);
+    }
+    strict_response(buf, slots, limits)
+}
+
+fn strict_response(buf: Vec<u8>, slots: Slots, limits: &Limits) -> Result<ResponseHead, Refused> {
     let mut fields = Fields::over(buf, slots);
     match response_parts(&mut fields, limits) {
         Ok(line) => Ok(ResponseHead::assemble(fields, line)),
@@ -277,7 +296,7 @@ fn request_parts(fields: &mut Fields, limits: &Limits) -> Result<RequestLine, Pa
         }
     }
     let line = request_line(&fields.buffer()[start..end], start, limits)?;
-    field_lines(fields, end + 2, limits.line_max, limits.fields_max)?;
+    field_lines(fields, end + 2, limits.line_max, limits.fields_max, Blanks::Refused)?;
     Ok(line)
 }
 
@@ -291,7 +310,7 @@ fn response_parts(fields: &mut Fields, limits: &Limits) -> Result<StatusLine, Pa
         return Err(ParseError::LineTooLong);
     }
     let line = status_line(&fields.buffer()[..end])?;
-    field_lines(fields, end + 2, limits.line_max, limits.fields_max)?;
+    field_lines(fields, end + 2, limits.line_max, limits.fields_max, Blanks::Removed)?;
     Ok(line)
 }
 
@@ -416,12 +435,22 @@ fn status_line(line: &[u8]) -> Result<StatusLine, ParseError> {
     })
 }
 
+/// What becomes of blanks between the name of a field and its colon (RFC 9112 section 5.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Blanks {
+    /// The message is refused: a request, always.
+    Refused,
+    /// A proxy removes them from an answer. Where they make it a question how long the body is, it is refused all the same.
+    Removed,
+}
+
 /// Field lines from `at` to the empty line, which must end the buffer. Shared with trailer sections.
 pub(crate) fn field_lines(
     fields: &mut Fields,
     mut at: usize,
     line_max: usize,
     fields_max: usize,
+    blanks: Blanks,
 ) -> Result<(), ParseError> {
     loop {
         let buf = fields.buffer();
@@ -437,19 +466,25 @@ pub(crate) fn field_lines(
         if fields.len() == fields_max {
             return Err(ParseError::TooManyFields);
         }
-        let field = field_line(line, at)?;
+        let field = field_line(line, at, blanks)?;
         fields.push(field);
         at = end + 2;
     }
 }
 
 /// `field-name ":" OWS field-value OWS` (RFC 9112 section 5). The value is already free of control bytes.
-fn field_line(line: &[u8], base: usize) -> Result<Field, ParseError> {
+fn field_line(line: &[u8], base: usize, blanks: Blanks) -> Result<Field, ParseError> {
     let name = scan::token_len(line);
+    let mut colon = name;
     if name == 0 || line.get(name) != Some(&b':') {
-        return Err(bad_name(line, name));
+        colon = match bad_name(line, name) {
+            ParseError::SpaceBeforeColon if blanks == Blanks::Removed && !is_framing(&line[..name]) => {
+                line.len() - token::trim_start(&line[name..]).len()
+            }
+            error => return Err(error),
+        };
     }
-    let after = token::trim_start(&line[name + 1..]);
+    let after = token::trim_start(&line[colon + 1..]);
     let start = base + line.len() - after.len();
     let value = token::trim_end(after);
     Ok(Field::new(
@@ -457,6 +492,10 @@ fn field_line(line: &[u8], base: usize) -> Result<Field, ParseError> {
         Span::new(start, start + value.len()),
         field::lookup(&line[..name]),
     ))
+}
+
+fn is_framing(name: &[u8]) -> bool {
+    matches!(field::lookup(name), Some(Known::ContentLength | Known::TransferEncoding))
 }
 
 fn bad_name(line: &[u8], name: usize) -> ParseError {

@@ -4,7 +4,7 @@
 //!   chunk-size  = 1*HEXDIG
 //!   chunk-ext   = *( BWS ";" BWS name [ BWS "=" BWS ( token / quoted-string ) ] )
 //!
-//!   Digits ──BWS──▶ BeforeSemicolon        (a blank must lead to a semicolon: `5 ` is no size)
+//!   Digits ──BWS──▶ BeforeSemicolon        (a blank must lead to a semicolon: `5 ` is no size, unless it is tolerated)
 //!     │ ;               │ ;
 //!     ▼                 ▼
 //!   BeforeName ──tchar──▶ Name ──=──▶ BeforeValue ──tchar──▶ Value
@@ -64,7 +64,7 @@ impl ChunkLine {
             return if byte == b'\n' { Ok(Some(self.size)) } else { Err(BodyError::ChunkLineBareCr) };
         }
         match byte {
-            b'\r' => return self.end().map(|()| None),
+            b'\r' => return self.end(limits).map(|()| None),
             b'\n' => return Err(BodyError::ChunkLineBareLf),
             _ => {}
         }
@@ -80,9 +80,10 @@ impl ChunkLine {
         Ok(None)
     }
 
-    fn end(&mut self) -> Result<(), BodyError> {
+    fn end(&mut self, limits: &Limits) -> Result<(), BodyError> {
         match self.place {
             Place::Digits if self.digits > 0 => {}
+            Place::BeforeSemicolon if limits.tolerance.chunk_blanks => {}
             Place::Name | Place::Value | Place::AfterQuoted => {}
             Place::Digits | Place::BeforeSemicolon => return Err(BodyError::ChunkSizeMalformed),
             _ => return Err(BodyError::ChunkExtensionMalformed),

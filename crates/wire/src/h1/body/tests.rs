@@ -369,3 +369,32 @@ proptest! {
         prop_assert_eq!(httparse::parse_chunk_size(line), Ok(httparse::Status::Complete((line.len(), size))));
     }
 }
+
+#[test]
+fn blanks_behind_a_chunk_size_are_refused_unless_they_are_tolerated() {
+    let decode = |text: &str, limits: &Limits| {
+        let mut decoder = Decoder::new(BodyLength::Chunked);
+        let mut input = text.as_bytes();
+        let mut body = Vec::new();
+        loop {
+            match decoder.decode(input, limits)? {
+                Decoded::Done { .. } => return Ok::<_, BodyError>(body),
+                Decoded::Data { skip, len, .. } => {
+                    body.extend_from_slice(&input[skip..skip + len]);
+                    decoder.consume(len);
+                    input = &input[skip + len..];
+                }
+                Decoded::NeedMore { skip } if skip < input.len() => input = &input[skip..],
+                Decoded::NeedMore { .. } => return Err(BodyError::Truncated),
+            }
+        }
+    };
+    let mut tolerant = Limits::default();
+    tolerant.tolerance.chunk_blanks = true;
+    let text = "5  \r\nhello\r\n0 \t\r\n\r\n";
+    assert_eq!(decode(text, &Limits::default()), Err(BodyError::ChunkSizeMalformed));
+    assert_eq!(decode(text, &tolerant).as_deref(), Ok(&b"hello"[..]));
+    for bad in [" 5\r\nhello\r\n0\r\n\r\n", "5 5\r\nhello\r\n0\r\n\r\n", "5 \nhello\r\n0\r\n\r\n"] {
+        assert!(decode(bad, &tolerant).is_err(), "{bad:?}");
+    }
+}

@@ -6,7 +6,8 @@
 use crate::field;
 use crate::h1::error::{BodyError, ParseError};
 use crate::h1::limits::Limits;
-use crate::h1::{parse, scan};
+use crate::h1::parse::{self, Blanks};
+use crate::h1::scan;
 use crate::head::{Fields, Slots};
 
 /// A trailer section that is being read.
@@ -76,12 +77,11 @@ impl TrailerSection {
     /// message before them has long been forwarded.
     fn fields(&mut self, limits: &Limits) -> Result<Fields, BodyError> {
         let mut fields = Fields::over(std::mem::take(&mut self.buf), Slots::default());
-        parse::field_lines(&mut fields, 0, limits.trailer_max, limits.trailer_fields_max).map_err(
-            |error| match error {
+        parse::field_lines(&mut fields, 0, limits.trailer_max, limits.trailer_fields_max, Blanks::Refused)
+            .map_err(|error| match error {
                 ParseError::TooManyFields => BodyError::TrailersTooMany,
                 _ => BodyError::TrailerMalformed,
-            },
-        )?;
+            })?;
         fields.retain(|name, _| field::allowed_in_trailers(name));
         Ok(fields)
     }
