@@ -33,6 +33,13 @@ def test_nginx_copies_where_a_rule_gives_it_another_host(proxy, nginx, client):
     assert dav(pound, client(pound), nginx, "outer.example") == ([201, 204, 204], True)
 
 
+def test_the_log_says_what_a_back_end_that_refuses_a_destination_may_need(tls_proxy, nginx, tls_client):
+    pound = tls_proxy(nginx, listener=["xHTTP 2", "CheckHost no"])
+    statuses, moved = dav(pound, tls_client(pound), nginx, f"localhost:{pound.port}", "https")
+    assert statuses[1] == 400 and not moved
+    pound.wait_for_log("RewriteDestination yes turns it")
+
+
 def destination(pound, client, origin, given, host, fields=""):
     assert client(pound).ask("/a", "COPY", fields=f"Destination: {given}\r\n{fields}", host=host).status == 200
     return origin.last.fields.one("Destination")

@@ -44,10 +44,12 @@ pub(crate) fn lower(cx: &mut Lowering<'_>, statement: &Statement, place: String)
     let mut draft = ServiceDraft::default();
     let mut conditions = Vec::new();
     let mut rewrites = Rewrites::default();
-    if let Some(tolerant) = statement.block().iter().find(|inner| inner.row.name == "Tolerant") {
+    // These hold for the back-ends of the block, wherever they stand in it.
+    if let Some(tolerant) = statement.block().iter().rfind(|inner| inner.row.name == "Tolerant")
+        && cx.enter(tolerant)
+    {
         cx.tolerance = cx.tolerance(tolerant).unwrap_or_default();
     }
-    // They hold for the back-ends of the block, wherever they stand in it.
     for inner in statement.block() {
         if let Lower::Times(lower) = inner.row.lower
             && cx.enter(inner)

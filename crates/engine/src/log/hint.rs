@@ -4,7 +4,7 @@
 use std::fmt;
 use std::io::Write;
 
-use wire::{BodyError, FramingError, Known, Limits, ParseError};
+use wire::{BodyError, FramingError, Limits, ParseError};
 
 use crate::exchange::Exchange;
 use crate::fault::{Cause, Fault, Stage};
@@ -56,8 +56,12 @@ fn tolerant(fault: &Fault, x: &Exchange) -> Option<&'static str> {
         Cause::BadAnswerBody(BodyError::ChunkSizeMalformed) if has_blank_at_end(&x.offending) => {
             Some("chunk-blank")
         }
-        Cause::BadAnswerFraming(FramingError::LengthTwice) if is_one_length(x) => Some("equal-length"),
-        Cause::BadAnswerFraming(FramingError::LengthMalformed) if is_one_length(x) => Some("equal-length"),
+        Cause::BadAnswerFraming(FramingError::LengthTwice) if is_one_length(&x.offending) => {
+            Some("equal-length")
+        }
+        Cause::BadAnswerFraming(FramingError::LengthMalformed) if is_one_length(&x.offending) => {
+            Some("equal-length")
+        }
         Cause::BadAnswerFraming(
             FramingError::TransferCodingUnknown | FramingError::TransferEncodingWithLength,
         ) if quotes(b"identity") => Some("identity"),
@@ -72,11 +76,15 @@ fn has_blank_at_end(excerpt: &[u8]) -> bool {
     excerpt.len() > line.len() && !line.is_empty() && line.iter().all(u8::is_ascii_hexdigit)
 }
 
-/// Whether all that Content-Length says is the same number.
-fn is_one_length(x: &Exchange) -> bool {
-    let mut members = x.response.fields().get_all(Known::ContentLength).flat_map(wire::token::list);
-    let first = members.next();
-    first.is_some_and(|first| first.iter().all(u8::is_ascii_digit) && members.all(|member| member == first))
+/// Whether an excerpt of Content-Length fields says the same number all over. By now the answer itself has made room for the
+/// page that the client got.
+fn is_one_length(excerpt: &[u8]) -> bool {
+    let mut members = excerpt.split(|&byte| byte == b',').map(|member| {
+        let member = member.trim_ascii();
+        member.strip_prefix(b"Content-Length:").unwrap_or(member).trim_ascii()
+    });
+    let first = members.next().unwrap_or_default();
+    !first.is_empty() && first.iter().all(u8::is_ascii_digit) && members.all(|member| member == first)
 }
 
 fn is_about_a_byte(cause: &Cause) -> bool {
