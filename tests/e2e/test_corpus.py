@@ -19,7 +19,7 @@ from peers.http import Client
 
 CORPUS = Path(__file__).parents[1] / "corpus"
 
-LINE = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+ [\x21-\x7e]+ HTTP/1\.1\Z")
+LINE = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+ [\x21-\x7e\x80-\xff]+ HTTP/1\.1\Z")
 FIELD = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+:(?: [\x21-\x7e\x80-\xff](?:[\t\x20-\x7e\x80-\xff]*[\x21-\x7e\x80-\xff])?)?\Z")
 
 

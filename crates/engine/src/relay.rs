@@ -485,7 +485,12 @@ pub(crate) async fn response(
     let result = move_bodies(client, parts, patience, &mut upstream, &mut download).await;
     x.sent.body_bytes = download.passed(&client.conn);
     x.received = upstream.upload.bytes;
-    result.map_err(|cause| Fault::new(Stage::Relay, cause))?;
+    result.map_err(|cause| {
+        if matches!(cause, Cause::BadAnswerBody(_)) {
+            x.offending = excerpt::framing(upstream.conn.body_line());
+        }
+        Fault::new(Stage::Relay, cause)
+    })?;
     client.finish_answer();
 
     let Upstream { mut conn, upload, keep, .. } = upstream;

@@ -73,7 +73,8 @@ fn tolerant(fault: &Fault, x: &Exchange) -> Option<&'static str> {
 fn has_blank_at_end(excerpt: &[u8]) -> bool {
     let line = excerpt.trim_ascii_end();
     let line = line.split(|&byte| byte == b'\r').next().unwrap_or_default();
-    excerpt.len() > line.len() && !line.is_empty() && line.iter().all(u8::is_ascii_hexdigit)
+    // The digits may have come before.
+    excerpt.len() > line.len() && line.iter().all(u8::is_ascii_hexdigit)
 }
 
 /// Whether an excerpt of Content-Length fields says the same number all over. By now the answer itself has made room for the

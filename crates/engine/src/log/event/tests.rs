@@ -104,7 +104,7 @@ fn a_head_that_does_not_come_whole_is_an_event_with_a_code() {
     let silence = plan::Silence::new(std::time::Duration::from_secs(10), "Client");
     for (cause, code, text) in [
         (Cause::ClientClosed, "[E-CLIENT-CLOSED]", "(within the head of a request)"),
-        (Cause::ClientTimeout(silence), "[E-CLIENT-TIMEOUT]", "no whole head for 10s"),
+        (Cause::ClientTimeout(silence), "[E-CLIENT-TIMEOUT]", "no whole head for 10 s"),
     ] {
         let lines = lines(&stage, &served(&stage, 408), Some(&Fault::new(Stage::Parse, cause)));
         let (kind, severity, line) = &lines[0];
