@@ -15,7 +15,7 @@ from peers import wait
 from peers.backend import Backend
 from peers.http import Client
 from peers.pound import Pound
-from peers.servers import Gunicorn, Nginx
+from peers.servers import Gunicorn, Nginx, Wsgidav
 from peers.tls import Authority, TlsClient
 
 
@@ -150,5 +150,13 @@ def nginx(tmp_path_factory):
 @pytest.fixture(scope="session")
 def gunicorn(tmp_path_factory):
     server = Gunicorn(tmp_path_factory.mktemp("gunicorn"))
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def wsgidav(tmp_path_factory):
+    pytest.importorskip("wsgidav", reason="wsgidav of tests/requirements.txt is not installed")
+    server = Wsgidav(tmp_path_factory.mktemp("wsgidav"))
     yield server
     server.stop()

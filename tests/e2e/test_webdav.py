@@ -40,6 +40,40 @@ def test_the_log_says_what_a_back_end_that_refuses_a_destination_may_need(tls_pr
     pound.wait_for_log("RewriteDestination yes turns it")
 
 
+def wsgidav_session(client, wsgidav, host, scheme, name):
+    """Puts, locks, copies and moves with the lock's token, by URLs as a client knows them."""
+    url = f"{scheme}://{host}/{name}"
+    assert client.ask(f"/{name}", "PUT", host=host, body=b"text").status == 201
+    lock = (
+        b'<?xml version="1.0"?><lockinfo xmlns="DAV:"><lockscope><exclusive/></lockscope>'
+        b"<locktype><write/></locktype></lockinfo>"
+    )
+    locked = client.ask(f"/{name}", "LOCK", fields="Content-Type: application/xml\r\nDepth: 0\r\n", host=host, body=lock)
+    assert locked.status == 200
+    token = locked.fields.one("Lock-Token")
+    copied = client.ask(f"/{name}", "COPY", fields=f"Destination: {url}.copy\r\n", host=host)
+    # Without its token nobody may write to what is locked, and the tag says which resource the token is for.
+    refused = client.ask(f"/{name}.copy", "MOVE", fields=f"Destination: {url}\r\nOverwrite: T\r\n", host=host)
+    fields = f"Destination: {url}\r\nOverwrite: T\r\nIf: <{url}> ({token})\r\n"
+    moved = client.ask(f"/{name}.copy", "MOVE", fields=fields, host=host)
+    return [copied.status, refused.status, moved.status], (wsgidav.files / f"{name}.copy").exists()
+
+
+DONE = ([201, 423, 204], False)
+
+
+@pytest.mark.parametrize("host", ["dav.example", "dav.example:8443"])
+def test_wsgidav_locks_copies_and_moves_by_whatever_name_it_is_asked(proxy, wsgidav, client, host):
+    pound = proxy(wsgidav, listener=["xHTTP 2", "RewriteDestination 1"])
+    assert wsgidav_session(client(pound), wsgidav, host, "http", f"plain{pound.port}") == DONE
+
+
+def test_wsgidav_without_tls_locks_copies_and_moves_for_clients_with(tls_proxy, wsgidav, tls_client):
+    pound = tls_proxy(wsgidav, listener=["xHTTP 2", "RewriteDestination 1"])
+    host = f"localhost:{pound.port}"
+    assert wsgidav_session(tls_client(pound), wsgidav, host, "https", f"tls{pound.port}") == DONE
+
+
 def destination(pound, client, origin, given, host, fields=""):
     assert client(pound).ask("/a", "COPY", fields=f"Destination: {given}\r\n{fields}", host=host).status == 200
     return origin.last.fields.one("Destination")

@@ -84,3 +84,36 @@ class Gunicorn:
 
     def stop(self):
         self.process.stop()
+
+
+# WsgiDAV keeps locks, and compares a Destination with the scheme and Host of the request.
+WSGIDAV = '''\
+from wsgidav.wsgidav_app import WsgiDAVApp
+
+application = WsgiDAVApp({
+    "provider_mapping": {"/": %r},
+    "simple_dc": {"user_mapping": {"*": True}},
+    "lock_storage": True,
+    "verbose": 1,
+})
+'''
+
+
+class Wsgidav:
+    """WsgiDAV in gunicorn, with one worker: its locks are in memory."""
+
+    def __init__(self, home):
+        self.home = Path(home)
+        self.files = self.home / "files"
+        self.files.mkdir(parents=True)
+        self.port = wait.free_port()
+        (self.home / "dav.py").write_text(WSGIDAV % str(self.files))
+        command = [sys.executable, "-m", "gunicorn", "--bind", f"127.0.0.1:{self.port}"]
+        # It goes by its own scheme, as nginx does, and not by X-Forwarded-Proto.
+        command += ["--forwarded-allow-ips", "192.0.2.1"]
+        command += ["--threads", "4", "--keep-alive", "5", "--no-control-socket", "dav:application"]
+        self.process = Process(command, self.home / "wsgidav.log", cwd=self.home)
+        self.process.ready(lambda: wait.listens(self.port))
+
+    def stop(self):
+        self.process.stop()
