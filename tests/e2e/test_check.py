@@ -3,6 +3,7 @@
 import os
 import pwd
 import re
+import shutil
 import socket
 import tempfile
 from pathlib import Path
@@ -139,6 +140,8 @@ def test_a_key_that_only_another_user_may_read_is_warned_of(authority, apart):
     # Every user may enter it, unlike folders of pytest.
     with tempfile.TemporaryDirectory(prefix="pound-test-") as home:
         os.chmod(home, 0o755)
+        # Where pound was built may be within the home of root, which nobody else may enter.
+        program = shutil.copy(process.binary(), home)
         file = authority.issue("a.test", days=90, file=Path(home) / "site.pem", key_apart=apart)
         if apart:
             file.chmod(0o644)
@@ -150,5 +153,6 @@ def test_a_key_that_only_another_user_may_read_is_warned_of(authority, apart):
         ):
             config = process.write(cfg.text(block), home)
             config.chmod(0o644)
-            checked = process.run("-c", "-f", config, user=nobody.pw_uid, group=nobody.pw_gid, extra_groups=[])
+            nobodys = {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}
+            checked = process.run("-c", "-f", config, program=program, **nobodys)
             assert (checked.returncode, "Permission denied" in checked.stderr) == (0, True), checked.stderr

@@ -131,7 +131,7 @@ EXCEPTIONS = {
 }
 
 
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(900)
 def test_testssl_finds_nothing_above_low(site, authority, tmp_path):
     pound = site()
     found = tmp_path / "found.json"
@@ -143,7 +143,7 @@ def test_testssl_finds_nothing_above_low(site, authority, tmp_path):
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=390,
+        timeout=880,
     )
     findings = json.loads(found.read_text())
     severities = {finding["id"]: finding["severity"] for finding in findings}

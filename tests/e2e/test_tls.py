@@ -1,6 +1,5 @@
 """ListenHTTPS: handshakes, certificates by name, bytes within TLS, and what is refused."""
 
-import re
 import resource
 import select
 import socket
@@ -16,7 +15,7 @@ from peers import wait
 from peers.backend import answer
 from peers.http import ask
 from peers.pound import check
-from peers.tls import TlsClient, context, curl, openssl
+from peers.tls import TlsClient, context, curl, openssl, signature
 
 VERSIONS = [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3]
 
@@ -286,7 +285,7 @@ def test_ecdsa_or_rsa_by_what_the_client_can_do(tls_proxy, backend, authority, t
 
     def kind(*options):
         printed = openssl("s_client", "-connect", f"127.0.0.1:{pound.port}", "-servername", "localhost", *options, cwd=tmp_path)
-        return re.search("Peer signature type: (.*)", printed).group(1)
+        return signature(printed)[0]
 
     assert kind() == "ECDSA"
     assert kind("-tls1_2") == "ECDSA"
@@ -524,7 +523,8 @@ def test_a_certificate_follows_its_file(tls_proxy, backend, tls_client, authorit
     began = time.monotonic()
     authority.issue("new.test", file=file)
     shown_soon(tls_client, pound, "new.test", authority, ["new.test"])
-    assert time.monotonic() - began < 1.5
+    # A second, and what a busy machine adds.
+    assert time.monotonic() - began < 4
     pound.wait_for_log(f"certificate {file} is in use (new.test)")
     assert before.ask(host="old.test").status == 200
 

@@ -42,7 +42,9 @@ class Reader:
         self.ports = {port: wait.free_port() for port in ("8080", "8001", "8002")}
         self.running = {}
         # /usr/sbin is not in everybody's PATH.
-        path = f"{program.binary().resolve().parent}:/usr/local/bin:/usr/bin:/bin"
+        (home / "bin").mkdir()
+        (home / "bin/pound").symlink_to(program.binary().resolve())
+        path = f"{home}/bin:/usr/local/bin:/usr/bin:/bin"
         self.env = {"PATH": path, "HOME": str(home), "LC_ALL": "C.UTF-8"}
 
     def here(self, text):

@@ -27,10 +27,10 @@ def check(text_or_file, home, *options):
     return run("-c", "-f", file, *options, cwd=home)
 
 
-def run(*arguments, within=20, **more):
-    """Runs pound to its end with the arguments given."""
+def run(*arguments, within=20, program=None, **more):
+    """Runs pound to its end with the arguments given; `program` may be a copy of it."""
     return subprocess.run(
-        [binary(), *map(str, arguments)],
+        [program or binary(), *map(str, arguments)],
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,

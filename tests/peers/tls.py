@@ -5,6 +5,10 @@ import socket
 import ssl
 import subprocess
 import time
+from datetime import UTC, datetime, timedelta
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
 
 from .backend import Backend
 from .http import TIMEOUT_SECONDS, Client, Wire
@@ -16,6 +20,14 @@ def openssl(*arguments, cwd, data=b"", within=TIMEOUT_SECONDS):
         ["openssl", *map(str, arguments)], cwd=cwd, input=data, capture_output=True, timeout=within
     )
     return (done.stdout + done.stderr).decode("utf-8", "replace")
+
+
+def signature(printed):
+    """Kind and digest of the server's signature, of what `s_client` printed: OpenSSL 3.5 names both in the words of TLS."""
+    kind = re.search(r"^Peer signature type: (\S+)", printed, re.M)[1].lower().replace("-", "_")
+    digest = re.search(r"^Peer signing digest: (\S+)", printed, re.M)[1]
+    kinds = {"ecdsa": "ECDSA", "rsa_pss": "RSA-PSS", "rsa": "RSA"}
+    return next(name for start, name in kinds.items() if kind.startswith(start)), digest
 
 
 def curl(port, authority, version):
@@ -80,8 +92,10 @@ class Authority:
         extensions.write_text("\n".join(lines) + "\n")
         self._run(
             *("x509", "-req", "-in", request, "-CA", self.certificate, "-CAkey", self.key, "-out", leaf),
-            *("-set_serial", serial or 1000 + self.count, "-days", days, "-extfile", extensions),
+            *("-set_serial", serial or 1000 + self.count, "-days", max(days, 1), "-extfile", extensions),
         )
+        if days <= 0:
+            self._run_out(leaf, days)
         file = file or base.with_suffix(".pem")
         file.parent.mkdir(parents=True, exist_ok=True)
         shown = leaf.read_bytes() + (self.certificate.read_bytes() if chain else b"")
@@ -92,6 +106,15 @@ class Authority:
             file.write_bytes(shown + key.read_bytes())
             file.chmod(0o600)
         return file
+
+    def _run_out(self, file, days):
+        """Signs a certificate anew that ended so many days ago: newer versions of `openssl` make none that begins now."""
+        made = x509.load_pem_x509_certificate(file.read_bytes())
+        end = datetime.now(UTC) + timedelta(days=days)
+        parts = (made.issuer, made.subject, made.public_key(), made.serial_number, end - timedelta(days=30), end)
+        key = serialization.load_pem_private_key(self.key.read_bytes(), None)
+        signed = x509.CertificateBuilder(*parts, extensions=list(made.extensions)).sign(key, hashes.SHA256())
+        file.write_bytes(signed.public_bytes(serialization.Encoding.PEM))
 
     def delegate(self, home, name):
         """Another authority, whose certificate is signed by this one."""
