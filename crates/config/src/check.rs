@@ -1,5 +1,7 @@
 //! What makes no sense of a whole configuration, though each line of it is right.
 
+use std::collections::HashMap;
+
 use plan::condition::Condition;
 use plan::{ListenAddress, Service};
 
@@ -42,12 +44,26 @@ pub(crate) fn services(cx: &mut Lowering<'_>) {
     found.into_iter().for_each(|diagnostic| cx.push(diagnostic));
 }
 
-/// Services behind one that takes every request.
+/// Services behind one that takes every request, or every one that they could get.
 fn unreachable<'a>(services: impl Iterator<Item = (&'a Service, Span)>, found: &mut Vec<Diagnostic>) {
     let mut taker: Option<Span> = None;
+    // By what all requests of a service have in common: where it is all that is looked at, the first one takes them.
+    let mut takers: HashMap<String, Span> = HashMap::new();
     for (service, span) in services {
         if service.disabled {
             continue;
+        }
+        let Condition::All(conditions) = &service.condition else { continue };
+        if let Some(first) = conditions.iter().filter_map(key).find_map(|key| takers.get(&key)) {
+            found.push(
+                Diagnostic::warning(span, "no request reaches this service")
+                    .related(*first, "this service, which is tried before, takes all of its requests")
+                    .help("put the service with more conditions first, or both into one"),
+            );
+        } else if let [condition] = &conditions[..]
+            && let Some(key) = key(condition)
+        {
+            takers.insert(key, span);
         }
         if let Some(taker) = taker {
             found.push(
@@ -61,6 +77,20 @@ fn unreachable<'a>(services: impl Iterator<Item = (&'a Service, Span)>, found: &
             taker = Some(span);
         }
     }
+}
+
+/// The same for two conditions that look at the same and are alike, where that is easily seen.
+fn key(condition: &Condition) -> Option<String> {
+    let (subject, matches) = match condition {
+        Condition::Host(matches) => ("host".to_owned(), matches),
+        Condition::Path { matches, decode } => (format!("path {decode}"), matches),
+        Condition::Url(matches) => ("url".to_owned(), matches),
+        Condition::HeaderField { name, matches } => (format!("field {}", name.to_ascii_lowercase()), matches),
+        _ => return None,
+    };
+    let pattern = matches.pattern.to_string();
+    let pattern = if pattern.contains(" -icase ") { pattern.to_ascii_lowercase() } else { pattern };
+    (!matches.pattern.is_list()).then(|| format!("{subject} {pattern}"))
 }
 
 fn holds_always(condition: &Condition) -> bool {

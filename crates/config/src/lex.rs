@@ -2,7 +2,9 @@
 //!
 //! A word is bare (everything up to the next blank) or stands in double quotes, where `\"` and `\\` are the characters
 //! themselves and a backslash before anything else is lost, with a warning. `#` at the start of a word begins a
-//! comment.
+//! comment. Characters that look like blanks, quotes or nothing and are not are named where they stand.
+
+use plan::text::{self, Look};
 
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::source::Span;
@@ -17,6 +19,8 @@ pub(crate) struct Word {
     pub(crate) quoted: bool,
     /// It has already been complained about.
     pub(crate) bad: bool,
+    /// Something that nobody sees was left out: the text is not what stands in the file.
+    cleaned: bool,
     /// Offsets in `text` of characters that had a backslash before them.
     escaped: Box<[u32]>,
 }
@@ -29,6 +33,9 @@ impl Word {
 
     /// The place in the file of a part of the text.
     pub(crate) fn part(&self, at: usize, len: usize) -> Span {
+        if self.cleaned {
+            return self.span;
+        }
         let shift = |offset: usize| {
             let before = self.escaped.iter().take_while(|&&escaped| (escaped as usize) < offset).count();
             self.span.start + u32::from(self.quoted) + (offset + before) as u32
@@ -45,9 +52,11 @@ impl Word {
 pub(crate) fn words(line: &str, source: u32, start: usize, diagnostics: &mut Diagnostics) -> Vec<Word> {
     let mut words = Vec::new();
     let mut at = 0;
-    while let Some(skip) = line[at..].find(|character: char| !is_blank(character)) {
+    loop {
+        let skip = line[at..].find(|character: char| !is_blank(character)).unwrap_or(line.len() - at);
+        refuse_lookalikes(&line[at..at + skip], source, start + at, diagnostics);
         at += skip;
-        if line[at..].starts_with('#') {
+        if at == line.len() || line[at..].starts_with('#') {
             break;
         }
         let (word, len) = match line[at..].strip_prefix('"') {
@@ -55,13 +64,79 @@ pub(crate) fn words(line: &str, source: u32, start: usize, diagnostics: &mut Dia
             None => bare(&line[at..], source, start + at),
         };
         at += len;
-        words.push(refuse_broken_text(word, diagnostics));
+        let word = refuse_broken_text(word, diagnostics);
+        words.push(if word.quoted { word } else { refuse_quotes(word, words.is_empty(), diagnostics) });
+        if words.last().is_some_and(|word| word.bad && !word.quoted && opens_with_quote(&word.text)) {
+            // The other words are most likely within the same quotes.
+            let rest = line[at..].trim_end_matches(is_blank).len();
+            let span = span(source, start + at, rest);
+            let rest = Word {
+                text: "".into(),
+                span,
+                quoted: false,
+                bad: true,
+                cleaned: false,
+                escaped: Box::default(),
+            };
+            words.extend((rest.span.start < rest.span.end).then_some(rest));
+            break;
+        }
     }
     words
 }
 
+/// Between words; those of other scripts are refused, but they are what they look like.
 fn is_blank(character: char) -> bool {
-    character.is_ascii_whitespace() || character == '\u{b}'
+    character.is_ascii_whitespace()
+        || character == '\u{b}'
+        || (!character.is_ascii() && text::looks_like(character) == Some(Look::Blank))
+}
+
+fn refuse_lookalikes(blanks: &str, source: u32, start: usize, diagnostics: &mut Diagnostics) {
+    // One complaint a gap: they come in swarms.
+    if let Some((at, character)) = blanks.char_indices().find(|(_, character)| !character.is_ascii()) {
+        let span = span(source, start + at, character.len_utf8());
+        diagnostics.push(
+            Diagnostic::error(span, format!("{} cannot stand here", text::name(character)))
+                .label("expected a plain blank")
+                .help("text that is copied from web pages and word processors has such characters"),
+        );
+    }
+}
+
+fn opens_with_quote(text: &str) -> bool {
+    text.starts_with(|first| first == '\'' || text::looks_like(first) == Some(Look::Quote))
+}
+
+/// Refuses a bare word that stands in what its author took for quotes, or begins with what they took for a dash.
+fn refuse_quotes(mut word: Word, is_first: bool, diagnostics: &mut Diagnostics) -> Word {
+    if word.bad {
+        return word;
+    }
+    let is_quote = |&(_, character): &(usize, char)| text::looks_like(character) == Some(Look::Quote);
+    let odd = match word.text.chars().next() {
+        Some('\'') => Some((0, '\'')),
+        Some(first) if text::looks_like(first) == Some(Look::Sign('-')) => Some((0, first)),
+        _ => word.text.char_indices().find(is_quote),
+    };
+    let Some((at, character)) = odd else { return word };
+    word.bad = true;
+    let span = word.part(at, character.len_utf8());
+    let diagnostic =
+        match text::looks_like(character) {
+            Some(Look::Sign(sign)) => {
+                Diagnostic::error(span, format!("{} is not a {sign}", text::name(character))).label(
+                    if is_first { "expected a directive" } else { "expected an option that begins with -" },
+                )
+            }
+            _ if character == '\'' => {
+                Diagnostic::error(span, "a text stands in double quotes, not in single ones")
+            }
+            _ => Diagnostic::error(span, format!("{} is not a quote here", text::name(character)))
+                .label("expected \""),
+        };
+    diagnostics.push(diagnostic);
+    word
 }
 
 fn span(source: u32, start: usize, len: usize) -> Span {
@@ -75,6 +150,7 @@ fn bare(rest: &str, source: u32, start: usize) -> (Word, usize) {
         span: span(source, start, len),
         quoted: false,
         bad: false,
+        cleaned: false,
         escaped: Box::default(),
     };
     (word, len)
@@ -121,15 +197,18 @@ fn string(inner: &str, source: u32, start: usize, diagnostics: &mut Diagnostics)
         span: span(source, start, 1 + at),
         quoted: true,
         bad: false,
+        cleaned: false,
         escaped: escaped.into(),
     };
     if !closed {
         word.bad = true;
         let trimmed = word.span.end as usize - (inner.len() - inner.trim_end().len());
         word.span.end = trimmed as u32;
+        let curly = inner.char_indices().rfind(|&(_, c)| text::looks_like(c) == Some(Look::Quote));
         diagnostics.push(
             Diagnostic::error(word.span, "the string does not end on its line")
-                .label("expected \" before the end of the line"),
+                .label("expected \" before the end of the line")
+                .help_if(curly.map(|(_, quote)| format!("{} ends no string", text::name(quote)))),
         );
         return (word, 1 + inner.len());
     }
@@ -175,23 +254,35 @@ fn warn_of_lost_backslashes(lost: &[Span], raw: &str, diagnostics: &mut Diagnost
     diagnostics.push(diagnostic);
 }
 
-/// Refuses what cannot have been meant: bytes that were no UTF-8, and control characters.
+/// Refuses what cannot have been meant: bytes that were no UTF-8, control characters, and in bare words characters that
+/// nobody sees. Whether these may be in a string depends on what it is for.
 fn refuse_broken_text(mut word: Word, diagnostics: &mut Diagnostics) -> Word {
     if word.bad {
         return word;
     }
-    let Some((at, character)) = word.text.char_indices().find(|(_, character)| {
-        *character == char::REPLACEMENT_CHARACTER || (character.is_control() && *character != '\t')
-    }) else {
-        return word;
+    let broken = |character: char| {
+        character == char::REPLACEMENT_CHARACTER || (character.is_control() && character != '\t')
     };
-    word.bad = true;
+    let found = match word.quoted {
+        true => word.text.char_indices().find(|&(_, character)| broken(character)),
+        false => text::invisible(&word.text),
+    };
+    let Some((at, character)) = found else { return word };
     let span = word.part(at, character.len_utf8());
-    diagnostics.push(if character == char::REPLACEMENT_CHARACTER {
-        Diagnostic::error(span, "this is not UTF-8").help("only comments may be in another encoding")
-    } else {
-        Diagnostic::error(span, format!("a control character (0x{:02x}) cannot stand here", character as u32))
+    diagnostics.push(match character {
+        char::REPLACEMENT_CHARACTER => {
+            Diagnostic::error(span, "this is not UTF-8").help("only comments may be in another encoding")
+        }
+        _ => Diagnostic::error(span, format!("{} cannot stand here", text::name(character)))
+            .help("it cannot be seen: delete it, or write the line anew"),
     });
+    // Without what nobody sees it is most likely the word that was meant, and may begin a block.
+    if broken(character) {
+        word.bad = true;
+    } else {
+        word.cleaned = true;
+        word.text = word.text.chars().filter(|c| text::looks_like(*c) != Some(Look::Nothing)).collect();
+    }
     word
 }
 

@@ -17,7 +17,9 @@ mod dialect;
 mod directive;
 mod dump;
 pub mod explain;
+mod foreign;
 mod glob;
+mod hint;
 mod lex;
 mod lower;
 mod source;
@@ -84,6 +86,7 @@ pub fn load(path: &Path, options: &Options) -> (Option<plan::Plan>, Diagnostics)
 /// The plan is there exactly when the diagnostics hold no error.
 pub fn load_text(name: &str, text: &str, options: &Options) -> (Option<plan::Plan>, Diagnostics) {
     let mut diagnostics = Diagnostics::default();
+    let text = text.strip_prefix(plan::text::BYTE_ORDER_MARK).unwrap_or(text);
     let source = diagnostics.sources.add(name.to_owned(), text.to_owned());
     run(source, None, PathBuf::new(), options, diagnostics)
 }

@@ -7,8 +7,9 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// Largest configuration or list file: a hundred thousand services take a quarter of it.
-pub(crate) const TEXT_BYTES_MAX: u64 = 64 * 1024 * 1024;
+pub(crate) use plan::limits::TEXT_BYTES_MAX;
+use plan::text;
+
 /// Largest page file: it is held in memory for good.
 pub(crate) const PAGE_BYTES_MAX: u64 = 4 * 1024 * 1024;
 /// Most files that one configuration may be made of.
@@ -100,22 +101,22 @@ impl Sources {
     }
 }
 
-/// Reads a file of text. Bytes that are no UTF-8 become U+FFFD, which the lexer refuses outside comments.
+/// Reads a file of text, as [`text::decode`] has it.
 pub(crate) fn read_text(path: &Path) -> io::Result<String> {
-    let bytes = read_bytes(path, TEXT_BYTES_MAX)?;
-    Ok(match String::from_utf8(bytes) {
-        Ok(text) => text,
-        Err(error) => String::from_utf8_lossy(error.as_bytes()).into_owned(),
-    })
+    text::decode(read_bytes(path, TEXT_BYTES_MAX)?).map_err(|foreign| io::Error::other(foreign.to_string()))
 }
 
 /// Reads a file of at most `max` bytes.
 pub(crate) fn read_bytes(path: &Path, max: u64) -> io::Result<Vec<u8>> {
+    // A device could deliver without end, and a pipe without a writer holds up whoever opens it.
+    let kind = |metadata: fs::Metadata| match (metadata.is_file(), metadata.is_dir()) {
+        (true, _) => Ok(()),
+        (_, true) => Err(io::Error::other("it is a directory")),
+        _ => Err(io::Error::other("not a regular file")),
+    };
+    kind(fs::metadata(path)?)?;
     let file = fs::File::open(path)?;
-    // A device or a fifo could deliver without end, or never.
-    if !file.metadata()?.is_file() {
-        return Err(io::Error::other("not a regular file"));
-    }
+    kind(file.metadata()?)?;
     let mut bytes = Vec::new();
     file.take(max + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > max {

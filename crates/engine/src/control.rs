@@ -16,7 +16,7 @@ use crate::backend::{Live, probe};
 use crate::clock::Moment;
 use crate::limits;
 use crate::log::{Pen, Severity};
-use crate::tls::{Follower, News, Scratch, Source};
+use crate::tls::{self, Follower, News, Scratch, Source};
 use crate::worker::Order;
 use crate::world::{Running, World};
 
@@ -50,7 +50,9 @@ pub(crate) fn run(
             let mut files = Files::new(&running.plan, &mut pen.borrow_mut());
             loop {
                 look.tick().await;
-                files.look(&mut pen.borrow_mut());
+                while files.look(&mut pen.borrow_mut()) {
+                    tokio::time::sleep(limits::WATCHED_SETTLES).await;
+                }
             }
         };
         let certifying = async {
@@ -153,16 +155,24 @@ struct File {
     content: Arc<dyn plan::Watched>,
     /// Where it is for this process, which may live in a jail.
     path: PathBuf,
-    /// `None` before the first look. The file may have changed between the reading of the configuration and now, so the
-    /// first look reads it again whatever it finds.
-    look: Option<Look>,
+    /// As it looked at the last look.
+    seen: Option<Look>,
+    /// As it looked when it was read; `None` before that. The file may have changed between the reading of the
+    /// configuration and now, so it is read once whatever is found.
+    taken: Option<Look>,
 }
 
 /// What tells that a file has changed.
 #[derive(Debug, PartialEq, Eq, Clone, Copy)]
 enum Look {
     Missing,
-    Seen { modified: Option<SystemTime>, len: u64, inode: u64 },
+    /// The time of its last change counts rights, too: a file that becomes readable looks otherwise.
+    Seen {
+        modified: Option<SystemTime>,
+        changed: (i64, i64),
+        len: u64,
+        inode: u64,
+    },
 }
 
 impl Files {
@@ -187,63 +197,82 @@ impl Files {
                     }
                 },
             };
-            files.push(File { content: content.clone(), path, look: None });
+            files.push(File { content: content.clone(), path, seen: None, taken: None });
         }
         Files { files }
     }
 
-    fn look(&mut self, pen: &mut Pen) {
+    /// Looks at all files, and reads those that have changed and look the same as at the last look: by then, a program
+    /// that writes one has most likely finished. Whether one is about to be read.
+    fn look(&mut self, pen: &mut Pen) -> bool {
+        let mut unsettled = false;
         for file in &mut self.files {
             let now = Some(look_at(&file.path));
-            match file.look {
-                before if before == now => continue,
-                // Nobody has to hear that it still says what it said.
-                None => file.read(None),
-                Some(_) => file.read(Some(pen)),
+            if file.taken == now {
+                file.seen = now;
+                continue;
             }
-            file.look = now;
+            if file.seen != now {
+                file.seen = now;
+                unsettled = true;
+                continue;
+            }
+            // Nobody has to hear that it still says what it said.
+            let first = file.taken.is_none();
+            file.taken = now;
+            match file.read() {
+                Ok(()) if first => {}
+                Ok(()) => {
+                    pen.event(Severity::Notice, format_args!("{}: file reloaded", file.path.display()));
+                }
+                Err(sentences) => {
+                    for sentence in sentences {
+                        pen.event(Severity::Error, format_args!("{sentence}; the old list goes on"));
+                    }
+                }
+            }
         }
+        unsettled
     }
 }
 
 impl File {
-    /// Reads the file again. One that cannot be read, or holds nonsense, changes nothing; it is said once, and tried
-    /// again when it changes again.
-    fn read(&self, mut pen: Option<&mut Pen>) {
+    /// Reads the file again. One that is gone, cannot be read, or holds nonsense changes nothing: what the list keeps out
+    /// must not come in by a slip.
+    fn read(&self) -> Result<(), Vec<String>> {
         let path = self.path.display();
-        let mut say = |severity, sentence: std::fmt::Arguments<'_>| {
-            if let Some(pen) = pen.as_deref_mut() {
-                pen.event(severity, sentence);
-            }
-        };
-        let text = match std::fs::read_to_string(&self.path) {
-            Ok(text) => Some(text),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
-            Err(error) => {
-                say(
-                    Severity::Error,
-                    format_args!("{path} cannot be read again: {error}; the old content stays"),
-                );
-                return;
-            }
-        };
-        match self.content.replace(text.as_deref()) {
-            Ok(()) if text.is_some() => say(Severity::Notice, format_args!("{path}: file reloaded")),
-            Ok(()) => say(Severity::Notice, format_args!("{path}: content cleared")),
-            Err(errors) => {
-                for (line, sentence) in errors {
-                    say(Severity::Error, format_args!("{path}:{line}: {sentence}; the old content stays"));
+        let bytes = tls::read_file(&self.path, plan::limits::TEXT_BYTES_MAX).map_err(|error| {
+            vec![match error.kind() {
+                io::ErrorKind::NotFound => {
+                    format!("{path} is gone; put it back, with nothing but a comment in it if the list is to be empty")
                 }
+                _ => format!("{path} cannot be read again: {error}"),
+            }]
+        })?;
+        let text = plan::text::decode(bytes).map_err(|foreign| vec![format!("{path}: {foreign}")])?;
+        self.content.replace(&text).map_err(|errors| {
+            let left_out = errors.len().saturating_sub(limits::WATCHED_ERRORS);
+            let mut sentences: Vec<String> = errors
+                .iter()
+                .take(limits::WATCHED_ERRORS)
+                .map(|(line, sentence)| format!("{path}:{line}: {sentence}"))
+                .collect();
+            if left_out > 0 {
+                sentences.push(format!("{path}: {left_out} more lines cannot be read"));
             }
-        }
+            sentences
+        })
     }
 }
 
 fn look_at(path: &Path) -> Look {
     match std::fs::metadata(path) {
-        Ok(metadata) => {
-            Look::Seen { modified: metadata.modified().ok(), len: metadata.len(), inode: metadata.ino() }
-        }
+        Ok(metadata) => Look::Seen {
+            modified: metadata.modified().ok(),
+            changed: (metadata.ctime(), metadata.ctime_nsec()),
+            len: metadata.len(),
+            inode: metadata.ino(),
+        },
         Err(_) => Look::Missing,
     }
 }

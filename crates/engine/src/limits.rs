@@ -178,6 +178,13 @@ pub(crate) const PEM_BYTES: u64 = 4 * 1024 * 1024;
 /// Certificates of one `Cert`, or within one file.
 pub(crate) const CERTIFICATES: usize = 10_000;
 
+/// How long a watched list has to look the same before it is read: programs write in pieces.
+pub(crate) const WATCHED_SETTLES: Duration = Duration::from_millis(300);
+
+/// Lines of a watched list of which the log says why they cannot be read; the others are counted. A list may have a
+/// million lines.
+pub(crate) const WATCHED_ERRORS: usize = 10;
+
 /// How often files of certificates are looked at. A change is believed when it is seen twice, so it is in use within a
 /// second. Looking at a file takes a few microseconds.
 pub(crate) const CERTIFICATE_LOOK: Duration = Duration::from_millis(300);

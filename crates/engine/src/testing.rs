@@ -263,6 +263,7 @@ fn backend(id: usize, address: &str) -> Backend {
 fn listener() -> Listener {
     Listener {
         id: 0,
+        place: "pound.cfg:1".into(),
         name: None,
         address: ListenAddress::Inet(SocketAddr::from(([192, 0, 2, 80], 80))),
         tls: None,

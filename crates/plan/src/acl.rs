@@ -68,7 +68,7 @@ impl Acl {
     /// # Errors
     /// Line number (from 1) and sentence of every line that is no entry.
     pub fn entries(text: &str) -> Result<Vec<IpNet>, Vec<(usize, String)>> {
-        crate::watched::lines(text, Self::entry)
+        crate::text::lines(text, Self::entry)
     }
 }
 
@@ -77,8 +77,8 @@ impl Watched for Acl {
         self.file.as_deref()
     }
 
-    fn replace(&self, text: Option<&str>) -> Result<(), Vec<(usize, String)>> {
-        let networks = text.map_or(Ok(Vec::new()), Self::entries)?;
+    fn replace(&self, text: &str) -> Result<(), Vec<(usize, String)>> {
+        let networks = Self::entries(text)?;
         self.networks.store(Arc::new(networks));
         Ok(())
     }
@@ -99,11 +99,11 @@ mod tests {
     #[test]
     fn a_bad_file_changes_nothing_and_names_its_lines() {
         let acl = Acl::watched(vec![Acl::entry("10.0.0.0/8").unwrap()], "list".into());
-        let errors = acl.replace(Some("# ours\n192.0.2.1\nnonsense\n")).unwrap_err();
+        let errors = acl.replace("# ours\n192.0.2.1\nnonsense\n").unwrap_err();
         assert_eq!(errors.len(), 1);
         assert_eq!(errors[0].0, 3);
         assert!(acl.contains("10.1.2.3".parse().unwrap()));
-        acl.replace(Some("192.0.2.1 # one\n")).unwrap();
+        acl.replace("192.0.2.1 # one\n").unwrap();
         assert!(!acl.contains("10.1.2.3".parse().unwrap()));
         assert!(acl.contains("192.0.2.1".parse().unwrap()));
     }

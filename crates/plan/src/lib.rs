@@ -23,6 +23,7 @@ pub mod rewrite;
 pub mod service;
 pub mod session;
 pub mod template;
+pub mod text;
 pub mod times;
 pub mod tls;
 pub mod token;

@@ -3,6 +3,8 @@
 use std::num::NonZeroU32;
 use std::time::Duration;
 
+/// Largest text file, be it a configuration or a list: a hundred thousand services take a quarter of it.
+pub const TEXT_BYTES_MAX: u64 = 64 * 1024 * 1024;
 /// `Client`: how long a client may take for the head of a request, and idle before the next; long enough for a slow
 /// phone, short enough that idle clients do not pile up.
 pub const CLIENT_TIMEOUT: Duration = Duration::from_secs(10);

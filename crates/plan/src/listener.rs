@@ -45,6 +45,8 @@ impl fmt::Display for ListenAddress {
 pub struct Listener {
     /// Index into `Plan::listeners`.
     pub id: usize,
+    /// Where it stands in the configuration: file and line.
+    pub place: String,
     /// `ListenHTTP "name"`.
     pub name: Option<String>,
     /// Where the socket comes from.

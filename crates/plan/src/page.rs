@@ -42,7 +42,8 @@ impl Page {
     /// Reads a page file: it may begin with fields up to an empty line, unless its first byte is `<` or a newline.
     /// A file whose head is no list of fields is all body.
     pub fn from_file(content: &[u8]) -> Page {
-        match Self::split(content) {
+        // Before fields a byte order mark is an editor's; before a body it says the encoding, and goes out with it.
+        match Self::split(content.strip_prefix(b"\xef\xbb\xbf").unwrap_or(content)) {
             Some((mut fields, body)) => {
                 for (name, value) in Page::default_fields() {
                     if !fields.iter().any(|(given, _)| given.eq_ignore_ascii_case(&name)) {
@@ -90,6 +91,7 @@ mod tests {
         assert_eq!(page.fields[0], ("Content-Type".into(), "text/plain".into()));
         assert_eq!(page.fields[1], ("Retry-After".into(), "5".into()));
         assert_eq!(page.fields.iter().filter(|(name, _)| name == "Content-Type").count(), 1);
+        assert_eq!(Page::from_file(b"\xef\xbb\xbfRetry-After: 5\n\nsorry").body, b"sorry");
     }
 
     #[test]

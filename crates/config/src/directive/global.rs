@@ -331,14 +331,16 @@ pub(super) static ROWS: &[Row] = &[
         scopes: GLOBAL,
         syntax: "none|all|[no-]forwarded|[no-]ssl|ssl-folded …",
         arguments: (1, 16),
+        once: false,
         default: "forwarded ssl",
         since: "4.4",
         doc: "Which fields are added to requests: `forwarded` are X-Forwarded-For, -Proto and -Port; `ssl` are those \
-              that begin with X-SSL and concern only HTTPS. For all listeners that say nothing else. `ssl-folded` are the \
+              that begin with X-SSL and concern only HTTPS. A word with `no-` takes them away; the words are read from left to \
+              right, lines from the first to the last, and a listener changes what is said here. `ssl-folded` are the \
               same with X-SSL-certificate over several lines, as C Pound sends it; RFC 9112 forbids to send such a \
               field, and most servers refuse it, so it is only for back-ends that read nothing else.",
         lower: Lower::Global(Values, |cx, statement| {
-            if let Some(options) = cx.header_options(statement) {
+            if let Some(options) = cx.header_options(statement, cx.global.headers) {
                 cx.global.headers = options;
             }
         }),
@@ -460,8 +462,8 @@ pub(super) static ROWS: &[Row] = &[
         once: false,
         body: Body::Entries(no_file),
         since: "4.1",
-        doc: "A list of addresses and networks, one a line, in the block or in a file. The file of -filewatch may be \
-              missing and is read again when it changes. An IPv4 entry also matches IPv4-mapped IPv6 addresses.",
+        doc: "A list of addresses and networks, one a line, in the block or in a file. The file of -filewatch \
+              is read again when it changes. An IPv4 entry also matches IPv4-mapped IPv6 addresses.",
         example: "ACL \"office\"\n\t192.0.2.0/24\n\t2001:db8::/32\nEnd",
         lower: Lower::Global(Names, lower::acl::define),
         ..Row::ROW

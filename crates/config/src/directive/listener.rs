@@ -182,10 +182,14 @@ pub(super) static ROWS: &[Row] = &[
         scopes: LISTENER,
         syntax: "none|all|[no-]forwarded|[no-]ssl|ssl-folded …",
         arguments: (1, 16),
+        once: false,
         default: "the global HeaderOption, forwarded ssl",
         since: "4.4",
         doc: "Which fields are added to requests, see the global directive.",
-        lower: Lower::Listener(|cx, draft, statement| draft.headers = cx.header_options(statement)),
+        lower: Lower::Listener(|cx, draft, statement| {
+            let before = draft.headers.unwrap_or(cx.global.headers);
+            draft.headers = cx.header_options(statement, before);
+        }),
         ..Row::ROW
     },
     Row {

@@ -108,7 +108,7 @@ impl Lowering<'_> {
         read.list = match (&statement.body, file) {
             (Tree::Entries(entries), _) => Some(self.acl_entries(entries)),
             (_, Some((name, true))) => {
-                let (path, networks) = self.read_watched(statement, name, Acl::entries)?;
+                let (path, networks) = self.read_list(statement, name, Acl::entries)?;
                 let acl = Arc::new(Acl::watched(networks, path));
                 self.watched.push(acl.clone());
                 Some(acl)

@@ -9,6 +9,7 @@ use plan::{Balancer, Template, TlsHeaders};
 
 use super::Lowering;
 use crate::diagnostic::Diagnostic;
+use crate::hint;
 use crate::lex::Word;
 use crate::source::{self, Span};
 use crate::suggest;
@@ -34,8 +35,9 @@ impl Default for HeaderOptions {
 impl Lowering<'_> {
     /// Complains about a word at which something else was expected.
     pub(crate) fn refuse<T>(&mut self, word: &Word, expected: impl Into<String>) -> Option<T> {
-        let message = self.no_value(word);
-        self.push(Diagnostic::error(word.span, message).label(expected));
+        let (message, expected) = (self.no_value(word), expected.into());
+        let help = hint::value(self.directive, &word.text, &expected);
+        self.push(Diagnostic::error(word.span, message).label(expected).help_if(help));
         None
     }
 
@@ -164,9 +166,12 @@ impl Lowering<'_> {
         Some(word.text.to_string())
     }
 
-    /// `HeaderOption`: whether the forwarded fields are set. Those about TLS have no listener to be for yet.
-    pub(crate) fn header_options(&mut self, statement: &Statement) -> Option<HeaderOptions> {
-        let mut options = HeaderOptions::default();
+    /// `HeaderOption`: what becomes of `options` by its words, as in C Pound. Only `none` and `all` begin anew.
+    pub(crate) fn header_options(
+        &mut self,
+        statement: &Statement,
+        mut options: HeaderOptions,
+    ) -> Option<HeaderOptions> {
         let choices = [
             ("none", (Some(false), Some(TlsHeaders::None))),
             ("all", (Some(true), Some(TlsHeaders::OneLine))),

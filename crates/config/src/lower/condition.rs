@@ -1,7 +1,7 @@
 //! Conditions.
 
 use plan::condition::Condition;
-use plan::pattern::Kind;
+use plan::pattern::{Kind, Subject};
 
 use super::Lowering;
 use super::matching::Defaults;
@@ -10,16 +10,21 @@ use crate::directive::Lower;
 use crate::syntax::{Statement, Tree};
 
 pub(crate) fn url(cx: &mut Lowering<'_>, statement: &Statement) -> Option<Condition> {
-    Some(Condition::Url(cx.matching(statement, Defaults::PATTERN)?.matches))
+    Some(Condition::Url(
+        cx.matching(statement, Defaults { subject: Subject::Url, ..Defaults::PATTERN })?.matches,
+    ))
 }
 
 pub(crate) fn path(cx: &mut Lowering<'_>, statement: &Statement) -> Option<Condition> {
-    let matching = cx.matching(statement, Defaults { decode: true, ..Defaults::PATTERN })?;
+    let subject = Subject::Path { decoded: false };
+    let matching = cx.matching(statement, Defaults { decode: true, subject, ..Defaults::PATTERN })?;
     Some(Condition::Path { matches: matching.matches, decode: matching.decode })
 }
 
 pub(crate) fn query(cx: &mut Lowering<'_>, statement: &Statement) -> Option<Condition> {
-    Some(Condition::Query(cx.matching(statement, Defaults::PATTERN)?.matches))
+    Some(Condition::Query(
+        cx.matching(statement, Defaults { subject: Subject::Query, ..Defaults::PATTERN })?.matches,
+    ))
 }
 
 pub(crate) fn query_param(cx: &mut Lowering<'_>, statement: &Statement) -> Option<Condition> {
@@ -36,12 +41,28 @@ pub(crate) fn query_param(cx: &mut Lowering<'_>, statement: &Statement) -> Optio
 }
 
 pub(crate) fn method(cx: &mut Lowering<'_>, statement: &Statement) -> Option<Condition> {
-    Some(Condition::Method(cx.matching(statement, Defaults::PATTERN)?.matches))
+    Some(Condition::Method(
+        cx.matching(statement, Defaults { subject: Subject::Method, ..Defaults::PATTERN })?.matches,
+    ))
 }
 
 pub(crate) fn host(cx: &mut Lowering<'_>, statement: &Statement) -> Option<Condition> {
-    let defaults = Defaults { kind: Some(Kind::Exact), ignore_case: true, ..Defaults::PATTERN };
-    Some(Condition::Host(cx.matching(statement, defaults)?.matches))
+    let defaults =
+        Defaults { kind: Some(Kind::Exact), ignore_case: true, subject: Subject::Host, ..Defaults::PATTERN };
+    let matches = cx.matching(statement, defaults)?.matches;
+    if let [word] = &statement.arguments[..]
+        && let Some((name, port)) =
+            word.text.rsplit_once(':').filter(|(_, port)| matches!(*port, "80" | "443"))
+    {
+        cx.push(
+            Diagnostic::warning(
+                word.span,
+                format!("clients leave out the port {port}, and this is then not what they ask for"),
+            )
+            .help(format!("write Host {name:?}")),
+        );
+    }
+    Some(Condition::Host(matches))
 }
 
 pub(crate) fn header(cx: &mut Lowering<'_>, statement: &Statement) -> Option<Condition> {

@@ -110,8 +110,11 @@ fn block(cx: &mut Lowering<'_>, statement: &Statement, port: u16) {
     };
     let (services, places) = draft.services.into_iter().unzip();
     let headers = draft.headers.unwrap_or(cx.global.headers);
+    let (line, _) = cx.diagnostics.sources.line_column(statement.keyword);
+    let place = format!("{}:{line}", cx.diagnostics.sources.name(statement.keyword.source));
     let listener = Listener {
         id: cx.listeners.len(),
+        place,
         name: name.map(|name| name.text.to_string()),
         address,
         tls,
@@ -252,7 +255,8 @@ pub(crate) fn error_page(cx: &mut Lowering<'_>, draft: &mut ListenerDraft, state
 fn set_page(cx: &mut Lowering<'_>, draft: &mut ListenerDraft, statement: &Statement, code: u16, file: &Word) {
     let Some(page) = cx.page(statement, file) else { return };
     if draft.pages.insert(code, page).is_some() {
-        cx.push(Diagnostic::error(statement.span, format!("there is already a page for {code}")));
+        let message = format!("there is already a page for {code}, and the last one counts");
+        cx.push(Diagnostic::warning(statement.span, message));
     }
 }
 

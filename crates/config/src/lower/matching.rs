@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use plan::condition::Match;
-use plan::pattern::{Kind, List, Pattern};
+use plan::pattern::{Kind, List, Pattern, Subject};
 
 use super::Lowering;
 use crate::diagnostic::Diagnostic;
@@ -40,11 +40,19 @@ pub(crate) struct Defaults {
     pub(crate) decode: bool,
     /// Texts before the pattern: fewest and most.
     pub(crate) before: (usize, usize),
+    /// What it is compared with.
+    pub(crate) subject: Subject,
 }
 
 impl Defaults {
-    pub(crate) const PATTERN: Defaults =
-        Defaults { kind: None, ignore_case: false, tag: true, decode: false, before: (0, 0) };
+    pub(crate) const PATTERN: Defaults = Defaults {
+        kind: None,
+        ignore_case: false,
+        tag: true,
+        decode: false,
+        before: (0, 0),
+        subject: Subject::Other,
+    };
 }
 
 /// What was read.
@@ -88,10 +96,17 @@ impl Lowering<'_> {
         }
         let kind = chosen.kind.or(defaults.kind).unwrap_or(self.regex_kind);
         let ignore_case = chosen.ignore_case.unwrap_or(defaults.ignore_case || self.ignore_case);
+        let subject = match defaults.subject {
+            Subject::Path { .. } => Subject::Path { decoded: chosen.decode },
+            subject => subject,
+        };
         let (before, pattern) = match chosen.file {
-            Some((file, watch)) => (texts, self.pattern_file(statement, file, watch, kind, ignore_case)?),
+            Some((file, watch)) => {
+                (texts, self.pattern_file(statement, file, watch, subject, (kind, ignore_case))?)
+            }
             None => {
                 let (pattern, before) = texts.split_last()?;
+                self.warn_of_vain(pattern, subject, kind, ignore_case);
                 (before.to_vec(), self.pattern(pattern, kind, ignore_case)?)
             }
         };
@@ -190,6 +205,25 @@ impl Lowering<'_> {
         }
     }
 
+    /// A pattern that nothing matches is a slip.
+    fn warn_of_vain(&mut self, word: &Word, subject: Subject, kind: Kind, ignore_case: bool) {
+        // What nobody sees has been complained about.
+        if plan::text::invisible(&word.text).is_some() {
+            return;
+        }
+        if let Some(doubt) = subject.doubt(&word.text, kind, ignore_case) {
+            let help = doubt.instead.map(|instead| match instead.contains('\n') {
+                true => format!("did you mean this?\n{instead}"),
+                false => format!("did you mean {instead}?"),
+            });
+            self.push(
+                Diagnostic::warning(word.span, "no request matches this pattern")
+                    .label(doubt.reason)
+                    .help_if(help),
+            );
+        }
+    }
+
     /// `\d` is the letter d in POSIX, and never meant so.
     fn warn_of_perl(&mut self, word: &Word) {
         let mut bytes = word.text.bytes().enumerate();
@@ -220,58 +254,17 @@ impl Lowering<'_> {
         statement: &Statement,
         file: &Word,
         watch: bool,
-        kind: Kind,
-        ignore_case: bool,
+        subject: Subject,
+        (kind, ignore_case): (Kind, bool),
     ) -> Option<Pattern> {
+        let (path, patterns) =
+            self.read_list(statement, file, |text| List::patterns(text, subject, kind, ignore_case))?;
         if !watch {
-            let (_, patterns) =
-                self.read_list(statement, file, |text| List::patterns(text, kind, ignore_case))?;
             return Some(Pattern::list(patterns));
         }
-        let (path, patterns) =
-            self.read_watched(statement, file, |text| List::patterns(text, kind, ignore_case))?;
-        let list = Arc::new(List::new(patterns, Some(path), kind, ignore_case));
+        let list = Arc::new(List::new(patterns, Some(path), subject, kind, ignore_case));
         self.watched.push(list.clone());
         Some(Pattern::watched(list))
-    }
-
-    /// A file that is followed may be missing, and what is wrong in it is no reason not to start.
-    pub(super) fn read_watched<T>(
-        &mut self,
-        statement: &Statement,
-        file: &Word,
-        parse: impl FnOnce(&str) -> Result<Vec<T>, Vec<(usize, String)>>,
-    ) -> Option<(std::path::PathBuf, Vec<T>)> {
-        if self.options.no_files {
-            self.push(Diagnostic::error(file.span, "files are not read here"));
-            return None;
-        }
-        let path = self.path(statement, &file.text);
-        let values = match crate::source::read_text(&path) {
-            Ok(text) => match parse(&text) {
-                Ok(values) => values,
-                Err(lines) => {
-                    let list = self.diagnostics.sources.add(path.display().to_string(), text);
-                    for (line, sentence) in lines {
-                        let span = self.diagnostics.sources.line_span(list, line);
-                        self.push(
-                            Diagnostic::warning(span, sentence)
-                                .related(file.span, "the list stays empty until the file is right"),
-                        );
-                    }
-                    Vec::new()
-                }
-            },
-            Err(error) => {
-                let reason = crate::source::reason(&error);
-                self.push(
-                    Diagnostic::warning(file.span, format!("cannot read {}: {reason}", path.display()))
-                        .label("the list stays empty until the file is there"),
-                );
-                Vec::new()
-            }
-        };
-        Some((path, values))
     }
 }
 

@@ -202,7 +202,7 @@ pub(crate) fn lower(
         check::unused_backends(&mut cx);
         check::services(&mut cx);
         if cx.listeners.is_empty() {
-            cx.nothing_listens(source);
+            cx.warn_that_nothing_listens(source);
         }
     }
     Some(cx.finish())
@@ -241,11 +241,11 @@ impl Lowering<'_> {
         unused.map(|(name, named)| (name.to_string(), named.span))
     }
 
-    fn nothing_listens(&mut self, source: u32) {
+    fn warn_that_nothing_listens(&mut self, source: u32) {
         let end = self.diagnostics.sources.text(source).trim_end().len() as u32;
         let span = Span { source, start: end, end };
         self.push(
-            Diagnostic::error(span, "nothing listens: there is no ListenHTTP and no ListenHTTPS")
+            Diagnostic::warning(span, "nothing listens: there is no ListenHTTP and no ListenHTTPS")
                 .help("add a block such as\nListenHTTP\n    Address 0.0.0.0\n    Port 8080\nEnd"),
         );
     }
@@ -314,7 +314,14 @@ impl Lowering<'_> {
         parse: impl FnOnce(&str) -> Result<Vec<T>, Vec<(usize, String)>>,
     ) -> Option<(PathBuf, Vec<T>)> {
         let (path, bytes) = self.read(statement, word, source::TEXT_BYTES_MAX)?;
-        let text = String::from_utf8_lossy(&bytes).into_owned();
+        let text = match plan::text::decode(bytes) {
+            Ok(text) => text,
+            Err(foreign) => {
+                let message = format!("cannot read {}: {foreign}", path.display());
+                self.push(Diagnostic::error(word.span, message));
+                return None;
+            }
+        };
         match parse(&text) {
             Ok(values) => Some((path, values)),
             Err(lines) => {

@@ -95,18 +95,29 @@ pub(crate) fn lower(cx: &mut Lowering<'_>, statement: &Statement, place: String)
 fn target(cx: &mut Lowering<'_>, statement: &Statement, faulty: bool, draft: &mut ServiceDraft) -> Target {
     let backends = !draft.backends.is_empty() || !draft.emergency.is_empty();
     if let Some((target, span)) = draft.special.take() {
-        if backends {
-            let backend = statement
-                .block()
-                .iter()
-                .find(|inner| is_backend(inner))
-                .map_or(statement.span, |inner| inner.span);
+        let backend = statement.block().iter().find(|inner| is_backend(inner)).filter(|_| backends);
+        if let Some(backend) = backend {
+            let message = "a service has either back-ends or something else that answers";
+            if !matches!(target, Target::Redirect(_)) {
+                let diagnostic = Diagnostic::error(span, message).related(backend.span, "here is a back-end");
+                cx.push(diagnostic.help("make two services of it"));
+                return target;
+            }
+            // C Pound draws lots between them, by priority.
+            let redirects = (span.source, span.start) < (backend.span.source, backend.span.start);
+            let (used, unused) = if redirects { (span, backend.span) } else { (backend.span, span) };
             cx.push(
-                Diagnostic::error(span, "a service has either back-ends or something else that answers")
-                    .related(backend, "here is a back-end")
+                Diagnostic::warning(unused, format!("{message}: the first one counts"))
+                    .label("this has no effect")
+                    .related(used, "this answers")
                     .help("make two services of it"),
             );
-        } else if let Some((_, session)) = draft.session {
+            if redirects {
+                return target;
+            }
+            return back_ends(cx, draft);
+        }
+        if let Some((_, session)) = draft.session {
             cx.push(Diagnostic::warning(session, "Session has no effect in a service without back-ends"));
         }
         if !backends {
@@ -123,6 +134,10 @@ fn target(cx: &mut Lowering<'_>, statement: &Statement, faulty: bool, draft: &mu
         }
         return Target::Nothing;
     }
+    back_ends(cx, draft)
+}
+
+fn back_ends(cx: &mut Lowering<'_>, draft: &mut ServiceDraft) -> Target {
     let mut groups = Vec::new();
     for (number, members) in
         [(0, std::mem::take(&mut draft.backends)), (Group::EMERGENCY, std::mem::take(&mut draft.emergency))]
@@ -147,7 +162,7 @@ fn is_backend(statement: &Statement) -> bool {
 fn warn_of_two_hosts(cx: &mut Lowering<'_>, statement: &Statement) {
     let mut hosts = statement.block().iter().filter(|inner| inner.row.name == "Host");
     let (Some(first), Some(second)) = (hosts.next(), hosts.next()) else { return };
-    let plain = |inner: &Statement| inner.arguments.len() == 1;
+    let plain = |inner: &Statement| matches!(&inner.arguments[..], [word] if !word.bad);
     if plain(first) && plain(second) {
         let (one, other) = (&first.arguments[0].text, &second.arguments[0].text);
         cx.push(
@@ -162,6 +177,19 @@ fn warn_of_two_hosts(cx: &mut Lowering<'_>, statement: &Statement) {
 
 impl ServiceDraft {
     fn answer_by(&mut self, cx: &mut Lowering<'_>, statement: &Statement, target: Target) {
+        if let Some((Target::Redirect(_), first)) = &self.special
+            && matches!(target, Target::Redirect(_))
+        {
+            // C Pound draws lots between them.
+            return cx.push(
+                Diagnostic::warning(
+                    statement.span,
+                    "only one thing can answer for a service: the first one counts",
+                )
+                .label("this has no effect")
+                .related(*first, "this answers"),
+            );
+        }
         if let Some((_, first)) = &self.special {
             let diagnostic = Diagnostic::error(statement.span, "only one thing can answer for a service");
             return cx.push(diagnostic.related(*first, "the first one"));
@@ -246,6 +274,8 @@ pub(crate) fn log_suppress(cx: &mut Lowering<'_>, draft: &mut ServiceDraft, stat
         ("4", 3),
         ("5", 4),
     ];
+    // The last line counts, not the sum of all.
+    draft.log_suppress = LogSuppress::default();
     for word in &statement.arguments {
         match cx.choice(word, &classes) {
             Some(5) => draft.log_suppress = LogSuppress([true; 5]),

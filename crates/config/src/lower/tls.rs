@@ -240,7 +240,23 @@ impl Lowering<'_> {
         };
         let announced = draft.announced.take();
         let authorities = draft.authorities.take().or_else(|| announced.clone());
-        let verifies = matches!(demand, Demand::Ask | Demand::Require);
+        let (demand, verifies) = match demand {
+            // C Pound takes it. No certificate can pass there, so that to ask for none gives the same to all.
+            Demand::Ask if authorities.is_none() => {
+                if let Some(span) = span {
+                    self.push(
+                        Diagnostic::warning(
+                            span,
+                            "clients are not asked for certificates: nobody is named whose signature counts",
+                        )
+                        .label("expected VerifyList \"FILE\" beside it")
+                        .help("ClientCert 3 asks for certificates and does not verify them"),
+                    );
+                }
+                (Demand::None, false)
+            }
+            demand => (demand, matches!(demand, Demand::Ask | Demand::Require)),
+        };
         if let Some(span) = span.filter(|_| verifies && authorities.is_none()) {
             self.push(
                 Diagnostic::error(span, "nobody is named whose signature on a client's certificate counts")

@@ -55,11 +55,12 @@ impl Parser<'_> {
             return self.include_file(scope, &pattern, word.span, statements);
         }
         match glob::expand(&pattern) {
-            Ok(files) if files.is_empty() => {
+            // C Pound passes over directories, too.
+            Ok(files) if files.iter().all(|file| file.is_dir()) => {
                 self.push(Diagnostic::warning(word.span, format!("no file matches {}", pattern.display())));
             }
             Ok(files) => {
-                for file in files {
+                for file in files.into_iter().filter(|file| !file.is_dir()) {
                     self.include_file(scope, &file, word.span, statements);
                 }
             }
@@ -95,10 +96,11 @@ impl Parser<'_> {
         let text = match source::read_text(path) {
             Ok(text) => text,
             Err(error) => {
-                return self.push(Diagnostic::error(
-                    span,
-                    format!("cannot read {name}: {}", source::reason(&error)),
-                ));
+                let message = format!("cannot read {name}: {}", source::reason(&error));
+                let all = || {
+                    format!("to read the files in it, write Include \"{}/*.cfg\"", name.trim_end_matches('/'))
+                };
+                return self.push(Diagnostic::error(span, message).help_if(path.is_dir().then(all)));
             }
         };
         let source = self.diagnostics.sources.add(name.clone(), text);

@@ -12,11 +12,13 @@ mod rules;
 use std::path::{Path, PathBuf};
 
 use plan::limits::NESTING_MAX;
+use plan::text;
 
 use crate::Options;
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::dialect;
 use crate::directive::{self, Body, Directive, Lower, Scope, Standing};
+use crate::foreign;
 use crate::lex::Word;
 use crate::source::{self, Span};
 use crate::suggest;
@@ -90,9 +92,23 @@ pub(crate) fn parse(
     });
     let mut statements = Vec::new();
     parser.file(source, Scope::Global, &mut statements);
-    parser.refuse_repetitions(&statements);
+    parser.warn_of_repetitions(&statements);
     Parsed { statements, directories: parser.directories }
 }
+
+/// The smallest file that serves: examples/minimal.cfg in short.
+const EXAMPLE: &str = "a small file for Pound is
+ListenHTTP
+    Address 0.0.0.0
+    Port 80
+    Service
+        Backend
+            Address 127.0.0.1
+            Port 8080
+        End
+    End
+End
+(examples/minimal.cfg; pound -h Service, or another directive, tells more)";
 
 struct Parser<'a> {
     diagnostics: &'a mut Diagnostics,
@@ -146,9 +162,20 @@ impl Parser<'_> {
     fn file(&mut self, source: u32, scope: Scope, statements: &mut Vec<Statement>) {
         let text = self.diagnostics.sources.text(source).clone();
         let mut cursor = Cursor { source, text, at: 0 };
-        // An editor's byte order mark.
-        if cursor.text.starts_with('\u{feff}') {
-            cursor.at = '\u{feff}'.len_utf8();
+        if let Some((at, character)) = text::stray_line_end(&cursor.text) {
+            let span = Span { source, start: at as u32, end: (at + character.len_utf8()) as u32 };
+            self.push(
+                Diagnostic::error(span, format!("{} ends no line here", text::name(character)))
+                    .help("save the file with the line ends of Unix"),
+            );
+        }
+        if let Some((what, line)) = foreign::recognise(&cursor.text) {
+            let span = self.diagnostics.sources.line_span(source, line);
+            self.push(
+                Diagnostic::error(span, format!("this looks like {what}, and not like a file for Pound"))
+                    .help(EXAMPLE),
+            );
+            return;
         }
         let base = std::mem::replace(&mut self.base, self.open.len());
         let suspect = self.suspect.take();
@@ -256,6 +283,7 @@ impl Parser<'_> {
         let span = keyword.span.to(arguments.last().map_or(keyword.span, |word| word.span));
         let pending = row.standing == Standing::Pending;
         self.report_standing(row, keyword.span);
+        self.check_texts(row, &arguments);
         let one_line = dialect::one_line(row.name, &arguments);
         match &one_line {
             _ if bad || pending => {}
@@ -307,7 +335,7 @@ impl Parser<'_> {
                 self.open.push(Open { scope: inner, keyword, indent });
                 let close = self.block(cursor, inner, &mut statements);
                 self.close(&close);
-                self.refuse_repetitions(&statements);
+                self.warn_of_repetitions(&statements);
                 Tree::Block(statements)
             }
             Body::Branches => {
@@ -317,7 +345,7 @@ impl Parser<'_> {
                 loop {
                     let mut statements = Vec::new();
                     let close = self.block(cursor, inner, &mut statements);
-                    self.refuse_repetitions(&statements);
+                    self.warn_of_repetitions(&statements);
                     branches.push(statements);
                     if !matches!(close, Close::Else(_)) {
                         self.close(&close);

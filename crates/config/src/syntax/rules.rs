@@ -1,9 +1,12 @@
 //! What the table says about a line: how it stands to Pound today, how many values it takes, how often it may stand.
 
+use plan::text::{self, Look};
+
 use super::{Parser, Statement};
 use crate::Deprecated;
 use crate::diagnostic::Diagnostic;
-use crate::directive::{Directive, Standing};
+use crate::directive::{Body, Directive, Lower, Standing};
+use crate::hint;
 use crate::lex::Word;
 use crate::source::Span;
 
@@ -38,6 +41,15 @@ impl Parser<'_> {
                     .help("a text that begins with a dash stands in quotes"),
             );
         }
+        let brace = |word: &&Word| !word.quoted && matches!(&*word.text, "{" | "}");
+        if let Some(brace) = arguments.iter().find(brace) {
+            let help = match row.body {
+                Body::None => "leave it out".to_owned(),
+                _ => format!("{} begins a block without it, and End ends it", row.name),
+            };
+            let message = "Pound's language has no braces";
+            return self.push(Diagnostic::error(brace.span, message).help(help));
+        }
         let (min, max) = row.arguments_allowed();
         if arguments.len() < min {
             self.push(
@@ -53,10 +65,33 @@ impl Parser<'_> {
             let rest = arguments[max].span.to(arguments[arguments.len() - 1].span);
             let mut diagnostic = Diagnostic::error(rest, format!("{} takes {takes}", row.name));
             diagnostic = diagnostic.label(format!("expected: {}", row.usage()));
-            if row.syntax.contains('"') && arguments.iter().all(|word| !word.quoted) {
+            let texts: Vec<&str> = arguments.iter().map(|word| &*word.text).collect();
+            if let Some(help) = hint::words(row.name, row.syntax, &texts) {
+                diagnostic = diagnostic.help(help);
+            } else if row.syntax.contains('"') && arguments.iter().all(|word| !word.quoted) {
                 diagnostic = diagnostic.help("a text with blanks stands in quotes");
             }
             self.push(diagnostic);
+        }
+    }
+
+    /// Looks at texts in quotes for characters that are not what they look like. A pattern with one would never match, and
+    /// what it guards would be open; in other texts they may be meant.
+    pub(super) fn check_texts(&mut self, row: &'static Directive, arguments: &[Word]) {
+        for word in arguments.iter().filter(|word| word.quoted && !word.bad) {
+            let Some((at, character)) = text::invisible(&word.text) else { continue };
+            let span = word.part(at, character.len_utf8());
+            let name = text::name(character);
+            let diagnostic = if matches!(row.lower, Lower::Condition(_)) {
+                Diagnostic::error(span, format!("{name} cannot stand in a pattern"))
+            } else {
+                Diagnostic::warning(span, format!("there is {name} in this text"))
+            };
+            let help = match text::looks_like(character) {
+                Some(Look::Blank) => "write a plain blank",
+                _ => "it cannot be seen: delete it, or write the text anew",
+            };
+            self.push(diagnostic.help(help));
         }
     }
 
@@ -70,19 +105,22 @@ impl Parser<'_> {
         }
     }
 
-    /// Says where a directive that may stand once stands again.
-    pub(super) fn refuse_repetitions(&mut self, statements: &[Statement]) {
+    /// Says where a directive that has one value stands again: the last one counts, as in C Pound.
+    pub(super) fn warn_of_repetitions(&mut self, statements: &[Statement]) {
         let mut seen: Vec<&Statement> = Vec::new();
         for statement in statements.iter().filter(|statement| statement.row.once) {
-            match seen.iter().find(|first| std::ptr::eq(first.row, statement.row)) {
-                Some(first) => self.push(
-                    Diagnostic::error(
-                        statement.span,
-                        format!("{} stands here a second time", statement.row.name),
-                    )
-                    .label("expected only one")
-                    .related(first.span, "the first one"),
-                ),
+            match seen.iter_mut().find(|before| std::ptr::eq(before.row, statement.row)) {
+                Some(before) => {
+                    self.push(
+                        Diagnostic::warning(
+                            statement.span,
+                            format!("{} stands here again, and the last one counts", statement.row.name),
+                        )
+                        .label("this one counts")
+                        .related(before.span, "this one has no effect"),
+                    );
+                    *before = statement;
+                }
                 None => seen.push(statement),
             }
         }

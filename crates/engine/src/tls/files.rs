@@ -202,11 +202,16 @@ pub(super) fn open(path: &Path) -> io::Result<fs::File> {
 }
 
 fn read(path: &Path) -> io::Result<Vec<u8>> {
+    read_file(path, limits::PEM_BYTES)
+}
+
+/// Reads a file of at most `max` bytes; see [`open`].
+pub(crate) fn read_file(path: &Path, max: u64) -> io::Result<Vec<u8>> {
     let file = open(path)?;
     let mut content = Vec::new();
-    file.take(limits::PEM_BYTES + 1).read_to_end(&mut content)?;
-    if content.len() as u64 > limits::PEM_BYTES {
-        let sentence = format!("it is larger than {} MiB", limits::PEM_BYTES / 1024 / 1024);
+    file.take(max + 1).read_to_end(&mut content)?;
+    if content.len() as u64 > max {
+        let sentence = format!("it is larger than {} MiB", max / 1024 / 1024);
         return Err(io::Error::new(io::ErrorKind::FileTooLarge, sentence));
     }
     Ok(content)

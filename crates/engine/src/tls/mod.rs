@@ -30,6 +30,7 @@ pub use check::{Finding, check};
 pub(crate) use connect::Connector;
 pub(crate) use ending::News;
 pub use files::TlsError;
+pub(crate) use files::read_file;
 pub(crate) use follow::Follower;
 pub(crate) use handshakes::Handshakes;
 pub use keeper::keep;

@@ -7,8 +7,9 @@ use std::path::{Path, PathBuf};
 
 use arc_swap::ArcSwap;
 
-use super::{Groups, Inner, Kind, MatchError, Matcher, Pattern};
-use crate::watched::{Watched, lines};
+use super::{Groups, Inner, Kind, MatchError, Matcher, Pattern, Subject};
+use crate::text::lines;
+use crate::watched::Watched;
 
 /// Patterns of which any may match. The content may be replaced while we run when it stands in a watched file; a
 /// reader sees the old list or the new one, never a mixture.
@@ -16,6 +17,7 @@ use crate::watched::{Watched, lines};
 pub struct List {
     content: ArcSwap<Content>,
     file: Option<PathBuf>,
+    subject: Subject,
     kind: Kind,
     ignore_case: bool,
 }
@@ -31,17 +33,32 @@ struct Content {
 
 impl List {
     /// A list that begins with `patterns`. With a `file` it can be replaced by that file's text, read line by line as
-    /// patterns of this `kind`.
-    pub fn new(patterns: Vec<Pattern>, file: Option<PathBuf>, kind: Kind, ignore_case: bool) -> List {
-        List { content: ArcSwap::from_pointee(Content::new(patterns)), file, kind, ignore_case }
+    /// patterns of this `kind` for this `subject`.
+    pub fn new(
+        patterns: Vec<Pattern>,
+        file: Option<PathBuf>,
+        subject: Subject,
+        kind: Kind,
+        ignore_case: bool,
+    ) -> List {
+        List { content: ArcSwap::from_pointee(Content::new(patterns)), file, subject, kind, ignore_case }
     }
 
     /// Reads a list file: one pattern a line, `#` begins a comment, blank lines are skipped.
     ///
     /// # Errors
-    /// Line number (from 1) and sentence of every line that is no pattern.
-    pub fn patterns(text: &str, kind: Kind, ignore_case: bool) -> Result<Vec<Pattern>, Vec<(usize, String)>> {
-        lines(text, |line| Pattern::new(line, kind, ignore_case).map_err(|error| error.message))
+    /// Line number (from 1) and sentence of every line that is no pattern, or one that nothing matches: a list of what is
+    /// denied would let pass what such a line is meant for.
+    pub fn patterns(
+        text: &str,
+        subject: Subject,
+        kind: Kind,
+        ignore_case: bool,
+    ) -> Result<Vec<Pattern>, Vec<(usize, String)>> {
+        lines(text, |line| match subject.doubt(line, kind, ignore_case) {
+            None => Pattern::new(line, kind, ignore_case).map_err(|error| error.message),
+            Some(doubt) => Err(format!("no request matches this: {}", doubt.reason)),
+        })
     }
 
     /// How many patterns there are now.
@@ -141,9 +158,8 @@ impl Watched for List {
         self.file.as_deref()
     }
 
-    fn replace(&self, text: Option<&str>) -> Result<(), Vec<(usize, String)>> {
-        let patterns =
-            text.map_or(Ok(Vec::new()), |text| List::patterns(text, self.kind, self.ignore_case))?;
+    fn replace(&self, text: &str) -> Result<(), Vec<(usize, String)>> {
+        let patterns = List::patterns(text, self.subject, self.kind, self.ignore_case)?;
         self.content.store(std::sync::Arc::new(Content::new(patterns)));
         Ok(())
     }

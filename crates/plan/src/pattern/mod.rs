@@ -11,6 +11,7 @@ mod list;
 mod need;
 mod perl;
 mod steps;
+mod subject;
 #[cfg(test)]
 mod tests;
 mod text;
@@ -22,6 +23,7 @@ use std::sync::Arc;
 
 pub use list::List;
 pub use need::{Need, Place};
+pub use subject::{Doubt, Subject};
 
 use linear::Linear;
 use steps::Steps;
@@ -171,7 +173,12 @@ impl Pattern {
 
     /// Matches whatever one of `patterns` matches (`-file`).
     pub fn list(patterns: Vec<Pattern>) -> Pattern {
-        Pattern(Inner::List(Arc::new(List::new(patterns, None, Kind::Posix, false))))
+        Pattern(Inner::List(Arc::new(List::new(patterns, None, Subject::Other, Kind::Posix, false))))
+    }
+
+    /// Whether it is a list of patterns, from a file.
+    pub fn is_list(&self) -> bool {
+        matches!(self.0, Inner::List(_))
     }
 
     /// Matches whatever one of the patterns now in `list` matches (`-filewatch`).

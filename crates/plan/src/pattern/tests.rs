@@ -270,12 +270,18 @@ fn needs_are_as_sharp_as_they_can_be_told() {
     let sixteen: Vec<(Place, &str)> = sixteen.iter().map(|text| (Start, text.as_str())).collect();
     check("^(aa|bb|cc|dd)(ee|ff|gg|hh)(ii|jj|kk|ll)", Kind::Posix, &[&sixteen]);
     check("(?=a)b", Kind::Perl, &[]);
-    assert!(Pattern::watched(Arc::new(List::new(Vec::new(), None, Kind::Exact, false))).needs().is_empty());
+    assert!(
+        Pattern::watched(Arc::new(List::new(Vec::new(), None, Subject::Other, Kind::Exact, false)))
+            .needs()
+            .is_empty()
+    );
 }
 
 #[test]
 fn only_patterns_that_go_back_can_give_up() {
-    let list = |kind| Pattern::watched(Arc::new(List::new(Vec::new(), Some("x".into()), kind, false)));
+    let list = |kind| {
+        Pattern::watched(Arc::new(List::new(Vec::new(), Some("x".into()), Subject::Other, kind, false)))
+    };
     let pattern = |text: &str| Pattern::new(text, Kind::Perl, false).unwrap();
     for never in [pattern("a+"), list(Kind::Exact), Pattern::list(vec![pattern("a"), pattern("b|c")])] {
         assert!(!never.may_give_up(), "{never}");
@@ -418,15 +424,15 @@ fn lists_match_what_one_of_them_matches() {
 
 #[test]
 fn a_watched_list_follows_its_file() {
-    let list = Arc::new(List::new(Vec::new(), Some("bots".into()), Kind::Contains, true));
+    let list = Arc::new(List::new(Vec::new(), Some("bots".into()), Subject::Other, Kind::Contains, true));
     let pattern = Pattern::watched(list.clone());
     assert_eq!(pattern.is_match(b"EvilBot"), Ok(false));
-    list.replace(Some("# crawlers\nevilbot\n\nother # and so on\n")).unwrap();
+    list.replace("# crawlers\nevilbot\n\nother # and so on\n").unwrap();
     assert_eq!(list.len(), 2);
     assert_eq!(pattern.is_match(b"an EvilBot/1.0"), Ok(true));
-    list.replace(None).unwrap();
+    list.replace("# nobody\n").unwrap();
     assert!(list.is_empty());
-    let regexes = List::new(Vec::new(), Some("x".into()), Kind::Posix, false);
-    let errors = regexes.replace(Some("fine\n(\n")).unwrap_err();
+    let regexes = List::new(Vec::new(), Some("x".into()), Subject::Other, Kind::Posix, false);
+    let errors = regexes.replace("fine\n(\n").unwrap_err();
     assert_eq!((errors.len(), errors[0].0), (1, 2));
 }

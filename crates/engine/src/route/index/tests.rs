@@ -1,4 +1,4 @@
-use plan::pattern::{Kind, List};
+use plan::pattern::{Kind, List, Subject};
 use plan::{Condition, Match, Pattern, Target};
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -88,7 +88,15 @@ fn of_many_services_only_those_meant_are_looked_at() {
 
 #[test]
 fn what_nothing_is_known_about_is_always_looked_at() {
-    let list = || Pattern::watched(Arc::new(List::new(Vec::new(), Some("x".into()), Kind::Exact, false)));
+    let list = || {
+        Pattern::watched(Arc::new(List::new(
+            Vec::new(),
+            Some("x".into()),
+            Subject::Other,
+            Kind::Exact,
+            false,
+        )))
+    };
     let stage = stage([
         Condition::ALWAYS,
         Condition::Not(Box::new(host("a.org", Kind::Exact))),

@@ -371,10 +371,15 @@ fn read(pin: &Pin) -> Result<Secret, Problem> {
     };
     let failed =
         |reason: String| Problem::new(format!("the PIN in {} cannot be read: {reason}", path.display()));
-    let mut text = String::new();
+    let mut bytes = Vec::new();
     fs::File::open(path)
-        .and_then(|file| file.take(limits::PIN_BYTES).read_to_string(&mut text))
+        .and_then(|file| file.take(limits::PIN_BYTES).read_to_end(&mut bytes))
         .map_err(|error| failed(error.to_string()))?;
+    // A byte order mark would be a wrong PIN, of which a token takes few.
+    let text = plan::text::decode(bytes).map_err(|foreign| failed(foreign.to_string()))?;
+    if text.contains(char::REPLACEMENT_CHARACTER) {
+        return Err(failed("it is not UTF-8".to_owned()));
+    }
     match text.lines().next() {
         Some(line) if !line.is_empty() => Ok(Secret::new(line)),
         _ => Err(failed("its first line is empty".to_owned())),
