@@ -26,7 +26,7 @@
 //!   5  forwarded  condition  expand  scene  basic            looking at a message
 //!   6  parts  client  pump  backend                          speaking
 //!   7  h1  stats  spoken                                     one connection; counters; names for people
-//!   8  stream  fresh  tls  buffer  pipe  quota  watchdog  fault  excerpt  clock  random  text  limits  sys
+//!   8  holder  stream  fresh  tls  buffer  pipe  quota  watchdog  fault  excerpt  clock  random  text  limits  sys
 //! ```
 
 mod accept;
@@ -43,6 +43,7 @@ mod exchange;
 mod fault;
 mod fresh;
 mod h1;
+mod holder;
 mod limits;
 mod listen;
 pub mod log;

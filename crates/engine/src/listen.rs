@@ -12,6 +12,7 @@ use std::path::Path;
 use plan::{ListenAddress, Listener};
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 
+use crate::holder;
 use crate::limits;
 use crate::reload::{PrepareError, resolve};
 
@@ -34,11 +35,14 @@ pub(crate) fn bind(listener: &Listener, workers: usize) -> Result<Bound, Prepare
         sockets: (0..workers).map(|_| Vec::new()).collect(),
     };
     let name = match &listener.name {
-        Some(name) => format!("listener \"{name}\""),
-        None => format!("listener {}", listener.id + 1),
+        Some(name) => format!("{}: listener \"{name}\"", listener.place),
+        None => format!("{}: listener {}", listener.place, listener.id + 1),
     };
     let failed = |address: String| {
-        move |error| PrepareError::Bind { listener: name.clone(), address: address.clone(), error }
+        move |error: io::Error| {
+            let holder = (error.kind() == io::ErrorKind::AddrInUse).then(|| holder::of(&address)).flatten();
+            PrepareError::Bind { listener: name.clone(), address: address.clone(), holder, error }
+        }
     };
     match &listener.address {
         ListenAddress::Inet(address) => {

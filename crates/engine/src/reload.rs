@@ -35,10 +35,12 @@ pub struct Prepared {
 pub enum PrepareError {
     /// The address of a listener cannot be bound.
     Bind {
-        /// Which, as in the configuration.
+        /// Where it stands in the configuration, and which it is.
         listener: String,
         /// The address.
         address: String,
+        /// The program that listens there, where that can be seen.
+        holder: Option<String>,
         /// Why.
         error: io::Error,
     },
@@ -75,12 +77,17 @@ pub enum PrepareError {
 impl fmt::Display for PrepareError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            PrepareError::Bind { listener, address, error } => {
+            PrepareError::Bind { listener, address, holder, error } => {
                 write!(f, "{listener} cannot listen on {address}: ")?;
                 match error.kind() {
-                    io::ErrorKind::AddrInUse => f.write_str(
-                        "the address is in use; stop the program that listens there (ss -ltnp shows it) or choose another Port",
-                    ),
+                    io::ErrorKind::AddrInUse => match holder {
+                        Some(holder) => {
+                            write!(f, "the address is in use by {holder}; stop it, or choose another Port")
+                        }
+                        None => f.write_str(
+                            "the address is in use; stop the program that listens there (ss -ltnp shows it) or choose another Port",
+                        ),
+                    },
                     io::ErrorKind::PermissionDenied => f.write_str(
                         "permission denied; ports below 1024 and other users' directories need root or CAP_NET_BIND_SERVICE, so start as root or choose another Port",
                     ),

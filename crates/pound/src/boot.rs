@@ -38,6 +38,10 @@ pub(crate) fn serve(arguments: &Arguments, inherited: &[RawFd]) -> Result<ExitCo
     // 1. What is wanted, complete and checked. Nothing has been touched when this fails.
     let file = configuration(arguments)?;
     let plan = read(&file, arguments).ok_or(None)?;
+    if plan.listeners.is_empty() {
+        let sentence = "nothing to serve: there is no ListenHTTP and no ListenHTTPS in it";
+        return Err(Failure::new(format!("{}: {sentence}", file.display())).into());
+    }
     let process = plan.process.clone();
     let in_background = process.daemon && !arguments.foreground && !arguments.to_stderr;
     // In the foreground somebody watches already: a person, or a service manager.
@@ -237,6 +241,7 @@ fn unprepared(file: &Path, error: engine::PrepareError) -> Failure {
         // It names the file and the line itself; the line may be of a file that was included.
         engine::PrepareError::Tls(error) => Failure::new(error.to_string()),
         engine::PrepareError::Pin(error) => Failure::new(error.to_string()).not_again(),
+        error @ engine::PrepareError::Bind { .. } => Failure::new(error.to_string()),
         error => Failure::new(format!("{}: {error}", file.display())),
     }
 }
@@ -309,10 +314,11 @@ pub(crate) fn check(arguments: &Arguments) -> ExitCode {
         let _ = writeln!(std::io::stderr(), "{}: not usable; nothing was started", file.display());
         return ExitCode::FAILURE;
     }
+    // Scripts take any word for a complaint, as C Pound says none.
     if arguments.verbose {
         describe(&plan);
+        let _ = writeln!(std::io::stdout(), "{}: the configuration is right", file.display());
     }
-    let _ = writeln!(std::io::stdout(), "{}: the configuration is right", file.display());
     ExitCode::SUCCESS
 }
 

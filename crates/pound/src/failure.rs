@@ -35,10 +35,11 @@ impl Failure {
 
     /// The same, beginning with the place in the configuration that asked for it.
     ///
-    /// The plan carries no positions, so the line is found by its first word: right for the global directives, each of
-    /// which stands at most once. A directive that came from an included file is placed at the file alone.
+    /// The plan carries no positions, so the line is found by its first word: right for the global directives, of which
+    /// the last one counts. A directive that came from an included file is placed at the file alone.
     pub(crate) fn at(file: &Path, directive: &str, sentence: impl fmt::Display) -> Failure {
-        let line = std::fs::read_to_string(file).ok().and_then(|text| line_of(&text, directive));
+        let text = std::fs::read(file).ok().and_then(|bytes| plan::text::decode(bytes).ok());
+        let line = text.and_then(|text| line_of(&text, directive));
         match line {
             Some(line) => Failure::new(format!("{}:{line}: {sentence}", file.display())),
             None => Failure::new(format!("{}: {directive}: {sentence}", file.display())),
@@ -52,11 +53,11 @@ impl fmt::Display for Failure {
     }
 }
 
-/// The number (from 1) of the first line whose first word is `directive`; keywords are case-blind.
+/// The number (from 1) of the last line whose first word is `directive`; keywords are case-blind.
 fn line_of(text: &str, directive: &str) -> Option<usize> {
     let is_it =
         |line: &str| line.split_whitespace().next().is_some_and(|word| word.eq_ignore_ascii_case(directive));
-    text.lines().position(is_it).map(|index| index + 1)
+    text.lines().enumerate().filter(|(_, line)| is_it(line)).last().map(|(index, _)| index + 1)
 }
 
 #[cfg(test)]
@@ -67,7 +68,8 @@ mod tests {
     fn a_failure_names_the_line_that_asked_for_it() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("pound.cfg");
-        std::fs::write(&file, "# User is set below\nDaemon no\n  user \"nobdy\"\n").unwrap();
+        std::fs::write(&file, b"\xef\xbb\xbfUser \"root\" # \xe9\r\nDaemon no\r\n  user \"nobdy\"\r\n")
+            .unwrap();
         let text = Failure::at(&file, "User", "no such user").to_string();
         assert_eq!(text, format!("{}:3: no such user", file.display()));
         let text = Failure::at(&file, "Group", "no such group").to_string();

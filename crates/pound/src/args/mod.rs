@@ -92,6 +92,7 @@ pub(crate) fn parse(words: impl IntoIterator<Item = OsString>) -> Result<Wish, S
             Short('V') | Long("version") => return Ok(Wish::Version),
             Short('h') | Long("help") => return topic(&mut parser),
             Value(word) if first && word == "demo" => return demo(&mut parser),
+            Value(word) if let Some(instead) = instead(&word.to_string_lossy()) => return Err(instead),
             Value(word) => {
                 return Err(format!(
                     "\"{}\" is not an option; a configuration file is given with -f, and the only command is demo",
@@ -103,6 +104,35 @@ pub(crate) fn parse(words: impl IntoIterator<Item = OsString>) -> Result<Wish, S
         first = false;
     }
     Ok(if check { Wish::Check(arguments) } else { Wish::Serve(arguments) })
+}
+
+/// What to do instead of the commands that other servers have.
+fn instead(word: &str) -> Option<String> {
+    let lower = word.to_ascii_lowercase();
+    Some(match lower.trim_start_matches('-') {
+        "start" | "run" | "serve" => {
+            "pound has no command \"start\": it starts when it is called without one (pound -f FILE, -e to watch it); as a service, systemctl start pound".to_owned()
+        }
+        "stop" | "quit" | "shutdown" => {
+            "pound has no command \"stop\": send TERM to the process in the PIDFile (kill $(cat FILE)), or as a service, systemctl stop pound".to_owned()
+        }
+        "reload" | "restart" => format!(
+            "pound has no command \"{lower}\": check the file with pound -c, then stop pound and start it again, or as a service, systemctl restart pound; lists of -filewatch and certificates are followed without"
+        ),
+        "status" => {
+            "pound has no command \"status\": as a service, systemctl status pound; ss -ltnp shows what listens".to_owned()
+        }
+        "test" | "check" | "configtest" | "validate" | "configcheck" => {
+            format!("pound has no command \"{lower}\": a file is checked with pound -c -f FILE")
+        }
+        "help" => "pound -h shows the options".to_owned(),
+        "version" => "pound -V shows the version".to_owned(),
+        // What somebody forgot the -f before.
+        file if file.ends_with(".cfg") || file.ends_with(".conf") || file.contains('/') => {
+            format!("\"{word}\" is not an option; a configuration file is given with -f: pound -f {word}")
+        }
+        _ => return None,
+    })
 }
 
 /// What follows `-h`: nothing, or the name of a directive.
