@@ -185,6 +185,9 @@ impl Out {
         }
         time(&mut line, "client", listener.client_timeout, limits::CLIENT_TIMEOUT);
         time(&mut line, "stream", listener.client_stream.time, limits::STREAM_CLIENT);
+        if !listener.half_close {
+            line.push_str(" no-half-close");
+        }
         value(&mut line, "body", listener.body_max);
         value(&mut line, "target", listener.target_max);
         bounds(&mut line, &listener.bounds);

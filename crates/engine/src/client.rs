@@ -298,7 +298,7 @@ pub(crate) fn late(bark: Bark, silent: Cause) -> Cause {
 
 /// Whether a request has begun. One empty line before it is none of it: old clients send one after a body, and the
 /// codec skips it (RFC 9112 section 2.2).
-fn is_begun(unread: &[u8]) -> bool {
+pub(crate) fn is_begun(unread: &[u8]) -> bool {
     !matches!(unread, b"" | b"\r" | b"\r\n")
 }
 

@@ -91,6 +91,8 @@ pub enum Cause {
     BodyTooLarge,
     /// The client closed the connection before its request was complete.
     ClientClosed,
+    /// The client ended the connection while its answer was waited for, or passed on.
+    ClientLeft,
     /// The head of a request did not come in time.
     ClientTimeout(Silence),
     /// The client sent nothing for too long in the middle of the body of its request.
@@ -201,6 +203,7 @@ rows! {
     PLAIN_HTTP Client 400 "E-PLAIN-HTTP" "ListenHTTPS" "HTTP without TLS, and TLS is spoken here"
     BODY_TOO_LARGE Client 413 "E-MAXREQUEST" "MaxRequest" "the request body is larger than MaxRequest"
     CLIENT_CLOSED Client 0 "E-CLIENT-CLOSED" "RFC 9112 8" "the client closed the connection within a request"
+    CLIENT_LEFT Client 0 "E-CLIENT-LEFT" "HalfClose" "the client left before its answer was complete"
     CLIENT_TIMEOUT Client 408 "E-CLIENT-TIMEOUT" "Client" "the client did not send a whole head within Client"
     CLIENT_PAUSED Client 408 "E-CLIENT-BODY-TIMEOUT" "StreamClient"
         "the client sent nothing in the middle of its request for longer than StreamClient"
@@ -256,6 +259,7 @@ impl Cause {
             Cause::PlainHttp => PLAIN_HTTP,
             Cause::BodyTooLarge => BODY_TOO_LARGE,
             Cause::ClientClosed => CLIENT_CLOSED,
+            Cause::ClientLeft => CLIENT_LEFT,
             Cause::ClientTimeout(_) => CLIENT_TIMEOUT,
             Cause::ClientPaused(_) => CLIENT_PAUSED,
             Cause::ClientReadsNothing(_) => CLIENT_READS_NOTHING,
@@ -337,6 +341,7 @@ impl Cause {
                 | Cause::BadFraming(_)
                 | Cause::BadBody(_)
                 | Cause::ClientClosed
+                | Cause::ClientLeft
                 | Cause::ClientTimeout(_)
                 | Cause::ClientPaused(_)
                 | Cause::ClientReadsNothing(_)

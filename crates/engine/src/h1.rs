@@ -536,6 +536,11 @@ impl Conn {
         self.is_between_messages() && self.stream.is_quiet()
     }
 
+    /// Whether the message that the peer was sending has been read to its end, or there was none.
+    pub(crate) fn is_message_over(&self) -> bool {
+        self.decoder.is_done()
+    }
+
     /// Whether the message that the peer was sending is here to its end, and nothing has come after it.
     pub(crate) fn is_read_out(&self) -> bool {
         self.decoder.is_done() && self.input.is_empty() && !self.stream.has_unread()

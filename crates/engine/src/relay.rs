@@ -3,8 +3,9 @@
 //! [`request`] goes until the head of the final answer is here; the body of the request may still be on its way then,
 //! since a server may answer early. [`response`] moves the rest, both ways, through the same pump.
 
-use std::future::poll_fn;
+use std::future::{Future, poll_fn};
 use std::io;
+use std::pin::pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -19,7 +20,7 @@ use crate::backend::Live;
 use crate::backend::connect::{ConnectError, connect};
 use crate::backend::health::Attempt;
 use crate::backend::pool;
-use crate::client::{Client, late};
+use crate::client::{Client, is_begun, late};
 use crate::excerpt;
 use crate::exchange::Exchange;
 use crate::fault::{Cause, Fault, Retry, Stage};
@@ -61,6 +62,7 @@ pub(crate) async fn request(
     if x.body == BodyLength::Chunked && live.is_http10() {
         return Err(Fault::new(Stage::Forward, Cause::LengthRequired));
     }
+    let patience = Patience::of(x, &times);
     let body = client.conn.mark();
     let mut pooled = true;
     x.reused = false;
@@ -71,15 +73,15 @@ pub(crate) async fn request(
             Some(conn) => conn,
             None => {
                 x.revival = live.health.revival();
-                open(x, client, parts, live, &times).await?
+                open(x, client, parts, live, patience).await?
             }
         };
         x.reused = reused;
         let framing = Framing { upgrade: x.upgrade.as_deref(), ..Framing::of(x.body) };
         x.sends += 1;
         conn.begin_write(x.body, &parts.store, |out| write::request_head(&x.request, &framing, out));
-        let answer = match until_answer(x, client, parts, &times, &mut conn).await {
-            Ok(upload) => first_bytes(begin_answer(x, live, conn, upload)?, client, parts, &times).await,
+        let answer = match until_answer(x, client, parts, patience, &mut conn).await {
+            Ok(upload) => first_bytes(begin_answer(x, live, conn, upload)?, client, parts, patience).await,
             Err(fault) => Err(fault),
         };
         match answer {
@@ -146,33 +148,43 @@ fn take_idle(x: &Exchange, parts: &Parts, live: &Live) -> Option<Box<Conn>> {
 
 async fn open(
     x: &mut Exchange,
-    client: &Client,
+    client: &mut Client,
     parts: &Parts,
     live: &Live,
-    times: &Times,
+    patience: Patience<'_>,
 ) -> Result<Box<Conn>, Fault> {
     parts.stats.connecting(live.plan.id);
+    let connect_time = patience.times.connect;
     let limit = match x.attempt {
-        Attempt::LastResort => times.connect.min(limits::RESORT_TIMEOUT),
-        Attempt::Usual | Attempt::Trial => times.connect,
+        Attempt::LastResort => connect_time.min(limits::RESORT_TIMEOUT),
+        Attempt::Usual | Attempt::Trial => connect_time,
     };
-    match connect(live, limit, &parts.scratch).await {
-        Ok(stream) => {
-            // At once, so that nobody else holds it for dead while this request is under way.
-            x.revived = x.revived.or(live.health.came_back(parts.clock.now()));
-            Ok(Box::new(Conn::new(stream, Kind::Response, limits_of(client, live))))
+    let Client { conn: client, watchdog, .. } = client;
+    // The attempt ends by its own time; the watchdog only sees to it that the client is looked at.
+    watchdog.set(limit.saturating_add(limits::FRESH_LOOK));
+    let mut attempt = pin!(connect(live, limit, &parts.scratch));
+    let outcome = poll_fn(|cx| {
+        if let Poll::Ready(outcome) = attempt.as_mut().poll(cx) {
+            return Poll::Ready(outcome.map_err(|error| match error {
+                ConnectError::Io(error) => Cause::of_opening(error, Cause::ConnectFailed),
+                ConnectError::Tls(reason) => Cause::BackendTls(reason),
+                ConnectError::Timeout => Cause::ConnectTimeout,
+            }));
         }
-        Err(ConnectError::Io(error)) => {
-            Err(Fault::new(Stage::Connect, Cause::of_opening(error, Cause::ConnectFailed)))
+        if client.is_message_over() {
+            watch(client, watchdog, patience, cx, &parts.store)?;
         }
-        Err(ConnectError::Tls(reason)) => Err(Fault::new(Stage::Connect, Cause::BackendTls(reason))),
-        Err(ConnectError::Timeout) => Err(Fault::new(Stage::Connect, Cause::ConnectTimeout)),
-    }
+        watchdog.poll(cx).map(|()| Err(Cause::ConnectTimeout))
+    });
+    let stream = outcome.await.map_err(|cause| Fault::new(Stage::Connect, cause))?;
+    // At once, so that nobody else holds it for dead while this request is under way.
+    x.revived = x.revived.or(live.health.came_back(parts.clock.now()));
+    Ok(Box::new(Conn::new(stream, Kind::Response, limits_of(client, live))))
 }
 
 /// The codec's limits for a back-end: those of the listener, and what its operator lets it do.
-fn limits_of(client: &Client, live: &Live) -> Rc<wire::Limits> {
-    let limits = client.conn.limits();
+fn limits_of(client: &Conn, live: &Live) -> Rc<wire::Limits> {
+    let limits = client.limits();
     let plan::Tolerance { bare_lf, folds, colon_blanks, chunk_blanks, equal_lengths, identity } =
         live.plan.tolerance;
     if live.plan.tolerance == plan::Tolerance::default() {
@@ -193,15 +205,22 @@ enum Wait {
     ClientSends,
 }
 
-/// How long each of them may do nothing.
+/// How long each of them may do nothing, and what a client may do without having left.
 #[derive(Clone, Copy)]
 struct Patience<'a> {
     client: Silence,
     times: &'a Times,
+    /// A client over TCP without TLS that ends its side may still read.
+    half_close: bool,
 }
 
-impl Patience<'_> {
-    fn of(self, wait: Wait) -> Silence {
+impl<'a> Patience<'a> {
+    fn of(x: &Exchange, times: &'a Times) -> Patience<'a> {
+        let listener = x.listener();
+        Patience { client: listener.client_stream, times, half_close: listener.half_close }
+    }
+
+    fn silence(self, wait: Wait) -> Silence {
         match wait {
             Wait::Answer => self.times.answer,
             Wait::BackendTakes | Wait::BackendSends => self.times.stream,
@@ -211,7 +230,7 @@ impl Patience<'_> {
 
     /// What it is called when it ends.
     fn ends(self, wait: Wait, bark: Bark) -> Cause {
-        let silence = self.of(wait);
+        let silence = self.silence(wait);
         match wait {
             Wait::Answer => Cause::BackendTimeout(silence),
             Wait::BackendTakes => Cause::BackendReadsNothing(silence),
@@ -233,18 +252,16 @@ async fn until_answer(
     x: &mut Exchange,
     client: &mut Client,
     parts: &Parts,
-    times: &Times,
+    patience: Patience<'_>,
     conn: &mut Conn,
 ) -> Result<Pump, Fault> {
     let fault = |cause| Fault::new(Stage::Forward, cause);
     let store = &parts.store;
     let mut upload = Pump::new(x.running.plan.listeners[x.client.listener].body_max);
     client.watchdog.measure();
-    let client_stream = x.listener().client_stream;
     let mut interim = 0;
     loop {
         let asked = interim == 0 && x.request.fields().get(Known::Expect).is_some();
-        let patience = Patience { client: client_stream, times };
         let event = wait_for_head(client, parts, patience, conn, &mut upload, asked).await;
         x.received = upload.bytes;
         let len = match event {
@@ -275,7 +292,7 @@ async fn until_answer(
         if interim > conn.limits().interim_max {
             return Err(fault(Cause::AnswerUnexpected("interim answers without end")));
         }
-        pass_interim(x, client, parts, head, client_stream).await?;
+        pass_interim(x, client, parts, head, patience.client).await?;
     }
 }
 
@@ -307,9 +324,9 @@ async fn wait_for_head(
             Poll::Pending => {}
         }
         if !upload.is_running()
-            && let Err(error) = watch(client, watchdog, cx, store)
+            && let Err(cause) = watch(client, watchdog, patience, cx, store)
         {
-            return Poll::Ready(Event::Failed(Cause::of_client(error)));
+            return Poll::Ready(Event::Failed(cause));
         }
         let wait = match upload.waiting {
             Waiting::Sink if upload.is_running() => Wait::BackendTakes,
@@ -320,35 +337,51 @@ async fn wait_for_head(
         let now = Some((upload.bytes, upload.passed(conn), upload.waiting, upload.is_running()));
         if now != before {
             before = now;
-            watchdog.turn(patience.of(wait).time, wait == Wait::ClientSends);
+            watchdog.turn(patience.silence(wait).time, wait == Wait::ClientSends);
         }
         watchdog.poll_moving(cx, || upload.bytes).map(|bark| Event::Failed(patience.ends(wait, bark)))
     })
     .await
 }
 
-/// Notices a client that breaks the connection while the back-end thinks. One that only ends its side may still read.
+/// Notices a client that leaves while the back-end works: then this work is for nobody, and the back-end's connection is
+/// closed. A client that has only ended its side may still read, where `half_close` says so.
 fn watch(
     client: &mut Conn,
     watchdog: &Watchdog,
+    patience: Patience<'_>,
     cx: &mut Context<'_>,
     store: &crate::buffer::Store,
-) -> io::Result<()> {
-    if client.has_ended() || !client.unread().is_empty() {
+) -> Result<(), Cause> {
+    if is_begun(client.unread()) {
         // What comes now is the next request; it waits where it is.
         return Ok(());
+    }
+    if client.has_ended() {
+        // Its upload was cut short, or it has been looked at before: nothing more comes that could be read.
+        return left(client, patience);
     }
     if client.stream().is_fresh() && watchdog.looks_soon() {
         // Mostly the answer is here before that, and then two system calls are spared.
         return Ok(());
     }
-    if let Poll::Ready(ready) = client.poll_readable(cx) {
-        ready?;
-        if let Poll::Ready(read) = client.poll_fill(cx, store) {
-            read?;
+    while let Poll::Ready(ready) = client.poll_readable(cx) {
+        ready.map_err(Cause::of_client)?;
+        match client.poll_fill(cx, store) {
+            Poll::Ready(Ok(0)) => return left(client, patience),
+            Poll::Ready(Ok(_)) if is_begun(client.unread()) => break,
+            // The empty line that old clients send after a body.
+            Poll::Ready(Ok(_)) => {}
+            Poll::Ready(Err(error)) => return Err(Cause::of_client(error)),
+            Poll::Pending => break,
         }
     }
     Ok(())
+}
+
+/// What it means that the client has ended its side.
+fn left(client: &Conn, patience: Patience<'_>) -> Result<(), Cause> {
+    if client.stream().is_gone(patience.half_close) { Err(Cause::ClientLeft) } else { Ok(()) }
 }
 
 async fn pass_interim(
@@ -419,14 +452,15 @@ async fn first_bytes(
     mut upstream: Upstream,
     client: &mut Client,
     parts: &Parts,
-    times: &Times,
+    patience: Patience<'_>,
 ) -> Result<Upstream, Fault> {
     let has_body = matches!(upstream.length, BodyLength::Length(1..));
     if !has_body || !upstream.upload.is_done() {
         return Ok(upstream);
     }
     let Client { conn: client, watchdog, .. } = client;
-    watchdog.set(times.stream.time);
+    let silence = patience.times.stream;
+    watchdog.set(silence.time);
     let conn = &mut upstream.conn;
     let begun = poll_fn(|cx| {
         match conn.poll_body(cx, &parts.store) {
@@ -434,10 +468,8 @@ async fn first_bytes(
             Poll::Ready(Err(_)) => return Poll::Ready(Err(Cause::BackendSilent)),
             Poll::Pending => {}
         }
-        if let Err(error) = watch(client, watchdog, cx, &parts.store) {
-            return Poll::Ready(Err(Cause::of_client(error)));
-        }
-        watchdog.poll(cx).map(|()| Err(Cause::BackendPaused(times.stream)))
+        watch(client, watchdog, patience, cx, &parts.store)?;
+        watchdog.poll(cx).map(|()| Err(Cause::BackendPaused(silence)))
     })
     .await;
     begun.map(|()| upstream).map_err(|cause| Fault::new(Stage::Forward, cause))
@@ -481,7 +513,7 @@ pub(crate) async fn response(
 
     let mut download = Pump::new(None);
     let times = running.times(service, backend);
-    let patience = Patience { client: x.listener().client_stream, times: &times };
+    let patience = Patience::of(x, &times);
     let result = move_bodies(client, parts, patience, &mut upstream, &mut download).await;
     x.sent.body_bytes = download.passed(&client.conn);
     x.received = upstream.upload.bytes;
@@ -540,9 +572,9 @@ async fn move_bodies(
             Poll::Pending => {}
         }
         if !upload.is_running()
-            && let Err(error) = watch(client, watchdog, cx, store)
+            && let Err(cause) = watch(client, watchdog, patience, cx, store)
         {
-            return Poll::Ready(Err(Cause::of_client(error)));
+            return Poll::Ready(Err(cause));
         }
         // Whose turn it is: the client's if it has to take the answer, or to send what the back-end waits for.
         let wait = match download.waiting {
@@ -556,7 +588,7 @@ async fn move_bodies(
             before = now;
             // Once an answer has begun, a client that sends little may just have little to say: only how it takes what
             // is there for it is held against the least rate.
-            watchdog.turn(patience.of(wait).time, wait == Wait::ClientTakes);
+            watchdog.turn(patience.silence(wait).time, wait == Wait::ClientTakes);
         }
         watchdog
             .poll_moving(cx, || upload.bytes + passed.saturating_sub(client.stream().queued()))

@@ -272,6 +272,17 @@ impl Stream {
         };
     }
 
+    /// Whether a peer that has ended its side is gone, and does not wait for what we have to say. Over TCP nothing tells:
+    /// `half_close` is whether it may wait. Within TLS nobody ends one side alone who means to go on. Where a Unix socket
+    /// was closed and not only its one side, it takes nothing more; one system call.
+    pub(crate) fn is_gone(&self, half_close: bool) -> bool {
+        match self {
+            Stream::Tls(_) => true,
+            Stream::Unix(stream) => !half_close || SockRef::from(stream).send(&[]).is_err(),
+            Stream::Tcp(_) | Stream::Fresh(_) => !half_close,
+        }
+    }
+
     /// Ends our side; the peer may go on sending.
     pub(crate) fn end(&mut self) -> io::Result<()> {
         match self {

@@ -270,6 +270,7 @@ fn listener() -> Listener {
         methods: MethodLevel::Basic,
         methods_named: Vec::new(),
         client_timeout: Duration::from_secs(10),
+        half_close: true,
         client_stream: plan::Silence::new(Duration::from_secs(60), "StreamClient"),
         check_url: None,
         alphabets: None,

@@ -62,6 +62,8 @@ pub struct Listener {
     /// Longest silence of a client within a body, its own or the answer's (`StreamClient`, or the `Client` of a file that
     /// has no such word).
     pub client_stream: Silence,
+    /// A client over TCP without TLS that has ended its side may still read its answer (`HalfClose`).
+    pub half_close: bool,
     /// What a request target must match (`CheckURL`); refused with 501 otherwise.
     pub check_url: Option<Pattern>,
     /// The characters that each part of a target may have (`CheckURL 1`, `CSsegment` and so on); refused with 501 otherwise.

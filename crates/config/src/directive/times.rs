@@ -35,6 +35,20 @@ pub(super) static ROWS: &[Row] = &[
         ..Row::ROW
     },
     Row {
+        name: "HalfClose",
+        scopes: &[Scope::Global, Scope::Listener],
+        syntax: "BOOLEAN",
+        default: "yes",
+        since: "new",
+        doc: "Whether a client that ends its side of the connection after its request still gets the answer. Over TCP \
+              that looks the same as a client that has left. With `no` it has left: the request is given up, and the \
+              back-end's connection is closed, so that it can stop working. A client that resets the connection has \
+              left in any case, and so has one that ends its side of TLS.",
+        example: "HalfClose no",
+        lower: Lower::Bounds(|cx, draft, statement| draft.half_close = cx.boolean(&statement.arguments[0])),
+        ..Row::ROW
+    },
+    Row {
         name: "TimeOut",
         scopes: OF_BACKENDS,
         syntax: "DURATION",

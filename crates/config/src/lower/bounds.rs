@@ -27,7 +27,8 @@ pub(crate) struct BoundsDraft {
     pub(crate) rate_min: Option<MinRate>,
     pub(crate) client: Option<Duration>,
     pub(crate) stream_client: Option<Duration>,
-    /// Not a limit, but given in the same places.
+    /// Not limits, but given in the same places.
+    pub(crate) half_close: Option<bool>,
     pub(crate) alphabets: AlphabetsDraft,
 }
 

@@ -122,6 +122,7 @@ fn block(cx: &mut Lowering<'_>, statement: &Statement, port: u16) {
         methods_named: draft.methods_named,
         client_timeout,
         client_stream,
+        half_close: draft.bounds.half_close.or(global.half_close).unwrap_or(true),
         check_url: draft.check_url,
         alphabets: draft.bounds.alphabets.finish(&global.alphabets),
         body_max: draft.body_max,
