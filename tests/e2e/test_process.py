@@ -7,6 +7,7 @@ import resource
 import signal
 import socket
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from peers import pound as process
 from peers import wait
 from peers.backend import answer
 from peers.http import Client, ask
+from peers.tls import TlsClient
 
 
 def simple(port, origin=9, *top):
@@ -276,6 +278,49 @@ def test_stops_at_once_when_nothing_is_in_flight(proxy, backend, client):
     client(pound).ask()
     pound.signal(signal.SIGTERM)
     assert pound.exit_status(within=5) == 0
+
+
+def keep_asking(connect, pause, stopped, outcome):
+    """Asks again and again on one connection, until an answer says that it ends; `outcome` gets what went wrong, or None."""
+    try:
+        with connect() as connection:
+            while True:
+                if connection.ask().fields.tokens("Connection") == ["close"]:
+                    return outcome.append(None if stopped.is_set() else "told of an end before the stop")
+                time.sleep(pause)
+    except Exception as error:  # noqa: BLE001 (whatever it is, a request was lost)
+        outcome.append(f"every {pause:.1f} s: {error!r}")
+
+
+@pytest.mark.parametrize("kind", ["tcp", "tls"])
+def test_a_stop_loses_no_request_of_those_who_keep_their_connections(proxy, tls_proxy, backend, kind):
+    """Twenty-four clients that ask every 0.1 to 3 s, and repeat nothing: each is told of the end by an answer."""
+    origin = backend()
+    pound = proxy(origin) if kind == "tcp" else tls_proxy(origin)
+    connect = (lambda: Client(pound.port)) if kind == "tcp" else (lambda: TlsClient(pound.port))
+    stopped, outcome = threading.Event(), []
+    pauses = [0.1 + 2.9 * number / 23 for number in range(24)]
+    crowd = [threading.Thread(target=keep_asking, args=(connect, pause, stopped, outcome), daemon=True) for pause in pauses]
+    for one in crowd:
+        one.start()
+    wait.until(lambda: origin.hits > 60, "nobody asks")
+    stopped.set()
+    pound.signal(signal.SIGTERM)
+    assert pound.exit_status(within=15) == 0
+    for one in crowd:
+        one.join(10)
+    assert outcome == [None] * 24
+
+
+@pytest.mark.parametrize("lines, least, most", [(["GraceIdle 0"], 0, 3), (["GraceIdle 2"], 1, 8), (["GraceIdle 20", "Client 2"], 1, 8), (["GraceIdle 20", "Grace 2"], 1, 8)])
+def test_an_idle_connection_is_kept_as_long_as_the_file_says(proxy, backend, client, lines, least, most):
+    pound = proxy(backend(), top=lines)
+    connection = client(pound)
+    connection.ask()
+    start = time.monotonic()
+    pound.signal(signal.SIGTERM)
+    assert pound.exit_status(within=15) == 0
+    assert least < time.monotonic() - start < most
 
 
 def test_hup_is_logged_and_changes_nothing(proxy, backend, client):

@@ -138,6 +138,7 @@ impl Out {
         }
         value(&mut line, "workers", process.workers);
         time(&mut line, "grace", process.grace, limits::GRACE);
+        time(&mut line, "grace-idle", process.grace_idle, limits::GRACE_IDLE);
         time(&mut line, "alive", plan.alive, limits::ALIVE);
         time(&mut line, "watch", plan.watch_interval, limits::WATCH_INTERVAL);
         if plan.captures {

@@ -109,10 +109,6 @@ pub(crate) const EXCERPT_BYTES: usize = 100;
 /// Client connections of one worker; beyond it new ones wait in the listen queue.
 pub(crate) const CONNECTIONS_PER_WORKER: usize = 250_000;
 
-/// How long after it was taken, or after its last answer, a connection is waited for when we stop: a request may be on
-/// its way.
-pub(crate) const NEXT_REQUEST: Duration = Duration::from_secs(1);
-
 /// Length of the listen queue; the kernel caps it at `net.core.somaxconn`.
 pub(crate) const LISTEN_QUEUE: i32 = 4096;
 

@@ -299,6 +299,7 @@ fn process() -> Process {
         supervisor: false,
         pid_file: PidFile::None,
         grace: Duration::from_secs(30),
+        grace_idle: Duration::from_secs(1),
         workers: NonZeroUsize::new(1),
     }
 }

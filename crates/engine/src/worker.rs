@@ -187,12 +187,13 @@ pub(crate) fn connection(worker: Rc<Worker>, ticket: Ticket, mut client: Client)
                     if !ticket.stopping(cx) {
                         return false;
                     }
-                    // A client that has just come, or just got an answer that said nothing of an end, may have sent what
-                    // has not arrived yet. It gets an answer that does say so.
-                    let left = limits::NEXT_REQUEST.saturating_sub(worker.parts.clock.now().since(since));
+                    // A client that has just come, or got an answer that said nothing of an end, counts on the
+                    // connection. Its next request gets an answer that does say so.
+                    let most = worker.running().plan.process.grace_idle.min(timeout);
+                    let left = most.saturating_sub(worker.parts.clock.now().since(since));
                     if !told && !left.is_zero() {
                         told = true;
-                        watchdog.set(left.min(timeout));
+                        watchdog.set(left);
                     }
                     left.is_zero()
                 })

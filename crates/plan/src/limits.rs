@@ -26,6 +26,9 @@ pub const BACKEND_FAILS: Option<NonZeroU32> = NonZeroU32::new(3);
 pub const ALIVE: Duration = Duration::from_secs(30);
 /// `Grace`.
 pub const GRACE: Duration = Duration::from_secs(30);
+/// `GraceIdle`: longer than the three seconds between two requests of a page that asks for news, and short enough that a
+/// restart with nothing in flight keeps new clients out for less than five.
+pub const GRACE_IDLE: Duration = Duration::from_secs(4);
 /// `WatcherTTL`; C Pound's 60 s are for systems without change notification, we look with one `stat` a file.
 pub const WATCH_INTERVAL: Duration = Duration::from_secs(1);
 /// `Priority` of a back-end where none is given.

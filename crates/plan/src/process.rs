@@ -21,6 +21,8 @@ pub struct Process {
     pub pid_file: PidFile,
     /// How long requests in flight may go on after a stop (`Grace`).
     pub grace: Duration,
+    /// How long after its last answer an idle connection is kept for its next request when we stop (`GraceIdle`).
+    pub grace_idle: Duration,
     /// Worker threads; `None` means one for each core that this process may use (`Workers`).
     pub workers: Option<NonZeroUsize>,
 }

@@ -190,6 +190,22 @@ pub(super) static ROWS: &[Row] = &[
         ..Row::ROW
     },
     Row {
+        name: "GraceIdle",
+        scopes: GLOBAL,
+        syntax: "DURATION",
+        default: "4s",
+        since: "new",
+        doc: "How long after its last answer an idle connection of a client is kept at a graceful stop, at most as long \
+              as Client and Grace allow. A request that comes meanwhile is answered, and the answer says that the \
+              connection ends, so that no request is lost with it. With 0 idle connections are closed at once.",
+        lower: Lower::Global(Values, |cx, statement| {
+            if let Some(time) = cx.duration(&statement.arguments[0]) {
+                cx.global.process.grace_idle = time;
+            }
+        }),
+        ..Row::ROW
+    },
+    Row {
         name: "WatcherTTL",
         scopes: GLOBAL,
         syntax: "DURATION",

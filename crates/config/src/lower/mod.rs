@@ -96,6 +96,7 @@ impl Default for Global {
                 supervisor: true,
                 pid_file: PidFile::Default,
                 grace: limits::GRACE,
+                grace_idle: limits::GRACE_IDLE,
                 workers: None,
             },
             facility: Facility::Syslog(logging::DAEMON),

@@ -222,6 +222,7 @@ mod tests {
             supervisor: false,
             pid_file: PidFile::None,
             grace: Duration::from_secs(1),
+            grace_idle: Duration::ZERO,
             workers: None,
         }
     }
