@@ -91,7 +91,12 @@ def answers(pound, raw, dice):
 
 def served(pound):
     """The requests in pound's log that were answered with 200, as `METHOD path`."""
-    return count(re.findall(r"^served (\S+) (\S+) 200$", pound.output(), re.M))
+    return count((method, unescaped(path)) for method, path in re.findall(r"^served (\S+) (\S+) 200$", pound.output(), re.M))
+
+
+def unescaped(path):
+    """A path as it came in: the log has quotes, backslashes and what is not ASCII escaped."""
+    return re.sub(r'\\(?:x([0-9a-f]{2})|(["\\]))', lambda found: chr(int(found[1], 16)) if found[1] else found[2], path)
 
 
 def behind(origin):
@@ -99,8 +104,12 @@ def behind(origin):
 
 
 def count(pairs):
-    # The log has what came in, where an absolute-form may have no path; behind it is then `/`, or `*` for OPTIONS.
-    return collections.Counter(f"{method} {'/' if path in '-*' else path}" for method, path in pairs)
+    # The log has what came in, where an absolute-form may have no path; behind it is then `/`, or `*` for OPTIONS. Plain
+    # dots have been taken out.
+    def came(path):
+        return "/" if path in "-*" else re.sub(r"/(\./)+", "/", re.sub(r"/\.$", "/", path))
+
+    return collections.Counter(f"{method} {came(path)}" for method, path in pairs)
 
 
 def test_random_bytes_never_desynchronise(pound, backend):

@@ -148,6 +148,14 @@ def test_an_empty_host_is_refused(proxy, backend, client, version):
     assert origin.hits == 0
 
 
+def test_a_head_that_does_not_come_whole_over_tls_has_a_line_with_a_code(tls_proxy, backend, tls_client):
+    pound = tls_proxy(backend(), listener=["Client 1"])
+    late = tls_client(pound)
+    late.send("GET /late HTTP/1.1\r\nHost: localhost\r\n")
+    assert late.read_answer().status == 408
+    pound.wait_for_log('[E-CLIENT-TIMEOUT] 127.0.0.1: "GET /late HTTP/1.1"')
+
+
 def test_a_head_that_does_not_come_whole_has_a_line_with_a_code(proxy, backend, client):
     pound = proxy(backend(), listener=["Client 1"])
     late = client(pound)

@@ -8,7 +8,7 @@ use std::net::SocketAddr;
 
 use wire::hop::{self, Nominated};
 use wire::target::{self, Scheme};
-use wire::{BodyLength, Known, ParseError, RequestHead, check};
+use wire::{BodyLength, Known, ParseError, RequestHead, Version, check};
 
 use crate::excerpt;
 use crate::exchange::{ClientFacts, Endpoint, Exchange};
@@ -71,7 +71,8 @@ fn check_request(x: &mut Exchange) -> Result<(), Cause> {
     {
         return Err(Cause::HostElsewhere);
     }
-    if request.host().is_none() {
+    // HTTP/1.1 has one by now.
+    if request.version() == Version::Http10 && request.host().is_none() {
         name_host(request, client)?;
     }
     if let Some(pattern) = &listener.check_url {

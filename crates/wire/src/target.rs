@@ -386,6 +386,8 @@ pub fn remove_dot_segments(path: &[u8]) -> Vec<u8> {
 /// there is none.
 #[must_use]
 pub fn without_plain_dots(path: &[u8]) -> Option<Vec<u8>> {
+    // No dot, no dot segment: most paths end here.
+    memchr::memchr(b'.', path)?;
     let ends = path.ends_with(b"/.");
     if !path.starts_with(b"/") || !(ends || memchr::memmem::find(path, b"/./").is_some()) {
         return None;
