@@ -1,4 +1,4 @@
-//! The thread beside the workers: it brings dead back-ends back and follows watched files.
+//! The thread beside the workers: it brings dead back-ends back, notices those that hang, and follows watched files.
 
 use std::cell::RefCell;
 use std::io;
@@ -9,16 +9,14 @@ use std::time::SystemTime;
 
 use tokio::runtime::LocalOptions;
 use tokio::sync::watch;
-use tokio::task::JoinSet;
-use tokio::time::{Duration, MissedTickBehavior, interval, sleep};
+use tokio::time::{Duration, MissedTickBehavior, interval};
 
-use crate::backend::{Live, probe};
-use crate::clock::Moment;
+use crate::care;
 use crate::limits;
 use crate::log::{Pen, Severity};
-use crate::tls::{self, Follower, News, Scratch, Source};
+use crate::tls::{self, Follower, News, Source};
 use crate::worker::Order;
-use crate::world::{Running, World};
+use crate::world::World;
 
 /// Runs until the workers are told to stop.
 pub(crate) fn run(
@@ -44,7 +42,7 @@ pub(crate) fn run(
     let pen = RefCell::new(pen);
     runtime.block_on(async {
         let running = world.running();
-        let probing = probe_the_dead(world, &pen);
+        let probing = care::probe_the_dead(world, &pen);
         let following = async {
             let mut look = ticks(running.plan.watch_interval);
             let mut files = Files::new(&running.plan, &mut pen.borrow_mut());
@@ -82,61 +80,12 @@ pub(crate) fn run(
         // A probe may take seconds; neither the files nor the end wait for it.
         tokio::select! {
             () = probing => {}
+            () = care::look_for_stalls(world, &pen) => {}
             () = following => {}
             () = certifying => {}
             _ = order.wait_for(|order| matches!(order, Order::Stop(_))) => {}
         }
     });
-}
-
-/// Probes each dead back-end when it is due.
-async fn probe_the_dead(world: &World, pen: &RefCell<Pen>) {
-    let scratch = Scratch::default();
-    let clock = world.clock();
-    let mut probes = JoinSet::new();
-    loop {
-        let running = world.running();
-        let now = clock.now();
-        let mut next = None;
-        for live in &running.backends {
-            match live.health.probe_at() {
-                Some(at) if at <= now => {
-                    live.health.probing();
-                    let (live, scratch, rarest) = (live.clone(), scratch.clone(), running.plan.alive);
-                    probes.spawn_local(probe::probe(live, scratch, clock.clone(), rarest));
-                }
-                Some(at) => next = Some(next.map_or(at, |next: Moment| next.min(at))),
-                None => {}
-            }
-        }
-        let pause = next.map(|next| next.since(now));
-        tokio::select! {
-            Some(probed) = probes.join_next() => {
-                if let Ok(Some((live, dead))) = probed {
-                    backend_is_back(&mut pen.borrow_mut(), &running, &live, dead);
-                }
-            }
-            () = sleep(pause.unwrap_or_default()), if pause.is_some() => {}
-            () = world.deaths().notified() => {}
-        }
-    }
-}
-
-/// Reports that a back-end takes connections again, after `dead`.
-pub(crate) fn backend_is_back(pen: &mut Pen, running: &Running, live: &Live, dead: Duration) {
-    let sentence = format_args!("back-end {} is back after {:.1} s", live.plan.address, dead.as_secs_f64());
-    pen.event(Severity::Notice, sentence);
-    for (set, service) in running.sets.iter().zip(&running.plan.services) {
-        let Some(set) = set else { continue };
-        let untold = set.ends_drought(live.plan.id);
-        if untold > 0 {
-            let name = service.name.as_deref().unwrap_or(&service.place);
-            let sentence = format_args!(
-                "{untold} more requests to {name} were answered by 503 meanwhile [E-NO-BACKEND]"
-            );
-            pen.event(Severity::Warning, sentence);
-        }
-    }
 }
 
 fn ticks(period: Duration) -> tokio::time::Interval {

@@ -19,7 +19,7 @@
 //! Exchange holds the configuration that it runs under.
 //!
 //! ```text
-//!   1  engine  worker  accept  drain  control  snapshot      who runs
+//!   1  engine  worker  accept  drain  control  care  snapshot      who runs
 //!   2  serve  reload  listen                                 what may touch the World
 //!   3  relay  tunnel  respond  local  log                    moving and answering
 //!   4  balance  route  rewrite  sanitize  location           deciding
@@ -33,6 +33,7 @@ mod accept;
 mod backend;
 mod balance;
 mod buffer;
+mod care;
 mod client;
 mod clock;
 mod control;

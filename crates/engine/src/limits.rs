@@ -251,6 +251,16 @@ pub(crate) const OUT_FIRST: Duration = Duration::from_secs(1);
 /// One that fails again within so many of its last pauses goes on where they stood.
 pub(crate) const OUT_MEMORY: u32 = 8;
 
+/// How often it is looked whether a back-end hangs.
+pub(crate) const STALL_LOOK: Duration = Duration::from_millis(500);
+
+/// How long as many requests as `MaxFails` says wait for a back-end without an answer to any before others are preferred.
+/// Few applications are that slow with all that they are asked.
+pub(crate) const STALL: Duration = Duration::from_secs(2);
+
+/// How often, at most, the log has a line of that for one back-end.
+pub(crate) const STALL_NEWS: Duration = Duration::from_secs(60);
+
 /// How often, at most, the log has a line of a request for which no back-end of a service was alive.
 pub(crate) const NO_BACKEND_NEWS: Duration = Duration::from_secs(10);
 

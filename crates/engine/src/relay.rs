@@ -59,6 +59,7 @@ pub(crate) async fn request(
     let live = &running.backends[backend];
     let times = running.times(service, backend);
     let _there = parts.stats.in_flight(backend);
+    let waiting = parts.stats.waiting(backend);
     if x.body == BodyLength::Chunked && live.is_http10() {
         return Err(Fault::new(Stage::Forward, Cause::LengthRequired));
     }
@@ -85,7 +86,10 @@ pub(crate) async fn request(
             Err(fault) => Err(fault),
         };
         match answer {
-            Ok(upstream) => return Ok(upstream),
+            Ok(upstream) => {
+                waiting.heard();
+                return Ok(upstream);
+            }
             Err(fault)
                 if reused
                     && matches!(fault.cause, Cause::BackendSilent)

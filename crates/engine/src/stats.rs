@@ -56,6 +56,9 @@ struct BackendCells {
     retries: Counter,
     begun: Counter,
     ended: Counter,
+    asked: Counter,
+    asked_over: Counter,
+    heads: Counter,
     answered: Counter,
     latency_sum: Counter,
     latency_last: Counter,
@@ -106,6 +109,12 @@ impl Cells {
     pub(crate) fn in_flight(&self, backend: usize) -> InFlight<'_> {
         self.of(backend, |cells| cells.begun.add(1));
         InFlight { cells: self, backend }
+    }
+
+    /// A request waits for the head of this back-end's answer for as long as the result lives.
+    pub(crate) fn waiting(&self, backend: usize) -> Waiting<'_> {
+        self.of(backend, |cells| cells.asked.add(1));
+        Waiting { cells: self, backend }
     }
 
     /// An exchange is over.
@@ -164,6 +173,35 @@ impl Drop for InFlight<'_> {
     fn drop(&mut self) {
         self.cells.of(self.backend, |cells| cells.ended.add(1));
     }
+}
+
+/// A request that waits for the head of an answer.
+#[derive(Debug)]
+pub(crate) struct Waiting<'a> {
+    cells: &'a Cells,
+    backend: usize,
+}
+
+impl Waiting<'_> {
+    /// The head is here.
+    pub(crate) fn heard(self) {
+        self.cells.of(self.backend, |cells| cells.heads.add(1));
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.cells.of(self.backend, |cells| cells.asked_over.add(1));
+    }
+}
+
+/// How many requests wait for the head of a back-end's answer, and how many heads it has sent so far.
+pub(crate) fn waits(tables: &[Arc<Cells>], backend: usize) -> (u64, u64) {
+    tables.iter().filter_map(|cells| cells.backends.get(backend)).fold((0, 0), |(waiting, heads), cells| {
+        // The end before the beginning: so no more is ever seen over than asked.
+        let over = cells.asked_over.get();
+        (waiting + cells.asked.get().saturating_sub(over), heads + cells.heads.get())
+    })
 }
 
 fn add(faults: &mut Vec<(&'static str, u64)>, code: &'static str, number: u64) {

@@ -15,8 +15,8 @@ use crate::accept;
 use crate::backend::health::{Attempt, Refusal};
 use crate::backend::{Live, connect};
 use crate::balance;
+use crate::care;
 use crate::client::{Client, Next};
-use crate::control;
 use crate::drain::{Connections, Ticket};
 use crate::exchange::{ClientFacts, Exchange};
 use crate::fault::{Cause, Fault};
@@ -290,7 +290,7 @@ impl Worker {
         let Some(live) = x.backend.and_then(|backend| running.backends.get(backend)) else { return };
         let (health, now, rarest) = (&live.health, self.parts.clock.now(), running.plan.alive);
         if let Some(dead) = x.revived.take() {
-            control::backend_is_back(&mut self.pen.borrow_mut(), running, live, dead);
+            care::backend_is_back(&mut self.pen.borrow_mut(), running, live, dead);
         }
         let Some(fault) = fault else {
             if let Some(out) = health.answered(x.attempt, now) {

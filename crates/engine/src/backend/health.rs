@@ -46,6 +46,8 @@ pub(crate) enum Refusal {
 pub(crate) struct Health {
     alive: AtomicBool,
     left_out: AtomicBool,
+    /// Several requests wait for it, and it has answered none for a while.
+    stalled: AtomicBool,
     /// Requests in a row that it gave no answer.
     fails: AtomicU32,
     revivals: AtomicU32,
@@ -85,6 +87,7 @@ impl Default for Health {
         Health {
             alive: AtomicBool::new(true),
             left_out: AtomicBool::new(false),
+            stalled: AtomicBool::new(false),
             fails: AtomicU32::new(0),
             revivals: AtomicU32::new(0),
             resort_at: AtomicU64::new(NEVER),
@@ -199,11 +202,24 @@ impl Health {
         self.left_out.load(Ordering::Relaxed)
     }
 
+    /// Whether requests should rather go to others for now: several wait for it, and it answers none.
+    pub(crate) fn is_stalled(&self) -> bool {
+        self.stalled.load(Ordering::Relaxed)
+    }
+
+    /// Records whether it seems to hang. Any answer says that it does not.
+    pub(crate) fn set_stalled(&self, stalled: bool) {
+        self.stalled.store(stalled, Ordering::Relaxed);
+    }
+
     /// Records that it gave an answer; says how long it had been left out, if this is what lets it in again.
     pub(crate) fn answered(&self, attempt: Attempt, now: Moment) -> Option<Duration> {
         // Reading first keeps the cache line shared between the workers.
         if self.fails.load(Ordering::Relaxed) != 0 {
             self.fails.store(0, Ordering::Relaxed);
+        }
+        if self.is_stalled() {
+            self.set_stalled(false);
         }
         if !self.is_left_out() {
             return None;

@@ -4,6 +4,7 @@ pub(crate) mod connect;
 pub(crate) mod health;
 pub(crate) mod pool;
 pub(crate) mod probe;
+pub(crate) mod stall;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;

@@ -107,8 +107,8 @@ impl LiveSet {
         self.groups.iter().flat_map(|group| &group.members).find(|member| member.id() == backend)
     }
 
-    /// One of the members that `may` be taken. A group's own order is: one that is due for a trial, one that is well, one
-    /// that is left out; then comes the next group. If nobody is up, one that is dead and worth a try.
+    /// One of the members that `may` be taken. A group's own order is: one that is due for a trial, one that is well (if
+    /// possible one that does not seem to hang), one that is left out; then comes the next group. If nobody is up, one that is dead and worth a try.
     fn choose(&self, wanted: &Wanted<'_>, random: &mut Random) -> Option<(usize, Attempt)> {
         let now = self.clock.now();
         for group in &self.groups {
@@ -117,7 +117,13 @@ impl LiveSet {
             }
             let well = |member: &Member| member.live.is_well() && wanted.may(member);
             let up = |member: &Member| member.live.is_up() && wanted.may(member);
-            if let Some(id) = self.take(group, well, random).or_else(|| self.take(group, up, random)) {
+            let first = match group.members.iter().any(|member| member.live.health.is_stalled()) {
+                false => None,
+                true => self.take(group, |member| well(member) && !member.live.health.is_stalled(), random),
+            };
+            let found =
+                first.or_else(|| self.take(group, well, random)).or_else(|| self.take(group, up, random));
+            if let Some(id) = found {
                 return Some((id, Attempt::Usual));
             }
         }

@@ -290,3 +290,43 @@ fn a_session_leaves_a_back_end_that_is_left_out_and_stays_where_it_went() {
     let gone = goes(&stage, "/", "Cookie: sid=7\r\n");
     assert!(gone[0] != 1 && gone.iter().all(|backend| *backend == gone[0]), "{gone:?}");
 }
+
+#[test]
+fn one_that_seems_to_hang_gets_nothing_new_while_another_one_is_well() {
+    let (stage, _hand) = group(3);
+    let stalled = |backend: usize, yes| stage.running.backends[backend].health.set_stalled(yes);
+    stalled(0, true);
+    assert_eq!(goes(&stage, "/", ""), [1, 2, 1]);
+    stalled(1, true);
+    stalled(2, true);
+    assert_eq!(goes(&stage, "/", "").len(), 3, "all are as good as each other");
+    stage.running.backends[1].health.answered(Attempt::Usual, stage.clock.now());
+    assert_eq!(goes(&stage, "/", ""), [1, 1, 1]);
+}
+
+#[test]
+fn waiting_requests_without_any_answer_are_a_sign_of_hanging() {
+    use crate::backend::stall::Look;
+    let (stage, hand) = group(1);
+    let live = &stage.running.backends[0];
+    let mut look = Look::default();
+    let mut again = |waiting, heads, seconds| {
+        hand.advance(Duration::from_secs(seconds));
+        let news = look.again(live, waiting, heads, stage.clock.now()).is_some();
+        (live.health.is_stalled(), news)
+    };
+    assert_eq!(
+        again(9, 100, 0),
+        (false, false),
+        "the first look sees only how many answers there were before"
+    );
+    assert_eq!(again(9, 100, 1), (false, false));
+    assert_eq!(again(9, 101, 3), (false, false), "it answers");
+    assert_eq!(again(2, 101, 3), (false, false), "two may just be slow");
+    assert_eq!(again(3, 101, 0), (false, false));
+    assert_eq!(again(3, 101, 2), (true, true));
+    assert_eq!(again(4, 101, 2), (true, false), "no news");
+    assert_eq!(again(1, 101, 1), (false, false));
+    assert_eq!(again(3, 101, 0), (false, false));
+    assert_eq!(again(3, 101, 2), (true, false), "that was said a moment ago");
+}
