@@ -136,8 +136,8 @@ fn is_bodyless(body: BodyLength) -> bool {
 /// An idle connection that is most likely still good.
 fn take_idle(x: &Exchange, parts: &Parts, live: &Live) -> Option<Box<Conn>> {
     let (mut pool, now) = (parts.pool.borrow_mut(), parts.clock.now());
-    if is_replayable(x) {
-        // It needs no more care than the reactor's word.
+    if is_replayable(x) && x.sends == 0 {
+        // It can be sent again, and needs no more care than the reactor's word. What has failed once takes no chances.
         return pool.take(live, now);
     }
     while let Some(conn) = pool.take_warm(live, now) {

@@ -38,6 +38,8 @@ struct Idle {
     /// Boxed: it goes from hand to hand for each request.
     conn: Box<Conn>,
     since: Moment,
+    /// How often the back-end had come back to life when it went idle.
+    revival: u32,
     /// How long it may be idle.
     patience: Duration,
 }
@@ -64,7 +66,7 @@ pub(crate) fn patience(fields: &Fields) -> Duration {
 impl Pool {
     /// A connection to this back-end that nothing has happened on since it went idle, as far as the reactor knows.
     pub(crate) fn take(&mut self, live: &Live, now: Moment) -> Option<Box<Conn>> {
-        self.shelf(live)?.take(now, Duration::MAX)
+        self.shelf(live)?.take(live, now, Duration::MAX)
     }
 
     /// The same for a request that cannot be sent again: only a connection that was used so lately that the back-end has
@@ -73,7 +75,7 @@ impl Pool {
         let shelf = self.shelf(live)?;
         let closes = shelf.closes.filter(|(_, seen)| now.since(*seen) < limits::IDLE_MEMORY);
         let warm = closes.map_or(limits::IDLE_WARM, |(after, _)| limits::IDLE_WARM.min(after / 2));
-        shelf.take(now, warm)
+        shelf.take(live, now, warm)
     }
 
     /// Notes that the back-end has closed a connection which had been idle for too short a time to be known.
@@ -93,7 +95,7 @@ impl Pool {
         if idle.len() >= limits::IDLE_PER_BACKEND {
             idle.pop_front();
         }
-        idle.push_back(Idle { conn, since: now, patience });
+        idle.push_back(Idle { conn, since: now, revival: live.health.revival(), patience });
     }
 
     /// Drops what has been idle for too long, or on which something has happened.
@@ -130,7 +132,7 @@ impl Pool {
 
 impl Shelf {
     /// The warmest connection, if it has been idle for less than `most`. Those that were closed are dropped.
-    fn take(&mut self, now: Moment, most: Duration) -> Option<Box<Conn>> {
+    fn take(&mut self, live: &Live, now: Moment, most: Duration) -> Option<Box<Conn>> {
         loop {
             let warmest = self.idle.back()?;
             let idle = now.since(warmest.since);
@@ -138,8 +140,9 @@ impl Shelf {
                 // All others have been idle for longer. A request that can be sent again may still use them.
                 return None;
             }
-            let Idle { conn, patience, .. } = self.idle.pop_back()?;
-            if idle >= patience {
+            let Idle { conn, patience, revival, .. } = self.idle.pop_back()?;
+            // One to the process that was there before a restart is dead, whether the reactor knows it yet or not.
+            if idle >= patience || revival != live.health.revival() {
                 continue;
             }
             // A back-end that closed, or sent what nobody asked for, must not answer the next request.
