@@ -50,6 +50,32 @@ def test_the_server_name_is_asked_for_and_is_the_host(proxy, secure, authority):
     assert server.names == ["app.test"]
 
 
+@pytest.mark.parametrize("name, host", [("app.test", "app.test"), (None, "www.example:8443")])
+def test_a_destination_names_https_and_the_host_that_is_sent(proxy, secure, authority, name, host):
+    server = secure(authority.issue("app.test", "127.0.0.1"))
+    each = ["HTTPS", f'CAlist "{authority.certificate}"', f'ServerName "{name}"' if name else ""]
+    pound = proxy(server, each=each, listener=["xHTTP 2", "RewriteDestination 1"])
+    fields = "Destination: http://www.example:8443/b\r\nIf: <http://www.example:8443/b> (<urn:uuid:1>)\r\n"
+    assert pound.ask("/a", "MOVE", fields=fields, host="www.example:8443").status == 200
+    sent = server.requests[0].fields
+    assert sent.one("Host") == host
+    assert sent.one("Destination") == f"https://{host}/b"
+    assert sent.one("If") == f"<https://{host}/b> (<urn:uuid:1>)"
+
+
+@pytest.mark.parametrize(
+    "word, head",
+    [
+        ("bare-lf", b"HTTP/1.1 200 OK\nContent-Length: 2\n\nok"),
+        ("fold", b"HTTP/1.1 200 OK\r\nX-A: b\r\n c\r\nContent-Length: 2\r\n\r\nok"),
+    ],
+)
+def test_a_breach_of_http_within_tls_is_put_right_too(proxy, secure, authority, word, head):
+    server = secure(authority.issue("127.0.0.1"), lambda *_: head)
+    assert proxy(server, each=["HTTPS", "Verify no"]).ask().status == 502
+    assert proxy(server, each=["HTTPS", "Verify no", f"Tolerant {word}"]).ask().text == "ok"
+
+
 def test_only_the_back_end_that_wants_a_name_gets_it(proxy, secure, backend, authority, pound):
     # The first one breaks off, the second one has no name of its own.
     broken = secure(authority.issue("other.test"))
