@@ -49,6 +49,47 @@ pub(crate) fn words(directive: &str, syntax: &str, words: &[&str]) -> Option<Str
     }
 }
 
+/// What a word of another program's language is here; `None` for one that is none.
+pub(crate) fn directive(word: &str) -> Option<&'static str> {
+    if word.starts_with("//") || word.starts_with("/*") || word.starts_with(';') || word.starts_with("--") {
+        return Some("a comment begins with #");
+    }
+    Some(match word.to_ascii_lowercase().as_str() {
+        "listen" | "bind" => "a listener is a block: ListenHTTP, with Address and Port in it, and End",
+        "server_name" | "serveralias" => {
+            "the host that is asked for is a condition of a Service: Host \"NAME\""
+        }
+        "location" => "a path is a condition of a Service: Path -beg \"/PATH\"",
+        "proxy_pass" | "proxypass" | "proxy" | "reverse_proxy" | "upstream" => {
+            "a server behind Pound is a block in a Service: Backend, with Address and Port in it, and End"
+        }
+        "weight" => "the share of a Backend is its Priority",
+        "ssl_certificate" | "sslcertificatefile" | "ssl_certificate_key" | "crt" => {
+            "Cert \"FILE\" in ListenHTTPS names the certificate; its key is in the same file, or beside it in NAME.key"
+        }
+        "return" => "Redirect [CODE] \"URL\" in a Service sends a client elsewhere",
+        "if" => "conditions stand in a Service, or in Rewrite, without a word before them",
+        "root" | "documentroot" => "SendFile \"DIRECTORY\" in a Service sends files",
+        "access_log" | "customlog" | "errorlog" | "error_log" => {
+            "what is logged is said by LogLevel, and where by LogFacility"
+        }
+        _ => return None,
+    })
+}
+
+/// What an option of a pattern is here.
+pub(crate) fn option(text: &str) -> Option<&'static str> {
+    Some(match text.to_ascii_lowercase().as_str() {
+        "-prefix" | "-begin" | "-starts" | "-startswith" => "-beg",
+        "-suffix" | "-ends" | "-endswith" => "-end",
+        "-regex" | "-regexp" | "-r" | "-e" => "-re",
+        "-contains" | "-sub" | "-substring" => "-contain",
+        "-i" | "-nocase" | "-ignorecase" => "-icase",
+        "-equal" | "-equals" | "-eq" | "-full" => "-exact",
+        _ => return None,
+    })
+}
+
 fn address(text: &str) -> Option<String> {
     if let Some(path) = text.strip_prefix("unix:") {
         return Some(format!("write Address {}", path.trim_start_matches("//")));
@@ -169,6 +210,13 @@ mod tests {
         assert_eq!(together("NAME", &["a", "b"]), None);
         let size = |text| value("MaxRequest", text, "expected a size such as 4096");
         assert_eq!(size("1.5MB").as_deref(), Some("write MaxRequest 1536k"));
+    }
+
+    #[test]
+    fn no_directive_of_ours_is_taken_for_a_word_of_another_program() {
+        for row in crate::directive::rows() {
+            assert_eq!(directive(row.name), None, "{}", row.name);
+        }
     }
 
     #[test]

@@ -67,6 +67,11 @@ impl Lowering<'_> {
         if let Some((acl, _)) = self.acls.get(&name.text) {
             return Some(acl.clone());
         }
+        if Acl::entry(&name.text).is_ok() {
+            let help = format!("addresses stand in a block, one a line:\nACL\n    {}\nEnd", name.text);
+            self.push(Diagnostic::error(name.span, format!("there is no ACL {:?}", name.text)).help(help));
+            return None;
+        }
         let nearest = suggest::nearest(&name.text, self.acls.keys().map(|name| &**name)).map(str::to_owned);
         self.push(
             Diagnostic::error(name.span, format!("there is no ACL {:?}", name.text))

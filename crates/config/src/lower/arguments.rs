@@ -250,7 +250,8 @@ impl Lowering<'_> {
 
     /// Complains about an option at the wrong place.
     pub(crate) fn unknown_option(&mut self, word: &Word, known: &[&str]) {
-        let nearest = suggest::nearest(&word.text, known.iter().copied());
+        let known_as = hint::option(&word.text).filter(|option| known.contains(option));
+        let nearest = known_as.or_else(|| suggest::nearest(&word.text, known.iter().copied()));
         let diagnostic = Diagnostic::error(word.span, format!("{} is not an option here", word.text));
         let diagnostic = if known.is_empty() {
             diagnostic.label("expected no option")

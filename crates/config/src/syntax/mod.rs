@@ -141,6 +141,17 @@ struct Open {
     indent: usize,
 }
 
+/// `EndService` and the like, as other languages have it.
+fn is_end_of(word: &str) -> bool {
+    let Some(of) = word.get(..3).filter(|end| end.eq_ignore_ascii_case("end")).and(word.get(3..)) else {
+        return false;
+    };
+    let of = of.trim_start_matches(['_', '-']);
+    let begins =
+        |scope: &Scope| directive::find(*scope, of).is_some_and(|row| matches!(row.body, Body::Block(_)));
+    Scope::ALL.iter().any(begins)
+}
+
 /// Why a block is over.
 enum Close {
     End {
@@ -231,6 +242,12 @@ impl Parser<'_> {
                 _ => {}
             }
             let Some(row) = directive::find(scope, &keyword.text) else {
+                if is_end_of(&keyword.text) {
+                    self.push(
+                        Diagnostic::error(keyword.span, "a block ends with End alone").label("expected End"),
+                    );
+                    return Close::End { span: keyword.span, indent };
+                }
                 if self.end_is_missing(scope, &keyword, indent) {
                     cursor.at = start;
                     return Close::Assumed;

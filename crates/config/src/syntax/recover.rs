@@ -6,6 +6,7 @@ use super::{Cursor, Parser};
 use crate::diagnostic::Diagnostic;
 use crate::dialect;
 use crate::directive::{self, Body, Scope};
+use crate::hint;
 use crate::lex::Word;
 use crate::source::Span;
 use crate::suggest;
@@ -107,6 +108,14 @@ impl Parser<'_> {
             // Nobody will read more; looking for what was meant would be in vain.
             return self
                 .push(Diagnostic::error(keyword.span, format!("{} is not a directive", keyword.text)));
+        }
+        if let Some(help) = hint::directive(&keyword.text) {
+            self.push(
+                Diagnostic::error(keyword.span, format!("{} is not a directive", keyword.text))
+                    .label(format!("expected a directive that can stand {}", scope.place()))
+                    .help(help),
+            );
+            return self.skip_what_looks_like_a_block(cursor, indent);
         }
         let here = suggest::nearest(&keyword.text, directive::names(scope));
         let anywhere =

@@ -108,7 +108,7 @@ impl Parser<'_> {
     /// Says where a directive that has one value stands again: the last one counts, as in C Pound.
     pub(super) fn warn_of_repetitions(&mut self, statements: &[Statement]) {
         let mut seen: Vec<&Statement> = Vec::new();
-        for statement in statements.iter().filter(|statement| statement.row.once) {
+        for statement in statements.iter().filter(|statement| statement.row.once && !statement.faulty) {
             match seen.iter_mut().find(|before| std::ptr::eq(before.row, statement.row)) {
                 Some(before) => {
                     self.push(
