@@ -23,6 +23,8 @@ pub(crate) struct Client {
     filler: u64,
     /// When the request on it began, or ought to have; nothing when it is free.
     pub(crate) began: Option<Instant>,
+    /// Nagle's algorithm is on, and a request is written by itself.
+    nagle: bool,
 }
 
 /// How a client stands after the socket was looked at.
@@ -45,14 +47,14 @@ pub(crate) struct Volume {
 
 impl Client {
     /// Connects; with TLS, the handshake is made when the first request begins.
-    pub(crate) fn connect(address: SocketAddr, tls: Option<&Tls>) -> std::io::Result<Self> {
+    pub(crate) fn connect(address: SocketAddr, tls: Option<&Tls>, nagle: bool) -> std::io::Result<Self> {
         // On loopback a connection is made at once or refused at once.
         let stream = TcpStream::connect(address)?;
         stream.set_nonblocking(true)?;
-        stream.set_nodelay(true)?;
+        stream.set_nodelay(!nagle)?;
         let tls = tls.map(Tls::begin).transpose()?.map(Box::new);
         let response = Response::new();
-        Ok(Client { stream, tls, response, out: Vec::new(), sent: 0, filler: 0, began: None })
+        Ok(Client { stream, tls, response, out: Vec::new(), sent: 0, filler: 0, began: None, nagle })
     }
 
     /// Begins the request that is in `out`, followed by `filler` bytes.
@@ -114,6 +116,10 @@ impl Client {
                         Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(()),
                         Err(error) => return Err(error),
                     }
+                }
+                // What rustls is given now would go out together with the end of the handshake.
+                if self.nagle && tls.is_handshaking() {
+                    return Ok(());
                 }
             }
             let rest = &self.out[self.sent..];

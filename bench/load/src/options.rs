@@ -28,6 +28,8 @@ Usage: bench-load ADDRESS:PORT [OPTIONS]
   --tls FILE         TLS 1.3 with AES-128-GCM and X25519, from servers that the authority in FILE knows
                      as bench.test; every handshake a full one
   --resume           with --close: every handshake but the first ones goes on with an earlier session
+  --nagle            leave Nagle's algorithm on, as ab(1) does, and write a request behind the end of the
+                     handshake and not with it
   --flood N          with --rate and --tls: a window as long as the counted one in calm, and then, during
                      the counted one, N more clients that make a handshake and a request and go
 
@@ -54,6 +56,8 @@ pub(crate) struct Options {
     /// The authority that servers have to be known to; without one there is no TLS.
     pub(crate) tls: Option<PathBuf>,
     pub(crate) resume: bool,
+    /// Small writes wait until the ones before them are acknowledged.
+    pub(crate) nagle: bool,
     /// Clients of the flood; 0 for none.
     pub(crate) flood: usize,
 }
@@ -80,6 +84,7 @@ pub(crate) fn parse() -> Result<Option<Options>, lexopt::Error> {
         hold: false,
         tls: None,
         resume: false,
+        nagle: false,
         flood: 0,
     };
     let mut parser = lexopt::Parser::from_env();
@@ -101,6 +106,7 @@ pub(crate) fn parse() -> Result<Option<Options>, lexopt::Error> {
             Arg::Long("hold") => options.hold = true,
             Arg::Long("tls") => options.tls = Some(parser.value()?.into()),
             Arg::Long("resume") => options.resume = true,
+            Arg::Long("nagle") => options.nagle = true,
             Arg::Long("flood") => options.flood = parser.value()?.parse()?,
             Arg::Short('h') | Arg::Long("help") => return Ok(None),
             other => return Err(other.unexpected()),

@@ -130,7 +130,7 @@ fn marks(options: &Options, now: Instant) -> VecDeque<(Instant, Mark)> {
 impl Run<'_> {
     /// A new connection in this place.
     fn connect(&self, index: usize) -> std::io::Result<Client> {
-        let client = Client::connect(self.options.address, self.tls.as_ref())?;
+        let client = Client::connect(self.options.address, self.tls.as_ref(), self.options.nagle)?;
         let flags = epoll::EventFlags::IN | epoll::EventFlags::OUT | epoll::EventFlags::ET;
         epoll::add(&self.poll, &client.stream, epoll::EventData::new_u64(index as u64), flags)?;
         Ok(client)

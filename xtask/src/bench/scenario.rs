@@ -122,7 +122,7 @@ const fn wrk(connections: u32, path: &'static str) -> Load {
 }
 
 /// All of them, in the order of the report. `small-64` stands first: the paced ones build on it.
-pub(super) const SCENARIOS: [Scenario; 31] = [
+pub(super) const SCENARIOS: [Scenario; 32] = [
     SMALL,
     small("small-1000", "A small answer, 1,000 kept connections", wrk(1000, "/")),
     small(
@@ -232,6 +232,13 @@ pub(super) const SCENARIOS: [Scenario; 31] = [
         Figure::Handshake,
         Certificate::Ecdsa,
         Load::Own("--connections 32 --close --resume"),
+    ),
+    secure(
+        "tls-nagle",
+        "TLS: the first answer to clients that leave Nagle's algorithm on",
+        Figure::Latency,
+        Certificate::Ecdsa,
+        Load::Own("--connections 1 --close --nagle"),
     ),
     secure(
         "tls-answer-1m",
