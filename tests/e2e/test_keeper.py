@@ -3,6 +3,7 @@
 import ctypes
 import fcntl
 import os
+import shutil
 import signal
 import ssl
 import subprocess
@@ -403,6 +404,32 @@ def test_it_keeps_the_right_to_read_and_no_other(jailed, tls_client, authority, 
     # And that is enough.
     replace(authority, secret, "new.test")
     wait.until(lambda: shows(pound.port, "new.test", authority), "the new certificate is not shown")
+
+
+def test_it_stays_root_without_rights_where_it_may_not_read_otherwise(backend, authority, secret, tmp_path):
+    """As under our unit of systemd, which leaves it no right to read what is another's: the key is root's."""
+    if not shutil.which("setpriv"):
+        pytest.skip("needs setpriv(1)")
+    port, log = wait.free_port(), tmp_path / "log"
+    shown = cfg.listen_tls(port, f'Cert "{secret}"', cfg.service(cfg.backend(backend())))
+    file = process.write(cfg.text(NOBODY, shown), tmp_path)
+    rights = "--bounding-set=-all,+net_bind_service,+setuid,+setgid,+sys_chroot"
+    with open(log, "wb") as out:
+        command = ["setpriv", rights, process.binary(), "-e", "-f", file]
+        server = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=out, stderr=out)
+    try:
+        wait.until(lambda: shows(port, "old.test", authority), lambda: log.read_text())
+        (keeper,) = keepers(server.pid)
+        status = status_of(keeper)
+        assert status["Uid"].split() == ["0"] * 4
+        assert {int(status[name], 16) for name in ("CapEff", "CapPrm", "CapInh", "CapAmb")} == {0}
+        replace(authority, secret, "new.test")
+        wait.until(lambda: shows(port, "new.test", authority), lambda: log.read_text())
+        server.terminate()
+        assert server.wait(15) == 0
+    finally:
+        server.kill()
+        server.wait()
 
 
 def test_links_that_lead_elsewhere_are_followed(jailed, authority, tmp_path):
