@@ -8,7 +8,8 @@ import pytest
 from peers import configuration as cfg
 from peers import wait
 from peers.backend import answer
-from peers.tls import Authority, context
+from peers.pound import check
+from peers.tls import Authority, context, openssl
 
 ENDS = (ssl.SSLError, ConnectionError, EOFError)
 FIELDS = ["Subject", "Issuer", "notBefore", "notAfter", "serial", "certificate"]
@@ -214,3 +215,115 @@ def test_a_folded_certificate_is_only_sent_on_request(guarded, tls_client, ann):
     assert folded.startswith("\r\n\t".join(lines).encode() + b"\r\n")
     assert told().startswith("".join(lines).encode() + b"\r\n")
     assert b"mine" not in folded
+
+
+# -- what templates and conditions see
+
+FACTS = ["subject", "issuer", "serial", "notBefore", "notAfter", "fingerprint", "verified", "protocol", "cipher", "sni", "alpn"]
+TELL = [f'SetHeader "Is-{name}: %[ssl {name}]"' for name in FACTS]
+
+
+def told(server):
+    fields = server.last.fields
+    return {name: fields.get(f"Is-{name}", "") for name in FACTS}
+
+
+@pytest.mark.parametrize("version", VERSIONS, ids=str)
+def test_templates_tell_what_is_known_of_tls(guarded, tls_client, ann, tmp_path, version):
+    pound, server = guarded("ClientCert 1", 'VerifyList "$CA"', service=TELL)
+    wanted = context(version=version, certificate=ann)
+    wanted.set_alpn_protocols(["http/1.1"])
+    client = tls_client(pound, wanted=wanted)
+    client.ask()
+    facts = told(server)
+    shown = server.last.fields
+    for name in FACTS[:5]:
+        assert facts[name] == shown.one(f"X-SSL-{name}") != ""
+    digest = openssl("x509", "-in", ann, "-noout", "-fingerprint", "-sha256", cwd=tmp_path)
+    assert facts["fingerprint"] == digest.strip().partition("=")[2].replace(":", "").lower()
+    assert (facts["verified"], facts["sni"], facts["alpn"]) == ("yes", "localhost", "http/1.1")
+    assert (facts["protocol"], facts["cipher"]) == (client.sock.version(), client.sock.cipher()[0])
+
+
+def test_templates_tell_nothing_of_a_certificate_that_is_not_there(guarded, tls_client):
+    pound, server = guarded("ClientCert 1", 'VerifyList "$CA"', service=TELL)
+    tls_client(pound).ask()
+    facts = told(server)
+    assert all(facts[name] == "" for name in FACTS[:7])
+    assert facts["protocol"].startswith("TLSv1.")
+
+
+def test_a_certificate_that_was_not_verified_is_told_apart(guarded, tls_client, authority):
+    pound, server = guarded("ClientCert 3", service=TELL)
+    stranger = authority.issue(subject="/CN=Stranger", usage="clientAuth")
+    tls_client(pound, wanted=context(certificate=stranger)).ask()
+    assert (told(server)["subject"], told(server)["verified"]) == ("CN = Stranger", "no")
+
+
+def test_without_tls_templates_tell_nothing_of_it(proxy, backend):
+    server = backend()
+    proxy(server, service=TELL).ask()
+    assert set(told(server).values()) == {""}
+
+
+def test_a_service_may_be_for_those_whom_one_authority_has_signed(pound, backend, tls_client, authority, tmp_path):
+    """The example of the manual, with its two authorities."""
+    staff, partners = (Authority(tmp_path / name, name.title()) for name in ("staff", "partners"))
+    both = tmp_path / "both.pem"
+    both.write_text(staff.certificate.read_text() + partners.certificate.read_text())
+    admin, site, port = backend(answer("admin")), backend(answer("site")), wait.free_port()
+    mine = 'StringMatch "%[ssl issuer]" -exact "CN = Staff"'
+    lines = [
+        cfg.service('Path -beg "/admin"', "RequireClientCert yes", mine, cfg.backend(admin)),
+        cfg.service('Path -beg "/admin"', "Error 403"),
+        cfg.service(cfg.backend(site)),
+    ]
+    shown = [f'Cert "{authority.issue("localhost", "127.0.0.1")}"', "ClientCert 1", f'VerifyList "{both}"']
+    server = pound(cfg.text(cfg.listen_tls(port, *shown, *lines)), port)
+
+    def gets(certificate, target):
+        wanted = context(certificate=certificate)
+        got = tls_client(server, wanted=wanted).ask(target)
+        return (got.status, got.text if got.status == 200 else "")
+
+    people = {
+        who: certificate and certificate.issue(subject=f"/CN={who}", usage="clientAuth")
+        for who, certificate in (("nobody", None), ("ann", staff), ("bob", partners))
+    }
+    for who, certificate in people.items():
+        assert gets(certificate, "/") == (200, "site")
+        assert gets(certificate, "/admin/x") == ((200, "admin") if who == "ann" else (403, ""))
+
+
+@pytest.mark.parametrize("version", VERSIONS, ids=str)
+def test_a_service_can_insist_where_the_listener_only_asks(pound, backend, tls_client, authority, people, ann, version):
+    server, port = backend(), wait.free_port()
+    lines = [cfg.service('Path -beg "/in"', "RequireClientCert yes", cfg.backend(server)), cfg.service(cfg.backend(server))]
+    shown = [f'Cert "{authority.issue("localhost", "127.0.0.1")}"', "ClientCert 1", f'VerifyList "{people.certificate}"']
+    started = pound(cfg.text(cfg.listen_tls(port, *shown, *lines)), port)
+    certain = tls_client(started, wanted=context(version=version, certificate=ann))
+    assert [certain.ask(target).status for target in ("/in", "/", "/in")] == [200, 200, 200]
+    stranger = tls_client(started, wanted=context(version=version))
+    refused = stranger.ask("/in")
+    assert (refused.status, "E-CLIENT-CERT" in refused.text) == (403, True)
+    # The connection goes on, and so does the session.
+    assert stranger.ask("/").status == 200
+    started.wait_for_log("E-CLIENT-CERT")
+    # A resumed session still knows who has come.
+    wanted = context(version=version, certificate=ann)
+    first = tls_client(started, wanted=wanted)
+    assert first.ask("/in").status == 200
+    again = tls_client(started, wanted=wanted, session=first.sock.session)
+    assert again.sock.session_reused and again.ask("/in").status == 200
+
+
+@pytest.mark.parametrize("over_tls", [False, True])
+def test_a_service_into_which_nobody_gets_is_warned_of(pound, backend, authority, tls_client, tmp_path, over_tls):
+    port = wait.free_port()
+    service = cfg.service("RequireClientCert yes", "Success")
+    certificate = authority.issue("localhost", days=90)
+    listener = cfg.listen_tls(port, f'Cert "{certificate}"', service) if over_tls else cfg.listen(port, service)
+    checked = check(cfg.text(listener), tmp_path)
+    assert checked.returncode == 0 and "nobody gets into this service" in checked.stderr
+    started = pound(cfg.text(listener), port)
+    assert (tls_client(started) if over_tls else started).ask().status == 403

@@ -177,6 +177,29 @@ def test_client_certificates(run, tls_client, authority, tmp_path):
         tls_client(pound, "www.example.org", wanted=context(authority)).ask()
 
 
+def test_client_certificates_by_service(run, tls_client, authority, tmp_path):
+    staff, partners = Authority(tmp_path / "staff", "Staff"), Authority(tmp_path / "partners", "Partners")
+    both = tmp_path / "both.pem"
+    both.write_text(staff.certificate.read_text() + partners.certificate.read_text())
+    changes = {
+        "/etc/pound/certs/www.example.org.pem": authority.issue("www.example.org"),
+        "/etc/pound/staff-and-partners-ca.pem": both,
+    }
+    pound = run("client-certificates-by-service", 8001, 8002, 8003, front=(8443,), paths=changes)
+
+    def statuses(certificate):
+        client = tls_client(pound, "www.example.org", wanted=context(authority, certificate=certificate))
+        asked = [client.ask(target, host="www.example.org", fields="X-User: x\r\n") for target in ("/admin/", "/partners/", "/")]
+        return [one.status for one in asked]
+
+    assert statuses(None) == [403, 403, 200]
+    assert statuses(partners.issue(subject="/CN=Bob", usage="clientAuth")) == [403, 200, 200]
+    assert statuses(staff.issue(subject="/CN=Ann", usage="clientAuth")) == [200, 200, 200]
+    admin, _, site = pound.origins.values()
+    assert [request.fields.one("X-User") for request in admin.requests] == ["CN = Ann"]
+    assert not any(request.fields.has("X-User") for request in site.requests)
+
+
 def test_rewriting(run):
     def reply(_):
         return answer("x", fields="Server: told/1\r\nX-Powered-By: it\r\n")

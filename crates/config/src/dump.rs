@@ -283,6 +283,9 @@ impl Out {
         if service.disabled {
             line.push_str(" disabled");
         }
+        if service.client_certificate {
+            line.push_str(" requires-client-certificate");
+        }
         value(&mut line, "forwarded", service.forwarded_header.as_ref());
         if service.trusted.is_some() {
             line.push_str(" trusts");

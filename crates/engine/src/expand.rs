@@ -83,6 +83,11 @@ fn access(accessor: &Accessor, scene: &Scene<'_>, out: &mut Vec<u8>) {
                 let _ = write!(out, "{address}");
             }
         }
+        Accessor::Tls(fact) => {
+            if let Some(tls) = &scene.client.tls {
+                out.extend_from_slice(tls.tell(*fact).as_bytes());
+            }
+        }
         Accessor::User => out.extend_from_slice(&basic::user(request.fields()).unwrap_or_default()),
     }
 }

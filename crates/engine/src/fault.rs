@@ -105,6 +105,8 @@ pub enum Cause {
     ClientBroken(io::Error),
     /// No service has conditions that this request meets.
     NoService,
+    /// The service is for clients that have shown a certificate, and this one has not (`RequireClientCert`).
+    NoClientCertificate,
     /// The service has nothing that could answer.
     NothingToAnswer,
     /// The file asked for does not exist (`SendFile`).
@@ -212,6 +214,8 @@ rows! {
     CLIENT_SLOW Client 408 "E-CLIENT-SLOW" "MinRate" "the client moved less than MinRate asks for"
     CLIENT_BROKEN Client 0 "E-CLIENT-BROKEN" "RFC 9112 8" "the connection to the client broke"
     NO_SERVICE Operator 503 "E-NO-SERVICE" "Service" "no service matches the request"
+    NO_CLIENT_CERTIFICATE Client 403 "E-CLIENT-CERT" "RequireClientCert"
+        "the service is for clients with a certificate that was verified, and this one has shown none"
     NOTHING_TO_ANSWER Operator 503 "E-NO-TARGET" "Backend" "the service has no back-end"
     ASKED Operator 0 "E-ASKED" "Error" "the configuration answers so, with the status that Error names"
     FILE_METHOD Client 405 "E-FILE-METHOD" "SendFile" "a file is read with GET and HEAD, and nothing else is done to it"
@@ -266,6 +270,7 @@ impl Cause {
             Cause::ClientSlow => CLIENT_SLOW,
             Cause::ClientBroken(_) => CLIENT_BROKEN,
             Cause::NoService => NO_SERVICE,
+            Cause::NoClientCertificate => NO_CLIENT_CERTIFICATE,
             Cause::NothingToAnswer => NOTHING_TO_ANSWER,
             Cause::FileMissing => FILE_MISSING,
             Cause::FileUnreadable(_) => FILE_UNREADABLE,

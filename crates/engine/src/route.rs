@@ -36,6 +36,15 @@ pub(crate) fn find(x: &mut Exchange) -> Result<usize, Fault> {
     if found.is_overflown() { first(x, all) } else { first(x, found.by_ref()) }
 }
 
+/// Whether the client may use the service at all. Its connection has shown what it has to show: nobody is asked again.
+pub(crate) fn admit(x: &Exchange, service: usize) -> Result<(), Fault> {
+    let verified = || x.client.tls.as_ref().is_some_and(|facts| facts.is_verified());
+    if x.running.plan.services[service].client_certificate && !verified() {
+        return Err(Fault::new(Stage::Route, Cause::NoClientCertificate));
+    }
+    Ok(())
+}
+
 /// The first of the candidates whose condition holds.
 fn first(x: &mut Exchange, candidates: impl Iterator<Item = usize>) -> Result<usize, Fault> {
     let Exchange { running, request, client, captures, origin, service: found, .. } = x;

@@ -96,6 +96,7 @@ async fn answer(x: &mut Exchange, client: &mut Client, worker: &Worker, head: He
     #[cfg(test)]
     crate::testing::panic_if_asked(&x.request);
     let service = route::find(x)?;
+    route::admit(x, service)?;
     if x.body == BodyLength::Chunked {
         client.conn.set_trailer_rule(rewrite::request_trailer_rule(x, service));
     }

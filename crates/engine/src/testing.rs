@@ -72,6 +72,7 @@ impl Setup {
             name: None,
             place: format!("service {id}"),
             disabled: false,
+            client_certificate: false,
             condition,
             rewrites: Rewrites::default(),
             forwarded_header: None,

@@ -22,6 +22,8 @@ pub struct Service {
     pub place: String,
     /// Not tried at all (`Disabled`).
     pub disabled: bool,
+    /// Only for clients that have shown a certificate which was verified (`RequireClientCert`).
+    pub client_certificate: bool,
     /// All of this must hold.
     pub condition: Condition,
     /// Changes to requests and answers.

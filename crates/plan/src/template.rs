@@ -60,6 +60,51 @@ pub enum Accessor {
     },
     /// `%[user]`: the user name of Basic authentication.
     User,
+    /// `%[ssl subject]` and the like: what is known of the client's TLS; empty without it.
+    Tls(TlsFact),
+}
+
+macro_rules! tls_facts {
+    ($($(#[$doc:meta])* $variant:ident $name:literal)*) => {
+        /// What is known of the TLS of a client's connection.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub enum TlsFact { $($(#[$doc])* $variant,)* }
+
+        impl TlsFact {
+            /// All of them.
+            pub const ALL: &[TlsFact] = &[$(TlsFact::$variant,)*];
+
+            /// As it is written behind `ssl`.
+            pub fn name(self) -> &'static str {
+                match self { $(TlsFact::$variant => $name,)* }
+            }
+        }
+    };
+}
+
+tls_facts! {
+    /// Whom the client's certificate is about, as X-SSL-Subject has it.
+    Subject "subject"
+    /// Who signed it.
+    Issuer "issuer"
+    /// Its number, in decimal.
+    Serial "serial"
+    /// From when on it holds.
+    NotBefore "notBefore"
+    /// Until when.
+    NotAfter "notAfter"
+    /// Its SHA-256, in lower-case hexadecimal digits.
+    Fingerprint "fingerprint"
+    /// `yes` if it was verified, `no` if it was taken as it came (`ClientCert 3`); empty if none was shown.
+    Verified "verified"
+    /// `TLSv1.2` or `TLSv1.3`.
+    Protocol "protocol"
+    /// The cipher suite, as OpenSSL names it.
+    Cipher "cipher"
+    /// The name that the client asked for in TLS, in lower case.
+    Sni "sni"
+    /// What was agreed on to be spoken within TLS: `http/1.1`; empty if the client named nothing.
+    Alpn "alpn"
 }
 
 /// Why a template could not be read.
@@ -179,6 +224,7 @@ impl fmt::Display for Accessor {
             Accessor::Port => f.write_str("port"),
             Accessor::RemoteIp { forwarded } => write!(f, "remoteip {}", u8::from(*forwarded)),
             Accessor::User => f.write_str("user"),
+            Accessor::Tls(fact) => write!(f, "ssl {}", fact.name()),
         }
     }
 }
@@ -315,6 +361,14 @@ impl Reader<'_> {
             ("param" | "header", _) => {
                 return Err(self.error(close + 1, format!("%[{name}] needs a name, such as %[{name} id]")));
             }
+            ("ssl", name) => match TlsFact::ALL.iter().find(|fact| fact.name().eq_ignore_ascii_case(name)) {
+                Some(fact) => Accessor::Tls(*fact),
+                None => {
+                    let names: Vec<&str> = TlsFact::ALL.iter().map(|fact| fact.name()).collect();
+                    let message = format!("expected %[ssl NAME] with one of {}", names.join(", "));
+                    return Err(self.error(close + 1, message));
+                }
+            },
             ("remoteip", _) => {
                 return Err(self.error(
                     close + 1,
@@ -329,7 +383,7 @@ impl Reader<'_> {
                 return Err(self.error(
                     close + 1,
                     "expected one of %[url], %[path], %[query], %[param NAME], %[header NAME], %[host], %[port], \
-                     %[remoteip 0], %[remoteip 1], %[user]"
+                     %[remoteip 0], %[remoteip 1], %[user], %[ssl NAME]"
                         .into(),
                 ));
             }
@@ -378,6 +432,7 @@ mod tests {
         check("%[ header  X-Id ]", "Header(\"X-Id\")");
         check("%[param q]%[port]%[query]%[path]%[user]", "Param(\"q\") Port Query Path User");
         check("%[remoteip 0]%[remoteip 1]", "RemoteIp { forwarded: false } RemoteIp { forwarded: true }");
+        check("%[ssl subject]%[ssl notafter]", "Tls(Subject) Tls(NotAfter)");
     }
 
     #[test]
@@ -405,6 +460,10 @@ mod tests {
             "%[remoteip 2]",
             "0+13 expected %[remoteip 0], the peer's address, or %[remoteip 1], the forwarded one",
         );
+        let names = "subject, issuer, serial, notBefore, notAfter, fingerprint, verified, protocol, cipher, sni, alpn";
+        for text in ["%[ssl]", "%[ssl x]"] {
+            check(text, &format!("0+{} expected %[ssl NAME] with one of {names}", text.len()));
+        }
         check("$1(8)", "3+1 expected how many matches back, 0 to 7, or a tag");
         check("$1()", "2+2 expected a number of matches back or a tag between the parentheses");
         check("$1(x", "0+3 expected ) at the end of the reference");
@@ -417,7 +476,9 @@ mod tests {
 
     #[test]
     fn what_is_written_can_be_read_again() {
-        for text in ["", "/a%20b$$c$%d", "${1(2)}${3(tag)}${0}", "%[header A]%[remoteip 1]%[url]"] {
+        for text in
+            ["", "/a%20b$$c$%d", "${1(2)}${3(tag)}${0}", "%[header A]%[remoteip 1]%[url]%[ssl notBefore]"]
+        {
             let template = Template::new(text).unwrap();
             assert_eq!(template.to_string(), text);
             assert_eq!(Template::new(&template.to_string()).unwrap(), template);

@@ -142,6 +142,11 @@ macro_rules! suites {
                 match self { $(Suite::$variant => concat!($protocol, "/", $name, " ", $protocol, " ", $description),)* }
             }
 
+            /// The protocol that it belongs to, as OpenSSL has it: `TLSv1.2` or `TLSv1.3`.
+            pub fn protocol(self) -> &'static str {
+                match self { $(Suite::$variant => $protocol,)* }
+            }
+
             /// Whether it belongs to TLS 1.3; the others belong to TLS 1.2.
             pub fn is_tls13(self) -> bool {
                 match self { $(Suite::$variant => matches!($protocol.as_bytes(), b"TLSv1.3"),)* }

@@ -135,6 +135,21 @@ pub(super) static ROWS: &[Row] = &[
         ..Row::ROW
     },
     Row {
+        name: "RequireClientCert",
+        scopes: SERVICE,
+        syntax: "BOOLEAN",
+        default: "no",
+        since: "new",
+        doc: "This service is only for clients that have shown a certificate, on a connection to a ListenHTTPS that \
+              verified it (`ClientCert 1` or `2`); others get 403. Nobody is asked a second time within a connection: \
+              `ClientCert 1` asks everybody, and this insists.",
+        example: "RequireClientCert yes",
+        lower: Lower::Service(|cx, draft, statement| {
+            draft.client_certificate = cx.boolean(&statement.arguments[0]).unwrap_or(false);
+        }),
+        ..Row::ROW
+    },
+    Row {
         name: "LogSuppress",
         scopes: SERVICE,
         syntax: "info|success|redirect|clterr|srverr|all|1|2|3|4|5 …",

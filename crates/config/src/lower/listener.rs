@@ -7,7 +7,7 @@ use plan::listener::{MethodLevel, RewriteLocation};
 use plan::page::{CODES, Page, Pages};
 use plan::rewrite::Rewrites;
 use plan::tls::{CheckHost, Demand, FileName};
-use plan::{Acl, ListenAddress, Listener, Pattern};
+use plan::{Acl, ListenAddress, Listener, Pattern, ServerTls};
 
 use super::ciphers::PolicyDraft;
 use super::{BoundsDraft, HeaderOptions, Inner, Lowering, arguments, service, times};
@@ -108,6 +108,7 @@ fn block(cx: &mut Lowering<'_>, statement: &Statement, port: u16) {
         Some(address) if !faulty || draft.address.is_some() || draft.socket_from.is_some() => address,
         _ => ListenAddress::Inet(SocketAddr::new(IpAddr::V6(Ipv6Addr::UNSPECIFIED), 0)),
     };
+    warn_of_no_client(cx, &draft, tls.as_ref());
     let (services, places) = draft.services.into_iter().unzip();
     let headers = draft.headers.unwrap_or(cx.global.headers);
     let (line, _) = cx.diagnostics.sources.line_column(statement.keyword);
@@ -145,6 +146,19 @@ fn block(cx: &mut Lowering<'_>, statement: &Statement, port: u16) {
         span: statement.span,
         services: places,
     });
+}
+
+/// Warns of services for clients with a certificate where none is verified: nobody gets in.
+fn warn_of_no_client(cx: &mut Lowering<'_>, draft: &ListenerDraft, tls: Option<&ServerTls>) {
+    if tls.is_some_and(|tls| matches!(tls.client.demand, Demand::Ask | Demand::Require)) {
+        return;
+    }
+    for (_, span) in draft.services.iter().filter(|(service, _)| service.client_certificate) {
+        cx.push(
+            Diagnostic::warning(*span, "nobody gets into this service: it has RequireClientCert, and the listener verifies no certificate")
+                .help("write ClientCert 1 and VerifyList \"FILE\" in a ListenHTTPS around it"),
+        );
+    }
 }
 
 fn listen_address(cx: &mut Lowering<'_>, draft: &mut ListenerDraft, port: u16) -> Option<ListenAddress> {

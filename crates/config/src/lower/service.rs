@@ -24,6 +24,8 @@ pub(crate) struct ServiceDraft {
     pub(crate) session: Option<(Session, Span)>,
     pub(crate) balancer: Option<Balancer>,
     pub(crate) disabled: bool,
+    /// `RequireClientCert`
+    pub(crate) client_certificate: bool,
     /// What it says of the times of its back-ends.
     pub(crate) times: TimesDraft,
     /// The times of back-ends that stand outside of it, where they are others here.
@@ -79,6 +81,7 @@ pub(crate) fn lower(cx: &mut Lowering<'_>, statement: &Statement, place: String)
         name: statement.arguments.first().map(|name| name.text.to_string()),
         place,
         disabled: draft.disabled,
+        client_certificate: draft.client_certificate,
         condition: Condition::All(conditions),
         rewrites,
         forwarded_header: draft.inner.forwarded_header,

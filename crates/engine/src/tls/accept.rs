@@ -137,7 +137,7 @@ async fn negotiate(
             None => return Err(Failure::Unsigned),
         };
         let finished = token::finish(&token, stream, begun, rest, scratch).await;
-        return facts(finished.map_err(|error| failure(&error))?, site, server_name);
+        return facts(finished.map_err(|error| failure(&error))?, server, site, server_name);
     }
     // Computing a shared secret and signing it is most of the work of a handshake, and all of it that counts.
     let turn = handshakes.turn().await;
@@ -152,16 +152,23 @@ async fn negotiate(
     let mut tls = TlsStream::new(stream, connection.into(), scratch.clone());
     tls.feed(&rest).map_err(|error| failure(&error))?;
     while !poll_fn(|cx| tls.poll_handshake(cx)).await.map_err(|error| failure(&error))? {}
-    facts(tls, site, server_name)
+    facts(tls, server, site, server_name)
 }
 
-fn facts(tls: TlsStream, site: Arc<Site>, server_name: Option<Box<str>>) -> Result<Arrival, Failure> {
+fn facts(
+    tls: TlsStream,
+    server: &Server,
+    site: Arc<Site>,
+    server_name: Option<Box<str>>,
+) -> Result<Arrival, Failure> {
     let agreed = tls.tls().negotiated_cipher_suite();
     let ours = |suite: &&Suite| agreed.is_some_and(|agreed| agreed.suite() == supported(**suite).suite());
     // One that is not ours was never offered.
     let suite = *Suite::ALL.iter().find(ours).ok_or(Failure::Gone)?;
     let shown = tls.tls().peer_certificates().and_then(|chain| chain.first());
-    let facts = Facts { site, server_name, suite, peer: shown.and_then(Peer::new).map(Box::new) };
+    let peer = shown.and_then(Peer::new).map(Box::new);
+    let alpn = tls.tls().alpn_protocol().is_some();
+    let facts = Facts { site, server_name, suite, alpn, peer, verified: server.verifies() };
     Ok(Arrival::Secure(Stream::Tls(Box::new(tls)), facts))
 }
 

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use plan::tls::{ClientCertificates, Demand, FileName};
+use plan::tls::{ClientCertificates, Demand, FileName, Suite};
 use rustls::client::danger::HandshakeSignatureValid;
 use rustls::crypto::CryptoProvider;
 use rustls::server::WebPkiClientVerifier;
@@ -19,6 +19,7 @@ use webpki::{EndEntityCert, KeyUsage};
 
 use super::files::{self, Refusal, TlsError};
 use super::pem;
+use super::sites::supported;
 use super::source::Reading;
 use super::x509;
 use crate::limits;
@@ -32,6 +33,8 @@ pub(crate) struct Peer {
     pub(crate) not_after: String,
     /// In decimal.
     pub(crate) serial: String,
+    /// SHA-256 of it, in hexadecimal digits.
+    pub(crate) fingerprint: String,
     /// PEM on one line: RFC 9112 section 5.2 forbids to fold it.
     pub(crate) pem: String,
 }
@@ -45,6 +48,7 @@ impl Peer {
             not_before: time(read.not_before),
             not_after: time(read.not_after),
             serial: x509::decimal(read.serial),
+            fingerprint: fingerprint(der),
             pem: pem::section("CERTIFICATE", der, ""),
             der: der.clone().into_owned(),
         })
@@ -56,6 +60,25 @@ impl Peer {
         let lines = digits.as_bytes().chunks(PEM_LINE);
         std::iter::once(BEGIN.as_bytes()).chain(lines).chain(std::iter::once(END.as_bytes()))
     }
+}
+
+/// The SHA-256 of a certificate.
+pub(super) fn digest(certificate: &CertificateDer<'_>) -> [u8; 32] {
+    let suite = supported(Suite::Aes128);
+    let output = suite.tls13().map(|suite| suite.common.hash_provider.hash(certificate));
+    // The hash of that suite is SHA-256; no certificate has the digest that would be made up here.
+    output.and_then(|output| output.as_ref().try_into().ok()).unwrap_or_default()
+}
+
+/// The same in hexadecimal digits.
+pub(super) fn fingerprint(certificate: &CertificateDer<'_>) -> String {
+    let digest = digest(certificate);
+    let mut digits = String::with_capacity(2 * digest.len());
+    for byte in digest {
+        // Writing to a String cannot fail.
+        let _ = fmt::Write::write_fmt(&mut digits, format_args!("{byte:02x}"));
+    }
+    digits
 }
 
 const BEGIN: &str = "-----BEGIN CERTIFICATE-----";

@@ -6,7 +6,7 @@ use std::io;
 use std::sync::{Arc, OnceLock};
 
 use arc_swap::ArcSwap;
-use plan::tls::{BackendTls, FileName, Suite, Verify};
+use plan::tls::{BackendTls, FileName, Verify};
 use plan::{Backend, BackendAddress};
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::client::{Resumption, WebPkiServerVerifier};
@@ -19,7 +19,7 @@ use rustls_pki_types::{CertificateDer, IpAddr, Ipv4Addr, ServerName, UnixTime};
 
 use super::clients;
 use super::files::{self, Identity, Mark, Refusal, TlsError};
-use super::sites::{provider, supported, versions};
+use super::sites::{provider, versions};
 use super::source::{Named, Reading, Source};
 use super::stream::{Scratch, TlsStream};
 use super::token::{self, Begun, Token};
@@ -248,20 +248,9 @@ impl std::error::Error for Refused {}
 
 impl Verifier {
     fn refuse(certificate: &CertificateDer<'_>, reason: &str, accept: &str) -> Error {
-        let digest = Verifier::digest(certificate);
-        let mut digits = String::with_capacity(2 * digest.len());
-        for byte in digest {
-            let _ = fmt::Write::write_fmt(&mut digits, format_args!("{byte:02x}"));
-        }
+        let digits = clients::fingerprint(certificate);
         let sentence = format!("{reason}; {accept}, or Verify \"sha256:{digits}\" would accept it");
         Error::InvalidCertificate(CertificateError::Other(OtherError(Arc::new(Refused(sentence)))))
-    }
-
-    fn digest(certificate: &CertificateDer<'_>) -> [u8; 32] {
-        let suite = supported(Suite::Aes128);
-        let output = suite.tls13().map(|suite| suite.common.hash_provider.hash(certificate));
-        // The hash of that suite is SHA-256; no certificate has the digest that would be made up here.
-        output.and_then(|output| output.as_ref().try_into().ok()).unwrap_or_default()
     }
 }
 
@@ -275,7 +264,7 @@ impl ServerCertVerifier for Verifier {
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
         if let Some(wanted) = self.pinned {
-            return match Verifier::digest(certificate) == wanted {
+            return match clients::digest(certificate) == wanted {
                 true => Ok(ServerCertVerified::assertion()),
                 false => Err(Verifier::refuse(
                     certificate,

@@ -12,7 +12,8 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use plan::ServerTls;
-use plan::tls::{CheckHost, FileName, Policy, Suite};
+use plan::template::TlsFact;
+use plan::tls::{CheckHost, Demand, FileName, Policy, Suite};
 use rustls::crypto::CryptoProvider;
 use rustls::crypto::aws_lc_rs::{self, cipher_suite as suites};
 use rustls::server::danger::ClientCertVerifier;
@@ -220,6 +221,11 @@ impl Server {
         };
         let site = usable(true).or_else(|| usable(false)).unwrap_or(&sites.all[candidates[0]]);
         Some(site.clone())
+    }
+
+    /// Whether certificates that clients show are verified.
+    pub(super) fn verifies(&self) -> bool {
+        matches!(self.plan.client.demand, Demand::Ask | Demand::Require)
     }
 
     /// Whether a request for `host` may come by a connection with these facts (RFC 9110 section 15.5.20).
@@ -483,8 +489,47 @@ pub(crate) struct Facts {
     pub(crate) server_name: Option<Box<str>>,
     /// The cipher suite.
     pub(crate) suite: Suite,
+    /// HTTP/1.1 was agreed on (ALPN); else the client named nothing.
+    pub(super) alpn: bool,
     /// What the client has shown of itself.
     pub(crate) peer: Option<Box<Peer>>,
+    /// That was verified, and not taken as it came.
+    pub(super) verified: bool,
+}
+
+impl Facts {
+    /// Whether the client has shown a certificate that was verified.
+    pub(crate) fn is_verified(&self) -> bool {
+        self.peer.is_some() && self.verified
+    }
+
+    /// As templates tell it.
+    pub(crate) fn tell(&self, fact: TlsFact) -> &str {
+        let peer = |part: fn(&Peer) -> &str| self.peer.as_deref().map(part).unwrap_or_default();
+        match fact {
+            TlsFact::Subject => peer(|peer| &peer.subject),
+            TlsFact::Issuer => peer(|peer| &peer.issuer),
+            TlsFact::Serial => peer(|peer| &peer.serial),
+            TlsFact::NotBefore => peer(|peer| &peer.not_before),
+            TlsFact::NotAfter => peer(|peer| &peer.not_after),
+            TlsFact::Fingerprint => peer(|peer| &peer.fingerprint),
+            TlsFact::Verified => match (&self.peer, self.verified) {
+                (None, _) => "",
+                (Some(_), true) => "yes",
+                (Some(_), false) => "no",
+            },
+            TlsFact::Protocol => self.suite.protocol(),
+            TlsFact::Cipher => self.suite.name(),
+            TlsFact::Sni => self.server_name.as_deref().unwrap_or_default(),
+            TlsFact::Alpn => {
+                if self.alpn {
+                    "http/1.1"
+                } else {
+                    ""
+                }
+            }
+        }
+    }
 }
 
 impl fmt::Debug for Facts {
