@@ -20,6 +20,21 @@ def serving(pound):
 REDIRECTS = {
     "without_a_path_appends_the_request": ('Redirect "https://new.example"', 302, "https://new.example/a/b?c=d"),
     "with_a_path_does_not": ('Redirect "https://new.example/x"', 302, "https://new.example/x"),
+    "a_lone_slash_is_left_out": ('Redirect "https://new.example/"', 302, "https://new.example"),
+    "a_lone_slash_behind_a_reference_too": ('Redirect "https://%[host]/"', 302, "https://old.example"),
+    "a_query_without_a_path_takes_the_request": (
+        'Redirect "https://new.example?back="',
+        302,
+        "https://new.example?back=/a/b?c=d",
+    ),
+    "a_fragment_without_a_path_takes_the_request": (
+        'Redirect 303 "https://new.example#"',
+        303,
+        "https://new.example#/a/b?c=d",
+    ),
+    "a_query_behind_a_path_does_not": ('Redirect "https://new.example/?q=1"', 302, "https://new.example/?q=1"),
+    "a_query_with_a_path_in_it_does_not": ('Redirect "https://new.example?u=/"', 302, "https://new.example?u=/"),
+    "a_blank_is_encoded": ('Redirect "https://new.example/a b"', 302, "https://new.example/a%20b"),
     "with_accessors": ('Redirect 301 "https://%[host]%[url]"', 301, "https://old.example/a/b?c=d"),
     "permanent_with_method": ('Redirect 308 "https://new.example"', 308, "https://new.example/a/b?c=d"),
     "see_other": ('Redirect 303 "https://new.example/x"', 303, "https://new.example/x"),
@@ -140,3 +155,14 @@ def test_sends_nothing_outside_of_its_folder(files, target):
 
 def test_404_is_not_an_empty_page(files):
     assert "<html" in files.ask("/none").text.lower()
+
+
+def test_pages_about_errors_are_kept_by_no_cache_of_any_age(serving, tmp_path):
+    page = tmp_path / "page.html"
+    page.write_text("<h1>gone</h1>")
+    for pound in (serving("Error 404"), serving(f'Error 404 "{page}"'), serving('Path "^/none$"', "Success")):
+        answered = pound.ask("/x")
+        assert answered.status in (404, 503)
+        assert answered.fields.one("Cache-Control") == "no-cache,no-store"
+        assert answered.fields.one("Pragma") == "no-cache"
+        assert answered.fields.has("Expires")

@@ -1,6 +1,7 @@
 """Log lines: formats, syslog, and what happens when nobody takes them."""
 
 import fcntl
+import json
 import os
 import re
 import signal
@@ -17,9 +18,9 @@ from peers import wait
 from peers.backend import answer
 from peers.http import Client, ask
 
-REGULAR = r'127\.0\.0\.1 GET /x\?y HTTP/1\.1 - 200'
+REGULAR = r'127\.0\.0\.1 GET /x\?y HTTP/1\.1 - HTTP/1\.1 200 OK'
 COMBINED = r'127\.0\.0\.1 - - \[.+\] "GET /x\?y HTTP/1\.1" 200 4 "http://ref/" "Agent/1"'
-TAIL = r' \(www\.example/shop -> 127\.0\.0\.1:\d+\) \d+\.\d+ sec'
+TAIL = r' \(www\.example/shop -> 127\.0\.0\.1:\d+\) \d+\.\d{3} sec'
 
 FORMATS = {
     1: REGULAR,
@@ -65,12 +66,160 @@ def test_level_0_logs_no_request(pound, backend):
 
 
 def test_a_format_of_ones_own(pound, backend):
-    text = 'LogFormat "mine" "%m|%U|%q|%>s|%b|%{service}N|%{Referer}i|%p|%%|%h|%{us}T"'
+    text = 'LogFormat "mine" "%m|%U|%q|%s|%b|%{service}N|%{Referer}i|%p|%%|%h|%{us}T"'
     started = pound(*named_service(backend, text, 'LogLevel "mine"'))
     visit(started)
     line = started.wait_for_log("GET|")
     pattern = rf"GET\|/x\|\??y\|200\|4\|shop\|http://ref/\|{started.port}\|%\|127\.0\.0\.1\|\d+$"
     assert re.search(pattern, line), line
+
+
+ABSENT = "%{Referer}i|%{Referer}I|%u|%q|%H"
+
+
+def logged(pound, format, lines, ask):
+    """The line in this format of one request to a service of these lines."""
+    port = wait.free_port()
+    service = cfg.service(lines, name="shop")
+    quoted = format.replace("\\", "\\\\").replace('"', '\\"')
+    started = pound(
+        cfg.text(f'LogFormat "x" "<<{quoted}>>"', 'LogLevel "x"', cfg.listen(port, service)), port
+    )
+    ask(started)
+    line = started.wait_for_log(">>")
+    return line[line.index("<<") + 2 : line.index(">>")], started
+
+
+def served(backend, *lines):
+    return [*lines, cfg.backend(backend(answer("four")))]
+
+
+def test_what_is_not_there_reads_as_in_c_pound(pound, backend):
+    line, _ = logged(pound, ABSENT, served(backend), lambda pound: pound.ask())
+    assert line == "|-|-||http"
+
+
+def test_status_and_status_line(pound, backend):
+    teapot = [cfg.backend(backend(b"HTTP/1.0 218 This is fine\r\nContent-Length: 0\r\n\r\n"))]
+    for lines, expect in [
+        (served(backend), "200|HTTP/1.1 200 OK"),
+        (teapot, "218|HTTP/1.0 218 This is fine"),
+        (['Redirect 301 "http://x.example"'], "301|HTTP/1.1 301 Moved Permanently"),
+        (["Error 403"], "403|HTTP/1.1 403 Forbidden"),
+        (["Success"], "200|HTTP/1.1 200 OK"),
+        (['Path "^/none$"', "Success"], "503|HTTP/1.1 503 Service Unavailable"),
+    ]:
+        assert logged(pound, "%s|%>s", lines, lambda pound: pound.ask())[0] == expect
+
+
+def test_fields_path_and_query_are_those_that_went_on(pound, backend):
+    lines = served(backend, 'SetURL "/new?y"', 'SetHeader "X-A: ours"', 'SetHeader "X-B: added"')
+    line, _ = logged(
+        pound,
+        "%U|%q|%{X-A}i|%{X-A}I|%{X-B}i|%r",
+        lines,
+        lambda pound: pound.ask("/old?x", fields="X-A: theirs\r\n"),
+    )
+    assert line == "/new|?y|ours|ours|added|GET /old?x HTTP/1.1"
+
+
+def test_who_answered_and_where_that_stands(pound, backend, tmp_path):
+    page = tmp_path / "page.html"
+    page.write_text("<p>")
+    for lines, expect in [
+        (['Redirect "http://x.example/"'], "redirect:http://x.example"),
+        (['Path "(.*)"', 'Redirect "http://x.example$1"'], "redirect:http://x.example$1"),
+        (["Error 403"], "error:403"),
+        ([f'Error 503 "{page}"'], "error:503:text"),
+        ([f'SendFile "{tmp_path}"'], "file"),
+        (["Success"], "success"),
+    ]:
+        format = "%{service}N %{listener}N|%{backend}N|%{listener}L|%{service}L|%{backend}L"
+        line, started = logged(pound, format, lines, lambda pound: pound.ask())
+        names, answerer, listener, service, target = line.split("|")
+        assert (names, answerer) == ("shop -", expect)
+        text = started.file.read_text().splitlines()
+        row = next(number for number, line in enumerate(text, 1) if line == lines[-1])
+        first = next(number for number, line in enumerate(text, 1) if line.startswith("Service"))
+        assert target == f"{started.file}:{row}.1-{len(lines[-1])}"
+        assert service == f"{started.file}:{first}.1-{len(text) - 1}.3"
+        assert listener == f"{started.file}:3.1-{len(text)}.3"
+
+
+def test_a_back_end_has_its_address_and_its_place(pound, backend):
+    line, started = logged(pound, "%{backend}N|%{backend}L", served(backend), lambda pound: pound.ask())
+    name, place = line.split("|")
+    text = started.file.read_text().splitlines()
+    first = text.index("Backend") + 1
+    assert name == f"127.0.0.1:{text[first + 1].split()[1]}"
+    assert place == f"{started.file}:{first}.1-{first + 3}.3"
+
+
+@pytest.mark.parametrize(
+    "lines", [["Success"], ['Redirect "http://x.example"'], ["Error 404"], ['Path "^/none$"', "Success"]]
+)
+def test_what_we_answer_ourselves_takes_time_too(pound, lines):
+    line, _ = logged(pound, "%D|%{us}T|%{f}T|%T", lines, lambda pound: pound.ask())
+    micros, again, seconds, whole = line.split("|")
+    assert int(micros) > 0 and int(again) > 0
+    assert re.fullmatch(r"\d+\.\d{3}", seconds) and int(whole) >= 0
+
+
+JSON = (
+    r'LogFormat "json" -json "{\"peer\":%h,\"line\":\"<%r>\",\"status\":%s,\"text\":\"%s\",\"bytes\":%b,\"agent\":%{User-Agent}i,'
+    r'\"again\":\"%{User-Agent}i\",\"user\":%u,\"query\":%q,\"seconds\":%{f}T,\"micros\":%D,\"at\":%t,\"service\":%{service}N}"'
+)
+
+HOSTILE = [
+    b"plain",
+    b'quo"te \\ back\\"',
+    b"tab\there",
+    b"caf\xc3\xa9 \xf0\x9f\x98\x80 \xe2\x80\xa8",
+    b"latin caf\xe9 \xff\xfe",
+    b"\xc2\x9b31m c1",
+    b"\xed\xa0\x80 surrogate, cut \xe2\x82",
+    b"\\u0022,\\\"evil\\\":1",
+]
+
+
+def test_json_lines_are_json_whatever_clients_send(pound, backend):
+    started = pound(*named_service(backend, JSON, 'LogLevel "json"'))
+    for number, agent in enumerate(HOSTILE):
+        with Client(started.port) as connection:
+            connection.send(b"GET /%d?q HTTP/1.1\r\nHost: a\r\nUser-Agent: %s\r\n\r\n" % (number, agent))
+            connection.read_answer()
+    with Client(started.port) as connection:
+        connection.send(b'GET /\x01"\\\xff HTTP/1.1\r\n\r\n')
+        connection.read_answer()
+    assert started.stop() == 0
+    lines = [line for line in started.lines() if line.startswith("{")]
+    assert all(" " <= letter <= "~" for line in lines for letter in line)
+    served = {line["line"]: line for line in map(json.loads, lines)}
+    assert len(served) == len(HOSTILE) + 1
+    for number, agent in enumerate(HOSTILE):
+        line = served[f"<GET /{number}?q HTTP/1.1>"]
+        assert line["agent"] == line["again"] == agent.decode(errors="replace")
+        assert (line["peer"], line["status"], line["text"], line["bytes"]) == ("127.0.0.1", 200, "200", 4)
+        assert (line["user"], line["query"], line["service"]) == (None, "?q", "shop")
+        assert line["seconds"] >= 0 and line["micros"] > 0
+    (refused,) = [line for line in served.values() if line["status"] == 400]
+    assert refused["agent"] is None and refused["service"] is None
+
+
+@pytest.mark.parametrize(
+    "format, told",
+    [
+        (r'-json "{\"a\":\"%h}"', "not JSON: expected a quote at the end of the text"),
+        (r'-json "%a %r"', "not JSON: expected the end of the format"),
+        (r'-json "{a:%h}"', "not JSON: expected a name in quotes"),
+        (r'-jsn "%a"', "-jsn is not an option here"),
+        ("-json", "needs a name and a format"),
+    ],
+)
+def test_a_json_format_that_is_none_is_shown(tmp_path, format, told):
+    checked = process.check(cfg.text(f'LogFormat "j" {format}', cfg.listen(8080, cfg.service("Success"))), tmp_path)
+    assert checked.returncode == 1
+    assert told in checked.stderr, checked.stderr
 
 
 def test_every_request_has_one_line(pound, backend):

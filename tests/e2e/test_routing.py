@@ -214,3 +214,65 @@ def test_an_answer_rewrite_looks_at_the_answer(proxy, backend):
     pound = proxy(origin, service=[rewrite])
     assert pound.ask("/big").fields.one("X-Seen") == "big"
     assert not pound.ask("/small").fields.has("X-Seen")
+
+
+@pytest.mark.parametrize(
+    "lines, target, sent",
+    [
+        (['SetQueryParam "d"'], "/x?b&d&d=4", "/x?b"),
+        (['SetQueryParam "d"'], "/x?d=1&%64=2", "/x"),
+        (['SetQueryParam "d" "1"'], "/x?b&d&d=4", "/x?b&d=1"),
+        (['SetQueryParam "greeting" "hello world"'], "/x", "/x?greeting=hello%20world"),
+        (['SetQueryParam "greeting" "50% \u00e9#<>"'], "/x?a", "/x?a&greeting=50%25%20%C3%A9%23%3C%3E"),
+        (['SetQueryParam "u" -encode "a b&c=d+e"'], "/x", "/x?u=a%20b%26c%3Dd%2Be"),
+        (['QueryParam "q" "(.*)"', 'SetQueryParam "q" "$1"'], "/x?q=a%20b%0d%0a", "/x?q=a%20b%0D%0A"),
+        (['SetPath "/a b"'], "/x?q", "/a%20b?q"),
+        (['SetURL "/a b?c d"'], "/x?q", "/a%20b?c%20d"),
+        (['SetQuery "c d"'], "/x?q", "/x?c%20d"),
+    ],
+)
+def test_whatever_is_set_the_request_line_is_valid(proxy, backend, lines, target, sent):
+    origin = backend()
+    assert proxy(origin, service=[line.replace("50% ", "50$% ") for line in lines]).ask(target).status == 200
+    assert origin.last.target == sent
+
+
+# The lines of a service, and targets or hosts that it is for and not for.
+MATCHES = {
+    "any_of_several_parameters": ('QueryParam "a" -exact "1"', ["/?a=1", "/?a=2&a=1"], ["/?a=2", "/?b=1"]),
+    "a_parameter_is_decoded": ('QueryParam "a" -exact "1"', ["/?a=%31", "/?%61=%31"], ["/?a=%2531"]),
+    "and_decoded_once": ('QueryParam "a" -decode -exact "1"', ["/?a=%31"], ["/?a=%2531"]),
+    "a_query_that_is_not_there": ('Query ".*"', ["/?a"], ["/", "/?"]),
+}
+
+
+@pytest.mark.parametrize("case", MATCHES)
+def test_a_parameter_or_query_matches(pound, case):
+    condition, yes, no = MATCHES[case]
+    port = wait.free_port()
+    started = pound(cfg.text(cfg.listen(port, cfg.service(condition, "Success"), cfg.service("Error 404"))), port)
+    assert {target: started.ask(target).status for target in yes} == dict.fromkeys(yes, 200)
+    assert {target: started.ask(target).status for target in no} == dict.fromkeys(no, 404)
+
+
+@pytest.mark.parametrize("host", ["a.example", "A.Example", "a.example:8080", "a.example.", "a.example.:8080"])
+def test_a_port_or_a_dot_is_no_way_past_a_host(pound, host):
+    port = wait.free_port()
+    forbidden = cfg.service('Host "a.example"', "Error 403")
+    started = pound(cfg.text(cfg.listen(port, forbidden, cfg.service("Success"))), port)
+    assert started.ask(host=host).status == 403
+    assert started.ask(host="b" + host).status == 200
+
+
+def test_groups_of_a_host_are_those_of_the_whole(pound):
+    port = wait.free_port()
+    service = cfg.service('Host -re "^www[.](.+)"', 'Redirect "http://$1%[path]"')
+    started = pound(cfg.text(cfg.listen(port, service)), port)
+    assert started.ask("/x", host="www.a.example:8080").fields.one("Location") == "http://a.example:8080/x"
+    assert started.ask("/x", host="www.a.example").fields.one("Location") == "http://a.example/x"
+
+
+def test_one_field_is_left_of_several(proxy, backend):
+    origin = backend()
+    proxy(origin, service=['SetHeader "X-User: nobody"']).ask(fields="X-User: root\r\nX-A: 1\r\nx-user: admin\r\n")
+    assert origin.last.fields.all("X-User") == ["nobody"]

@@ -6,6 +6,7 @@ import pytest
 
 from peers import configuration as cfg
 from peers import wait
+from peers.pound import check
 
 
 @pytest.fixture
@@ -90,9 +91,40 @@ def test_parentheses_that_took_no_part_are_empty(serving):
 
 
 def test_two_colons_before_a_port_are_warned_of(tmp_path):
-    from peers.pound import check
-
     service = cfg.service('Redirect "https://%[host]:%[port]%[url]"')
     checked = check(cfg.text(cfg.listen(8080, service)), tmp_path)
     assert checked.returncode == 0, checked.stderr
     assert "two colons before the port" in checked.stderr
+
+
+@pytest.mark.parametrize(
+    "lines, told",
+    [
+        (['Redirect "http://x.example?q=1"'], "are put behind this URL"),
+        (['Redirect "http://x.example/a b"'], "cannot stand in a URL"),
+        (['SetPath "/a b"', "Success"], "cannot stand in a URL"),
+        (["TrustedIP", "127.0.0.1", "End", 'SetHeader "X-A: %[remoteip 0]"', "Success"], "this is the address of the peer"),
+        (['Redirect "http://x.example/?q=1"'], None),
+        (['Redirect "http://x.example?back="'], None),
+        (['SetHeader "X-A: %[remoteip 0]"', "Success"], None),
+        (['SetQueryParam "a" "b c"', "Success"], None),
+    ],
+)
+def test_what_c_pound_reads_otherwise_is_warned_of(tmp_path, lines, told):
+    checked = check(cfg.text(cfg.listen(8080, cfg.service(lines))), tmp_path)
+    assert checked.returncode == 0, checked.stderr
+    if told:
+        assert told in checked.stderr
+    else:
+        assert "warning" not in checked.stderr
+
+
+def test_the_peer_and_the_forwarded_address(proxy, backend):
+    origin = backend()
+    pound = proxy(
+        origin,
+        listener=[cfg.block("TrustedIP", "127.0.0.0/8")],
+        service=['SetHeader "X-Both: %[remoteip 0] %[remoteip 1]"'],
+    )
+    pound.ask(fields="X-Forwarded-For: 192.0.2.9\r\n")
+    assert origin.last.fields.one("X-Both") == "127.0.0.1 192.0.2.9"

@@ -4,9 +4,11 @@
 list below says so.
 """
 
+import json
 import re
 import sys
 from collections import Counter
+from datetime import datetime
 
 import pytest
 
@@ -146,6 +148,29 @@ def test_redirect(run):
         assert (answered.status, answered.fields.one("Location")) == (status, location)
 
 
+def test_logging_json(run):
+    pound = run("logging-json", 8001)
+    pound.ask("/a?b=c", host="www.example:8080", fields="User-Agent: say \"hi\"\t\xe9\r\n")
+    line = pound.wait_for_log('"path":"/a"')
+    logged = json.loads(line)
+    assert datetime.fromisoformat(logged.pop("time"))
+    assert logged.pop("seconds") >= 0
+    assert logged == {
+        "client": "127.0.0.1",
+        "host": "www.example",
+        "method": "GET",
+        "path": "/a",
+        "query": "?b=c",
+        "status": 200,
+        "bytes": 4,
+        "service": "pages",
+        "backend": f"127.0.0.1:{pound.origins[8001].port}",
+        "user": None,
+        "referer": None,
+        "agent": 'say "hi"\t\ufffd',
+    }
+
+
 def test_https(run, tls_client, authority):
     changes = {
         f"/etc/pound/certs/{name}.example.org.pem": authority.issue(f"{name}.example.org")
@@ -281,5 +306,5 @@ def test_logging(run):
     origin = f"127.0.0.1:{pound.origins[8001].port}"
     assert page.endswith(f" pages {origin}") and ' www.example "GET /page HTTP/1.1" 200 4 0.' in page, page
     (machine,) = [line for line in pound.lines() if "/machine" in line]
-    assert machine.endswith('"GET /machine HTTP/1.1" 200 4 "-" "robot"'), machine
+    assert machine.endswith('"GET /machine HTTP/1.1" 200 4 "" "robot"'), machine
     assert "/images/" not in pound.output()

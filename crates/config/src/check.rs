@@ -26,6 +26,26 @@ pub(crate) fn addresses(cx: &mut Lowering<'_>) {
     found.into_iter().for_each(|diagnostic| cx.push(diagnostic));
 }
 
+/// `%[remoteip 0]` is the peer, as the manual of C Pound has it. C Pound itself gives the forwarded address there, so a file
+/// that came from it may mean that.
+pub(crate) fn peer_addresses(cx: &mut Lowering<'_>) {
+    let trusting = cx.global.trusted.is_some()
+        || cx.listeners().iter().any(|listener| listener.trusts)
+        || cx.plan_services().iter().any(|service| service.trusted.is_some());
+    for span in std::mem::take(&mut cx.peer_addresses) {
+        if trusting {
+            cx.push(
+                Diagnostic::warning(
+                    span,
+                    "this is the address of the peer, which may be a proxy of TrustedIP",
+                )
+                .label("C Pound puts the forwarded address here, against its manual")
+                .help("for the client's address write %[remoteip 1]"),
+            );
+        }
+    }
+}
+
 /// Every listener needs a service, and each service a chance.
 pub(crate) fn services(cx: &mut Lowering<'_>) {
     let mut found = Vec::new();

@@ -7,7 +7,7 @@ use std::time::Duration;
 use plan::condition::{Condition, Match};
 use plan::limits;
 use plan::listener::{MethodLevel, RewriteLocation};
-use plan::log::Facility;
+use plan::log::{Facility, Style};
 use plan::process::PidFile;
 use plan::rewrite::{FieldEdit, RequestEdit, ResponseEdit, Step};
 use plan::service::LogSuppress;
@@ -171,7 +171,8 @@ impl Out {
         }
         self.line(&line);
         for format in plan.logging.formats.iter().skip(plan::LogFormat::built_in().len()) {
-            self.inside(|out| out.line(&format!("format {:?} {:?}", format.name, format.parts)));
+            let json = if format.style == Style::Text { "" } else { " json" };
+            self.inside(|out| out.line(&format!("format {:?}{json} {:?}", format.name, format.parts)));
         }
     }
 

@@ -85,6 +85,19 @@ impl Sources {
         format!("{}:{}", self.name(span.source), self.line_column(span).0)
     }
 
+    /// Name, lines and columns of a span as C Pound writes them, both ends included: `pound.cfg:19.2-22.4`,
+    /// `pound.cfg:20.3-14`.
+    pub(crate) fn locus_range(&self, span: Span) -> String {
+        let last = Span { start: span.end.saturating_sub(1).max(span.start), ..span };
+        let ((line, column), (end_line, end_column)) = (self.line_column(span), self.line_column(last));
+        let name = self.name(span.source);
+        match (line == end_line, column == end_column) {
+            (true, true) => format!("{name}:{line}.{column}"),
+            (true, false) => format!("{name}:{line}.{column}-{end_column}"),
+            (false, _) => format!("{name}:{line}.{column}-{end_line}.{end_column}"),
+        }
+    }
+
     /// The span of a whole line, counted from 1, without blanks at its ends.
     pub(crate) fn line_span(&self, source: u32, line: usize) -> Span {
         let text = self.text(source);

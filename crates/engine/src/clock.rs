@@ -153,6 +153,17 @@ impl Clock {
         })
     }
 
+    /// Now, on the monotonic clock, whatever this turn says: for the length of something that is done within one.
+    pub fn fresh(&self) -> Moment {
+        match &self.0 {
+            Source::System(origin) => Moment(
+                u64::try_from(Instant::now().saturating_duration_since(*origin).as_micros())
+                    .unwrap_or(u64::MAX),
+            ),
+            Source::Manual(_) => self.now(),
+        }
+    }
+
     /// Now, on the wall clock, as time since the epoch; zero if the system's clock stands before it.
     pub fn wall(&self) -> Duration {
         match &self.0 {

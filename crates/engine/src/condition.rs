@@ -62,7 +62,11 @@ fn judge(condition: &Condition, scene: &mut Scene<'_>) -> Result<bool, Fault> {
         Condition::Method(matches) => compare(matches, request.method(), scene),
         Condition::Url(matches) => compare(matches, request.target(), scene),
         Condition::Path { matches, decode } => compare_decoded(matches, request.path(), *decode, scene),
-        Condition::Query(matches) => compare(matches, request.query().unwrap_or_default(), scene),
+        // None, and an empty one, match nothing: "not a query that …" holds for both.
+        Condition::Query(matches) => match request.query() {
+            None | Some([]) => Ok(false),
+            Some(query) => compare(matches, query, scene),
+        },
         Condition::QueryParam { name, matches, decode } => {
             // Every parameter of that name: an application may take any of them.
             for value in parameters(request.query(), name) {
@@ -92,15 +96,14 @@ fn judge(condition: &Condition, scene: &mut Scene<'_>) -> Result<bool, Fault> {
         }
         Condition::Host(matches) => {
             // A browser names the port whenever it is not the scheme's own, and an operator hardly ever means one port
-            // only. So the name alone is tried first, and the whole for those who do.
+            // only. So the name alone is tried too: a list of hosts that are forbidden must not be left by a port.
             let Some(hosts) = hosts(request) else { return Ok(false) };
-            if compare(matches, hosts.bare, scene)? {
-                return Ok(true);
+            for host in hosts.each() {
+                if compare(matches, host, scene)? {
+                    return Ok(true);
+                }
             }
-            match hosts.with_port {
-                Some(whole) => compare(matches, &whole, scene),
-                None => Ok(false),
-            }
+            Ok(false)
         }
         Condition::ClientCertificate(wanted) => {
             let shown = scene.client.tls.as_ref().and_then(|facts| facts.peer.as_ref());

@@ -3,7 +3,6 @@
 //! A view, made for one stage and gone after it: the request, the answer once there is one, who the client is, and
 //! the groups of earlier matches. Whoever evaluates something gets this and not the whole exchange.
 
-use std::borrow::Cow;
 use std::net::IpAddr;
 
 use plan::limits::CAPTURE_BACK_MAX;
@@ -123,12 +122,22 @@ pub(crate) enum Missing {
     },
 }
 
-/// The host that was asked for, without the dot that may end a domain name.
+/// The host that was asked for, in the ways in which a pattern may mean it.
 pub(crate) struct Hosts<'a> {
-    /// Without its port.
+    /// As the request has it.
+    raw: &'a [u8],
+    /// Without its port, and without the dot that may end a domain name.
     pub(crate) bare: &'a [u8],
-    /// With the port, if one was named.
-    pub(crate) with_port: Option<Cow<'a, [u8]>>,
+    /// With its port and without that dot, where there are both.
+    with_port: Option<Vec<u8>>,
+}
+
+impl Hosts<'_> {
+    /// Each of them once, the whole first: where that matches, the groups are those of Pound in C, which knows no other.
+    pub(crate) fn each(&self) -> impl Iterator<Item = &[u8]> {
+        let bare = (self.bare.len() < self.raw.len()).then_some(self.bare);
+        std::iter::once(self.raw).chain(self.with_port.as_deref()).chain(bare)
+    }
 }
 
 /// The host that was asked for; `None` if there is none, or none that could be one.
@@ -136,16 +145,13 @@ pub(crate) fn hosts(request: &RequestHead) -> Option<Hosts<'_>> {
     let raw = request.host()?;
     let authority = target::authority(raw).ok()?;
     let without_dot = authority.host.strip_suffix(b".");
-    let with_port = authority.port.map(|port| match without_dot {
-        None => Cow::Borrowed(raw),
-        Some(host) => {
-            let mut text = host.to_vec();
-            text.push(b':');
-            text.extend_from_slice(port.to_string().as_bytes());
-            Cow::Owned(text)
-        }
+    let with_port = authority.port.zip(without_dot).map(|(port, host)| {
+        let mut text = host.to_vec();
+        text.push(b':');
+        text.extend_from_slice(port.to_string().as_bytes());
+        text
     });
-    Some(Hosts { bare: without_dot.unwrap_or(authority.host), with_port })
+    Some(Hosts { raw, bare: without_dot.unwrap_or(authority.host), with_port })
 }
 
 /// The values of a query parameter, in order; a parameter without `=` has an empty one.

@@ -71,6 +71,7 @@ impl Setup {
             id,
             name: None,
             place: format!("service {id}"),
+            locus: format!("pound.cfg:{id}"),
             disabled: false,
             client_certificate: false,
             condition,
@@ -81,6 +82,7 @@ impl Setup {
             rewrite_destination: None,
             log_suppress: LogSuppress::default(),
             target,
+            target_locus: String::new(),
         });
         &mut self.services[id]
     }
@@ -252,6 +254,7 @@ fn backend(id: usize, address: &str) -> Backend {
     Backend {
         id,
         name: None,
+        locus: format!("pound.cfg:2{id}"),
         address,
         times: plan::Times::default(),
         fails_max: plan::limits::BACKEND_FAILS,
@@ -266,6 +269,7 @@ fn listener() -> Listener {
         id: 0,
         place: "pound.cfg:1".into(),
         name: None,
+        locus: "pound.cfg:1".into(),
         address: ListenAddress::Inet(SocketAddr::from(([192, 0, 2, 80], 80))),
         tls: None,
         methods: MethodLevel::Basic,

@@ -39,6 +39,8 @@ pub struct Backend {
     pub id: usize,
     /// The name of a named back-end (`Backend "name"` at top level).
     pub name: Option<String>,
+    /// Where in which file it stands: `pound.cfg:20.3-23.5`.
+    pub locus: String,
     /// Where it listens.
     pub address: BackendAddress,
     /// How long it may take for what; a service may say otherwise, see [`BackendSet::times`].

@@ -49,6 +49,8 @@ pub struct Listener {
     pub place: String,
     /// `ListenHTTP "name"`.
     pub name: Option<String>,
+    /// Where in which file it stands: `pound.cfg:3.1-25.3`.
+    pub locus: String,
     /// Where the socket comes from.
     pub address: ListenAddress,
     /// How TLS is spoken; `None` for `ListenHTTP`.

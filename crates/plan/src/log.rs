@@ -1,5 +1,7 @@
 //! Where and in which words events and requests are logged.
 
+mod json;
+
 use std::path::PathBuf;
 
 /// The global logging directives.
@@ -31,6 +33,20 @@ pub struct LogFormat {
     pub name: String,
     /// Empty: nothing is logged.
     pub parts: Vec<LogPart>,
+    /// How what they say is written.
+    pub style: Style,
+}
+
+/// How the parts of a line are written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Style {
+    /// As text: what the network had a say in is escaped as `\xHH`.
+    Text,
+    /// As JSON.
+    Json {
+        /// For each part whether it stands outside of strings, and so becomes a value of its own.
+        bare: Vec<bool>,
+    },
 }
 
 /// A piece of a log line. Whatever the network had a say in is escaped when it is written.
@@ -54,15 +70,15 @@ pub enum LogPart {
     Duration(TimeUnit),
     /// `%h`: the peer's address.
     RemoteHost,
-    /// `%H`: the protocol of the request.
-    Protocol,
-    /// `%{Name}i`: a request field as it was received, `-` if absent.
+    /// `%H`: `http` or `https`.
+    Scheme,
+    /// `%{Name}i`: a request field as the request goes on, or else as it was received; nothing if absent.
     RequestField(String),
-    /// `%{Name}I`: a request field as it was sent to the back-end, `-` if absent.
+    /// `%{Name}I`: a request field as the request goes on, `-` if absent.
     RequestFieldSent(String),
     /// `%{listener|service|backend}L`: place in the file.
     Place(Noun),
-    /// `%{listener|service|backend}N`: name, or the place where there is none.
+    /// `%{listener|service|backend}N`: name, address of a back-end, what else answered; `-` if there is none.
     Name(Noun),
     /// `%{fault}N`: the code of our own error, `-` for an answer that came from a service or a back-end.
     Fault,
@@ -72,12 +88,14 @@ pub enum LogPart {
     ListenerPort,
     /// `%P`: our process id.
     ProcessId,
-    /// `%q`: the query with its question mark, or nothing.
+    /// `%q`: the query with its question mark, as the request goes on, or nothing.
     Query,
     /// `%r`: the request line as received.
     RequestLine,
-    /// `%s`, `%>s`: the status of the answer.
+    /// `%s`: the status of the answer.
     Status,
+    /// `%>s`: its whole status line.
+    StatusLine,
     /// `%t` and `%{…}t`: a time.
     Time {
         /// Which one.
@@ -87,9 +105,9 @@ pub enum LogPart {
     },
     /// `%u`: the user of Basic authentication, `-` if none.
     User,
-    /// `%U`: the path that was asked for.
+    /// `%U`: the path, as the request goes on.
     Path,
-    /// `%v`: the host that was asked for, `-` if none.
+    /// `%v`: the host that was asked for, our own address if none was.
     VirtualHost,
 }
 
@@ -113,7 +131,7 @@ pub enum TimeUnit {
     Millis,
     /// Whole microseconds.
     Micros,
-    /// Seconds with a fraction of six digits (`f`).
+    /// Seconds with a fraction of three digits (`f`).
     SecondsFraction,
 }
 
@@ -131,7 +149,7 @@ pub enum Moment {
 pub enum TimeForm {
     /// `[22/Nov/2026:16:03:00 +0000]`
     Clf,
-    /// `sec`: seconds since the epoch.
+    /// `sec`, `s`: seconds since the epoch.
     EpochSeconds,
     /// `msec`
     EpochMillis,
@@ -185,22 +203,28 @@ impl LogFormat {
     /// Where a specifier is not known, or lacks its argument or has a wrong one.
     pub fn new(name: &str, text: &str) -> Result<LogFormat, FormatError> {
         let mut parts = Vec::new();
-        let mut at = 0;
-        while at < text.len() {
-            let rest = &text[at..];
-            let plain = rest.find('%').unwrap_or(rest.len());
-            let (len, part) = if plain > 0 {
-                (plain, literal(&rest[..plain]))
-            } else {
-                specifier(rest).map_err(|error| FormatError { at: at + error.at, ..error })?
-            };
-            at += len;
-            match (parts.last_mut(), part) {
-                (Some(LogPart::Literal(before)), LogPart::Literal(text)) => before.push_str(&text),
-                (_, part) => parts.push(part),
+        pieces(text, |_, part, _| {
+            push(&mut parts, part);
+        })?;
+        Ok(LogFormat { name: name.to_owned(), parts, style: Style::Text })
+    }
+
+    /// Reads a format whose lines are JSON. A specifier inside of quotes becomes a part of that text; elsewhere it becomes
+    /// a value: a number, a text with its quotes, or `null`.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new), and where the format is not JSON.
+    pub fn json(name: &str, text: &str) -> Result<LogFormat, FormatError> {
+        let mut skeleton = json::Skeleton::default();
+        let (mut parts, mut bare) = (Vec::new(), Vec::new());
+        pieces(text, |at, part, raw| {
+            let (part, outside) = skeleton.add(at, part, raw);
+            if push(&mut parts, part) {
+                bare.push(outside);
             }
-        }
-        Ok(LogFormat { name: name.to_owned(), parts })
+        })?;
+        skeleton.check()?;
+        Ok(LogFormat { name: name.to_owned(), parts, style: Style::Json { bare } })
     }
 
     /// Whether nothing is logged.
@@ -216,6 +240,37 @@ impl LogFormat {
                 LogFormat::new(name, text).expect("the test built_in_formats_are_right reads them all")
             })
             .collect()
+    }
+}
+
+/// Reads a format piece by piece: where each begins, what it stands for, and how it is written.
+fn pieces(text: &str, mut each: impl FnMut(usize, LogPart, &str)) -> Result<(), FormatError> {
+    let mut at = 0;
+    while at < text.len() {
+        let rest = &text[at..];
+        let plain = rest.find('%').unwrap_or(rest.len());
+        let (len, part) = if plain > 0 {
+            (plain, literal(&rest[..plain]))
+        } else {
+            specifier(rest).map_err(|error| FormatError { at: at + error.at, ..error })?
+        };
+        each(at, part, &rest[..len]);
+        at += len;
+    }
+    Ok(())
+}
+
+/// Adds a part, a text to the text before it. Whether there is one part more now.
+fn push(parts: &mut Vec<LogPart>, part: LogPart) -> bool {
+    match (parts.last_mut(), part) {
+        (Some(LogPart::Literal(before)), LogPart::Literal(text)) => {
+            before.push_str(&text);
+            false
+        }
+        (_, part) => {
+            parts.push(part);
+            true
+        }
     }
 }
 
@@ -237,6 +292,7 @@ fn specifier(text: &str) -> Result<(usize, LogPart), FormatError> {
     let error = |at, len, message: &str| Err(FormatError { at, len, message: message.to_owned() });
     let mut rest = &text[1..];
     let mut argument = None;
+    let mut whole = false;
     if let Some(inner) = rest.strip_prefix('{') {
         let Some(close) = inner.find('}') else {
             return error(0, 2, "expected } at the end of the argument");
@@ -244,7 +300,8 @@ fn specifier(text: &str) -> Result<(usize, LogPart), FormatError> {
         argument = Some(&inner[..close]);
         rest = &inner[close + 1..];
     } else if let Some(after) = rest.strip_prefix('>') {
-        // As in Apache's formats: the status that was sent in the end; ours has no other.
+        // In Apache's formats the status that was sent in the end; in those of Pound the whole line of it.
+        whole = true;
         if !after.starts_with('s') {
             return error(0, 2, "expected %>s");
         }
@@ -302,7 +359,7 @@ fn specifier(text: &str) -> Result<(usize, LogPart), FormatError> {
         ('B', _) => LogPart::BytesSent,
         ('D', _) => LogPart::DurationMicros,
         ('h', _) => LogPart::RemoteHost,
-        ('H', _) => LogPart::Protocol,
+        ('H', _) => LogPart::Scheme,
         // The remote log name of old, which nobody has any more.
         ('l', _) => LogPart::Literal("-".into()),
         ('m', _) => LogPart::Method,
@@ -310,6 +367,7 @@ fn specifier(text: &str) -> Result<(usize, LogPart), FormatError> {
         ('P', _) => LogPart::ProcessId,
         ('q', _) => LogPart::Query,
         ('r', _) => LogPart::RequestLine,
+        ('s', _) if whole => LogPart::StatusLine,
         ('s', _) => LogPart::Status,
         ('u', _) => LogPart::User,
         ('U', _) => LogPart::Path,
@@ -338,7 +396,7 @@ fn time(argument: &str) -> Result<(Moment, TimeForm), String> {
     };
     let form = match form {
         "" => TimeForm::Clf,
-        "sec" => TimeForm::EpochSeconds,
+        "sec" | "s" => TimeForm::EpochSeconds,
         "msec" => TimeForm::EpochMillis,
         "usec" => TimeForm::EpochMicros,
         "msec_frac" => TimeForm::MillisFraction,
@@ -380,7 +438,7 @@ mod tests {
         let text = |text: &str| LogPart::Literal(text.into());
         check("", &[]);
         check("100%% of %m", &[text("100% of "), LogPart::Method]);
-        check("%s%>s", &[LogPart::Status, LogPart::Status]);
+        check("%s%>s", &[LogPart::Status, LogPart::StatusLine]);
         check(
             "%{X-Id}i%{Host}I",
             &[LogPart::RequestField("X-Id".into()), LogPart::RequestFieldSent("Host".into())],

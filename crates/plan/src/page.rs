@@ -20,18 +20,19 @@ pub type Pages = BTreeMap<u16, Page>;
 /// The codes for which an operator may give a page (`ErrorFile`, `Error`).
 pub const CODES: &[u16] = &[400, 401, 403, 404, 405, 413, 414, 417, 429, 431, 500, 501, 502, 503, 504, 505];
 
+/// What all pages about errors have had since Pound 4: caches of every age leave them alone. `now` is no date, which RFC
+/// 9111 section 5.3 has every cache take for one that has passed.
+pub const NEVER_KEPT: [(&str, &str); 3] =
+    [("Expires", "now"), ("Pragma", "no-cache"), ("Cache-Control", "no-cache,no-store")];
+
 impl Page {
     /// The fields of a page whose file names none: HTML that nobody may keep.
     pub fn default_fields() -> Fields {
-        [
-            ("Content-Type", "text/html"),
-            ("Expires", "now"),
-            ("Pragma", "no-cache"),
-            ("Cache-Control", "no-cache,no-store"),
-        ]
-        .into_iter()
-        .map(|(name, value)| (name.to_owned(), value.to_owned()))
-        .collect()
+        [("Content-Type", "text/html")]
+            .into_iter()
+            .chain(NEVER_KEPT)
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .collect()
     }
 
     /// A page of HTML with the usual fields.

@@ -20,6 +20,8 @@ pub struct Service {
     pub name: Option<String>,
     /// Its place in the file for logs, such as `listener 1, service 2`.
     pub place: String,
+    /// Where in which file it stands, as C Pound's logs have it: `pound.cfg:19.2-22.4`.
+    pub locus: String,
     /// Not tried at all (`Disabled`).
     pub disabled: bool,
     /// Only for clients that have shown a certificate which was verified (`RequireClientCert`).
@@ -40,6 +42,8 @@ pub struct Service {
     pub log_suppress: LogSuppress,
     /// What answers.
     pub target: Target,
+    /// Where in which file the line of a target stands that is no back-end; empty for others.
+    pub target_locus: String,
 }
 
 /// What answers for a service.
@@ -71,6 +75,8 @@ pub struct Redirect {
     pub status: u16,
     /// Where to.
     pub url: Template,
+    /// The same as the file has it, for logs.
+    pub text: String,
     /// The request's path and query are appended: the URL has neither a path nor anything to expand.
     pub append_target: bool,
 }

@@ -149,6 +149,20 @@ impl Template {
         self
     }
 
+    /// Without the slash at its end, if it has one.
+    #[must_use]
+    pub fn without_last_slash(mut self) -> Template {
+        if let Some(Part::Literal(text)) = self.parts.last_mut()
+            && text.ends_with('/')
+        {
+            text.pop();
+            if text.is_empty() {
+                self.parts.pop();
+            }
+        }
+        self
+    }
+
     /// Where it comes from, if that is known. Only kept for a template whose expansion can fail.
     pub fn origin(&self) -> Option<&str> {
         self.origin.as_deref()

@@ -37,7 +37,7 @@ pub(super) static ROWS: &[Row] = &[
     Row {
         name: "Query",
         since: "4.6",
-        doc: "The query, without the question mark.",
+        doc: "The query, without the question mark. A request without one, or with an empty one, does not match.",
         lower: Lower::Condition(condition::query),
         ..PATTERN
     },
@@ -45,7 +45,8 @@ pub(super) static ROWS: &[Row] = &[
         name: "QueryParam",
         syntax: "\"NAME\" [OPTIONS] [-decode] \"PATTERN\"",
         since: "4.6",
-        doc: "The value of one parameter of the query.",
+        doc: "The value of one parameter of the query, percent-decoded. If the parameter is there several times, any of \
+              its values may match.",
         example: "QueryParam \"lang\" -exact \"de\"",
         lower: Lower::Condition(condition::query_param),
         ..PATTERN
@@ -64,7 +65,9 @@ pub(super) static ROWS: &[Row] = &[
     Row {
         name: "Host",
         since: "4.1",
-        doc: "The host that was asked for. Unless options say otherwise, it is compared as a whole and case is ignored.",
+        doc: "The host that was asked for. Unless options say otherwise, it is compared as a whole and case is ignored. \
+              The pattern may match with the port that the client named or without it; groups are those of the match \
+              with it, if there is one. A dot at the end of the name does not matter.",
         example: "Host \"www.example.org\"",
         lower: Lower::Condition(condition::host),
         ..PATTERN

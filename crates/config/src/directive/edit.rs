@@ -14,7 +14,7 @@ pub(super) static ROWS: &[Row] = &[
         scopes: BOTH,
         syntax: "\"NAME: VALUE\"",
         since: "4.6",
-        doc: "Replace the fields of this name, or add one.",
+        doc: "Replace all fields of this name by this one, or add it.",
         example: "SetHeader \"X-Request-Path: %[path]\"",
         lower: Lower::Field(edit::set_header),
         ..EDIT
@@ -70,7 +70,9 @@ pub(super) static ROWS: &[Row] = &[
         arguments: (1, 3),
         options: true,
         since: "4.6",
-        doc: "Replace one parameter of the query, or add it; without a value, remove it.",
+        doc: "Replace one parameter of the query, or add it; without a value, remove it. One is left, or none, however \
+              many there were. A blank and what else cannot stand in a query is percent-encoded; with -encode also \
+              `&`, `=`, `+` and `%`.",
         example: "SetQueryParam \"client\" -encode \"%[remoteip 1]\"",
         lower: Lower::Request(edit::set_query_param),
         ..EDIT

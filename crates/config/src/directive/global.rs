@@ -260,17 +260,20 @@ pub(super) static ROWS: &[Row] = &[
     Row {
         name: "LogFormat",
         scopes: GLOBAL,
-        syntax: "\"NAME\" \"FORMAT\"",
-        arguments: (2, 2),
+        syntax: "\"NAME\" [-json] \"FORMAT\"",
+        arguments: (2, 3),
+        options: true,
         once: false,
         since: "4.9",
         doc: "A format to be used by LogLevel. `%a` client, `%A` our address, `%b` `%B` bytes sent, `%D` \
-              microseconds, `%h` peer, `%H` protocol, `%{Name}i` request field, `%{Name}I` the same as sent to the \
-              back-end, `%l` nothing, `%m` method, `%{listener|service|backend}N` name, `%{…}L` place in the file, `%{fault}N` code of an error of ours, \
-              `%p` port, `%P` process, `%q` query, `%r` request line, `%s` `%>s` status, `%t` time, `%{FORMAT}t` \
-              time as strftime or `sec` `msec` `usec` `msec_frac` `usec_frac`, also with `begin:` or `end:` before \
-              it, `%T` seconds taken, `%{ms|us|s|f}T` in another unit, `%u` user, `%U` path, `%v` host, `%%` a \
-              percent sign.",
+              microseconds, `%h` peer, `%H` `http` or `https`, `%{Name}i` request field, empty if absent, `%{Name}I` \
+              the same, `-` if absent, `%l` nothing, `%m` method, `%{listener|service}N` name, `%{backend}N` address of \
+              the back-end or what else answered, `%{fault}N` code of an error of ours, `%{…}L` place in the file, `%p` port, `%P` process, `%q` query, `%r` \
+              request line as received, `%s` status, `%>s` status line, `%t` time, `%{FORMAT}t` time as strftime or \
+              `sec` `msec` `usec` `msec_frac` `usec_frac`, also with `begin:` or `end:` before it, `%T` seconds taken, \
+              `%{ms|us|s|f}T` in another unit, `%u` user, `%U` path, `%v` host, `%%` a percent sign. Fields, path and \
+              query are those that went on to the back-end. With -json the format is JSON, and each line is: a \
+              specifier in quotes becomes a part of that text, elsewhere a number, a text in quotes, or `null`.",
         example: "LogFormat \"short\" \"%a %m %U %s %{f}T\"\nLogLevel \"short\"",
         lower: Lower::Global(Names, lower::logging::format),
         ..Row::ROW

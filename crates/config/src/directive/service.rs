@@ -50,7 +50,8 @@ pub(super) static ROWS: &[Row] = &[
         default: "302",
         since: "2.0",
         doc: "Answer by a redirect. `$1`, `%[host]` and the like are replaced. A URL with nothing to replace and \
-              without a path gets the path and query of the request appended.",
+              without a slash behind its host gets the path and query of the request appended. A slash that is the \
+              whole path is left out: the browser goes to `/` of that host.",
         example: "Redirect 301 \"https://%[host]%[url]\"",
         lower: Lower::Service(service::redirect),
         ..Row::ROW

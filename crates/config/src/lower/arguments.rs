@@ -215,6 +215,10 @@ impl Lowering<'_> {
         match Template::new(&word.text[from..]) {
             Ok(template) => {
                 self.warn_of_two_colons(word, from, &template);
+                let peer = Part::Accessor(Accessor::RemoteIp { forwarded: false });
+                if template.parts().contains(&peer) {
+                    self.peer_addresses.push(word.span);
+                }
                 if !template.has_captures() {
                     return Some(template);
                 }

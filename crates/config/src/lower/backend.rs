@@ -59,6 +59,7 @@ impl Named {
 /// A back-end without its place in the plan.
 #[derive(Clone)]
 struct Unplaced {
+    locus: String,
     name: Option<String>,
     address: BackendAddress,
     times: Times,
@@ -191,6 +192,7 @@ impl Lowering<'_> {
             }
         };
         Some(Unplaced {
+            locus: self.diagnostics.sources.locus_range(statement.whole),
             name: None,
             address,
             times,
@@ -229,6 +231,7 @@ impl Lowering<'_> {
         let backend = Arc::new(Backend {
             id: self.backends.len(),
             name: unplaced.name,
+            locus: unplaced.locus,
             address: unplaced.address,
             times: unplaced.times,
             fails_max: unplaced.fails_max,

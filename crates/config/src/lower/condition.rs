@@ -36,7 +36,9 @@ pub(crate) fn query_param(cx: &mut Lowering<'_>, statement: &Statement) -> Optio
     Some(Condition::QueryParam {
         name: name.text.to_string(),
         matches: matching.matches,
-        decode: matching.decode,
+        // Whether or not there is a -decode, as in Pound 4: it is what the application sees, and what a list of what is
+        // forbidden must not miss.
+        decode: true,
     })
 }
 

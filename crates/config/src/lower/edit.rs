@@ -45,7 +45,7 @@ pub(crate) fn set_url(cx: &mut Lowering<'_>, statement: &Statement) -> Option<Re
     let word = &statement.arguments[0];
     let url = cx.template(word)?;
     cx.starts_with_slash(word, &url)?;
-    cx.fits_a_target(word, &url)?;
+    cx.fits_a_target(word, &url);
     Some(RequestEdit::SetUrl(url))
 }
 
@@ -58,7 +58,7 @@ pub(crate) fn set_path(cx: &mut Lowering<'_>, statement: &Statement) -> Option<R
     let path = cx.template(word)?;
     cx.starts_with_slash(word, &path)?;
     if !encode {
-        cx.fits_a_target(word, &path)?;
+        cx.fits_a_target(word, &path);
     }
     Some(RequestEdit::SetPath { path, encode })
 }
@@ -66,7 +66,7 @@ pub(crate) fn set_path(cx: &mut Lowering<'_>, statement: &Statement) -> Option<R
 pub(crate) fn set_query(cx: &mut Lowering<'_>, statement: &Statement) -> Option<RequestEdit> {
     let word = &statement.arguments[0];
     let query = cx.template(word)?;
-    cx.fits_a_target(word, &query)?;
+    cx.fits_a_target(word, &query);
     Some(RequestEdit::SetQuery(query))
 }
 
@@ -87,15 +87,10 @@ pub(crate) fn set_query_param(cx: &mut Lowering<'_>, statement: &Statement) -> O
     if name.text.is_empty() {
         return cx.refuse(name, "expected the name of a query parameter");
     }
+    // A value is a text like any other, and what cannot stand in a query is encoded, without a word.
     let template = match value {
         None => None,
-        Some(word) => {
-            let template = cx.template(word)?;
-            if !encode {
-                cx.fits_a_target(word, &template)?;
-            }
-            Some(template)
-        }
+        Some(word) => Some(cx.template(word)?),
     };
     Some(RequestEdit::SetQueryParam { name: name.text.to_string(), value: template, encode })
 }
@@ -127,24 +122,27 @@ impl Lowering<'_> {
         }
     }
 
-    /// Refuses what cannot stand in a request line.
-    fn fits_a_target(&mut self, word: &Word, template: &Template) -> Option<()> {
-        for part in template.parts() {
-            let Part::Literal(text) = part else { continue };
-            if text.bytes().all(|byte| byte.is_ascii_graphic()) {
-                continue;
-            }
-            let at = word.text.bytes().position(|byte| !byte.is_ascii_graphic()).unwrap_or(0);
-            let len = word.text[at..].chars().next().map_or(1, char::len_utf8);
-            let character = &word.text[at..at + len];
-            let encoded: String = character.bytes().map(|byte| format!("%{byte:02X}")).collect();
-            self.push(
-                Diagnostic::error(word.part(at, len), format!("{character:?} cannot stand in a URL"))
-                    .label(format!("expected {encoded}")),
-            );
-            return None;
+    /// Says what will be encoded because it cannot stand in a request line.
+    fn fits_a_target(&mut self, word: &Word, template: &Template) {
+        let fits = |part: &Part| match part {
+            Part::Literal(text) => text.bytes().all(|byte| byte.is_ascii_graphic()),
+            _ => true,
+        };
+        if !template.parts().iter().all(fits) {
+            self.warn_of_encoding(word, "the request line");
         }
-        Some(())
+    }
+
+    /// The first character of a word that cannot stand in a URL, and what is sent for it.
+    pub(crate) fn warn_of_encoding(&mut self, word: &Word, place: &str) {
+        let Some(at) = word.text.bytes().position(|byte| !byte.is_ascii_graphic()) else { return };
+        let len = word.text[at..].chars().next().map_or(1, char::len_utf8);
+        let character = &word.text[at..at + len];
+        let encoded: String = character.bytes().map(|byte| format!("%{byte:02X}")).collect();
+        self.push(
+            Diagnostic::warning(word.part(at, len), format!("{character:?} cannot stand in a URL"))
+                .label(format!("{place} has {encoded} for it")),
+        );
     }
 
     /// Puts a modification of a listener or a service among the others. `false` if it is none.

@@ -117,6 +117,7 @@ fn block(cx: &mut Lowering<'_>, statement: &Statement, port: u16) {
         id: cx.listeners.len(),
         place,
         name: name.map(|name| name.text.to_string()),
+        locus: cx.diagnostics.sources.locus_range(statement.whole),
         address,
         tls,
         methods: draft.methods.unwrap_or(MethodLevel::Basic),

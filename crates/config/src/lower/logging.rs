@@ -66,7 +66,18 @@ pub(crate) fn tag(cx: &mut Lowering<'_>, statement: &Statement) {
 }
 
 pub(crate) fn format(cx: &mut Lowering<'_>, statement: &Statement) {
-    let [name, text] = &statement.arguments[..] else { return };
+    let mut json = false;
+    let mut words = Vec::new();
+    for word in &statement.arguments {
+        match &*word.text.to_ascii_lowercase() {
+            "-json" if word.is_flag() => json = true,
+            _ if word.is_flag() => return cx.unknown_option(word, &["-json"]),
+            _ => words.push(word),
+        }
+    }
+    let [name, text] = words[..] else {
+        return cx.missing(statement.span, "LogFormat needs a name and a format", &statement.row.usage());
+    };
     if value::number(&name.text, 0, u64::MAX).is_ok() || name.text.is_empty() {
         cx.refuse::<()>(name, "expected a name, which is no number");
         return;
@@ -75,7 +86,8 @@ pub(crate) fn format(cx: &mut Lowering<'_>, statement: &Statement) {
         let message = format!("there is already a log format {:?}", name.text);
         return cx.push(Diagnostic::error(name.span, message).label("expected another name"));
     }
-    match LogFormat::new(&name.text, &text.text) {
+    let read = if json { LogFormat::json } else { LogFormat::new };
+    match read(&name.text, &text.text) {
         Ok(format) => cx.formats.push(format),
         Err(error) => {
             let span = text.part(error.at, error.len);

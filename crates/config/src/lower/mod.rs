@@ -136,6 +136,8 @@ pub(crate) struct Lowering<'a> {
     patterns: HashMap<(Kind, bool, Box<str>), Pattern>,
     watched: Vec<Arc<dyn Watched>>,
     captures: bool,
+    /// Where `%[remoteip 0]` stands.
+    pub(crate) peer_addresses: Vec<Span>,
     backends: Vec<Arc<Backend>>,
     services: Vec<Arc<Service>>,
     /// Those that every listener tries, with the place of each.
@@ -171,6 +173,7 @@ pub(crate) fn lower(
         patterns: HashMap::new(),
         watched: Vec::new(),
         captures: false,
+        peer_addresses: Vec::new(),
         backends: Vec::new(),
         services: Vec::new(),
         global_services: Vec::new(),
@@ -198,6 +201,7 @@ pub(crate) fn lower(
         }
     }
     check::addresses(&mut cx);
+    check::peer_addresses(&mut cx);
     // A line that could not be read may be the one that makes sense of the whole.
     if !cx.diagnostics.has_errors() {
         check::unused_backends(&mut cx);
@@ -234,6 +238,10 @@ impl Lowering<'_> {
 
     pub(crate) fn global_services(&self) -> &[(Arc<Service>, Span)] {
         &self.global_services
+    }
+
+    pub(crate) fn plan_services(&self) -> &[Arc<Service>] {
+        &self.services
     }
 
     /// Names and places.

@@ -75,11 +75,16 @@ pub(crate) fn lower(cx: &mut Lowering<'_>, statement: &Statement, place: String)
     cx.tolerance = Tolerance::default();
     warn_of_two_hosts(cx, statement);
     let faulty = statement.faulty || cx.diagnostics.errors() > errors;
+    let target_locus = match &draft.special {
+        Some((_, span)) => cx.diagnostics.sources.locus_range(*span),
+        None => String::new(),
+    };
     let target = target(cx, statement, faulty, &mut draft);
     let service = Arc::new(Service {
         id: cx.services.len(),
         name: statement.arguments.first().map(|name| name.text.to_string()),
         place,
+        locus: cx.diagnostics.sources.locus_range(statement.whole),
         disabled: draft.disabled,
         client_certificate: draft.client_certificate,
         condition: Condition::All(conditions),
@@ -90,6 +95,7 @@ pub(crate) fn lower(cx: &mut Lowering<'_>, statement: &Statement, place: String)
         rewrite_destination: draft.inner.rewrite_destination,
         log_suppress: draft.log_suppress,
         target,
+        target_locus,
     });
     cx.services.push(service.clone());
     service
@@ -236,9 +242,18 @@ pub(crate) fn redirect(cx: &mut Lowering<'_>, draft: &mut ServiceDraft, statemen
         [url] => (302, url),
         _ => return,
     };
-    let Some(url) = cx.template(word) else { return };
+    let Some(mut url) = cx.template(word) else { return };
     let Some(append_target) = redirect_target(cx, word, &url) else { return };
-    draft.answer_by(cx, statement, Target::Redirect(Redirect { status, url, append_target }));
+    let mut text = word.text.to_string();
+    // In all versions of Pound `http://x/` is `http://x` with nothing appended.
+    let behind_scheme = text.split_once("://").map_or("", |(_, rest)| rest);
+    if behind_scheme.find(['/', '?', '#']) == Some(behind_scheme.len().saturating_sub(1))
+        && behind_scheme.ends_with('/')
+    {
+        url = url.without_last_slash();
+        text.pop();
+    }
+    draft.answer_by(cx, statement, Target::Redirect(Redirect { status, url, text, append_target }));
 }
 
 /// Whether the request's path and query are to be appended; `None` if the text is no URL.
@@ -258,9 +273,23 @@ fn redirect_target(cx: &mut Lowering<'_>, word: &Word, url: &Template) -> Option
         .iter()
         .any(|part| matches!(part, Part::Literal(text) if !text.bytes().all(|byte| byte.is_ascii_graphic())))
     {
-        return cx.refuse(word, "expected a URL; a blank in it is written %20");
+        let host = authority.split(['/', '?', '#']).next().unwrap_or_default();
+        if !host.bytes().all(|byte| byte.is_ascii_graphic()) {
+            return cx.refuse(word, "expected a URL, whose host has no blank and no letter beyond ASCII");
+        }
+        cx.warn_of_encoding(word, "Location");
     }
-    Some(!url.has_references() && !authority.contains(['/', '?', '#']))
+    let append = !url.has_references() && !authority.contains('/');
+    // What is meant to take the request's path and query as a parameter ends with the sign for it.
+    if append && authority.contains(['?', '#']) && !authority.ends_with(['=', '?', '#']) {
+        let (host, rest) = word.text.split_at(word.text.find(['?', '#']).unwrap_or(word.text.len()));
+        cx.push(
+            Diagnostic::warning(word.span, "the path and query of the request are put behind this URL")
+                .label(format!("it has no path, so /a becomes {}/a", word.text))
+                .help(format!("write \"{host}/{rest}\" if it is the whole address")),
+        );
+    }
+    Some(append)
 }
 
 pub(crate) fn log_suppress(cx: &mut Lowering<'_>, draft: &mut ServiceDraft, statement: &Statement) {

@@ -31,6 +31,8 @@ pub(crate) struct Statement {
     pub(crate) keyword: Span,
     /// From the keyword to the last word of the line.
     pub(crate) span: Span,
+    /// From the keyword to the `End` of its block, or to the last word of a line without one.
+    pub(crate) whole: Span,
     pub(crate) arguments: Vec<Word>,
     pub(crate) body: Tree,
     /// Index of the directory to which its file names are relative.
@@ -315,6 +317,7 @@ impl Parser<'_> {
             row,
             keyword: keyword.span,
             span,
+            whole: span,
             arguments,
             body: Tree::None,
             directory: self.directories.len() - 1,
@@ -352,6 +355,9 @@ impl Parser<'_> {
                 self.open.push(Open { scope: inner, keyword, indent });
                 let close = self.block(cursor, inner, &mut statements);
                 self.close(&close);
+                if let Close::End { span, .. } = close {
+                    statement.whole = statement.span.to(span);
+                }
                 self.warn_of_repetitions(&statements);
                 Tree::Block(statements)
             }

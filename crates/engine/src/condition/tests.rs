@@ -33,7 +33,7 @@ fn parts_of_the_request_line_are_told_apart() {
     check(&path(regex("^/a/b$"), false), &request, false);
     check(&path(regex("^/a/b$"), true), &request, true);
     check(&Condition::Query(regex("^x=1&y=%41&x=2$")), &request, true);
-    check(&Condition::Query(regex("^$")), &get("/", ""), true);
+    check(&Condition::Query(regex("^$")), &get("/", ""), false);
 }
 
 #[test]
@@ -85,6 +85,36 @@ fn a_host_is_compared_without_its_dot_and_with_and_without_its_port() {
     check(&one_port, &host("www.example.org:8081"), false);
     check(&one_port, &host("www.example.org"), false);
     check(&condition, "GET / HTTP/1.0\r\n\r\n", false);
+}
+
+#[test]
+fn groups_of_a_host_are_those_of_the_whole_where_it_matches() {
+    let group = |pattern: &str, host: &str| {
+        let stage = Setup::with(|setup| setup.captures = true).run();
+        let mut x = stage.exchange(&format!("GET / HTTP/1.1\r\nHost: {host}\r\n\r\n"));
+        let mut scene = Scene::of_rewrite(&mut x);
+        assert!(holds(&Condition::Host(regex(pattern)), &mut scene).unwrap(), "{pattern} {host}");
+        String::from_utf8(scene.capture(1, &Which::Back(0)).unwrap().to_vec()).unwrap()
+    };
+    for (pattern, host, expect) in [
+        ("^www[.](.+)", "www.example.org", "example.org"),
+        ("^www[.](.+)", "www.example.org:8080", "example.org:8080"),
+        ("^www[.](.+)", "www.example.org.", "example.org."),
+        ("^www[.](.+[.]org)$", "www.example.org:8080", "example.org"),
+        ("^www[.](.+[.]org)$", "www.example.org.:8080", "example.org"),
+        ("^www[.](.+[.]org:8080)$", "www.example.org.:8080", "example.org:8080"),
+    ] {
+        assert_eq!(group(pattern, host), expect, "{pattern} {host}");
+    }
+}
+
+#[test]
+fn a_query_that_is_not_there_matches_nothing() {
+    let any = Condition::Query(regex(""));
+    for (target, expect) in [("/a", false), ("/a?", false), ("/a?b", true)] {
+        check(&any, &get(target, ""), expect);
+        check(&Condition::Not(Box::new(Condition::Query(regex("")))), &get(target, ""), !expect);
+    }
 }
 
 #[test]

@@ -5,6 +5,7 @@
 
 use std::borrow::Cow;
 
+use plan::page::NEVER_KEPT;
 use plan::{Listener, Page};
 
 use crate::exchange::Exchange;
@@ -64,7 +65,8 @@ pub(super) fn answer(page: &Page, status: u16) -> Result<Answer, Cause> {
 /// The small page, with this between its title and its code.
 fn small(status: u16, code: &str, advice: &str) -> Result<Answer, Cause> {
     let mut head = head(status)?;
-    for (name, value) in [("Content-Type", "text/html; charset=utf-8"), ("Cache-Control", "no-store")] {
+    add(&mut head, "Content-Type", b"text/html; charset=utf-8")?;
+    for (name, value) in NEVER_KEPT {
         add(&mut head, name, value.as_bytes())?;
     }
     let title = reason(status);

@@ -31,10 +31,6 @@ fn location(redirect: &Redirect, x: &mut Exchange) -> Result<Vec<u8>, Fault> {
     expand::expand(&redirect.url, &Scene::of_rewrite(x), &mut text)?;
     // `OPTIONS *` names nothing that could be appended.
     if redirect.append_target && x.request.target().starts_with(b"/") {
-        // `http://x/` and `http://x` both mean the place on x that was asked for here; two slashes would not.
-        if text.ends_with(b"/") {
-            text.pop();
-        }
         text.extend_from_slice(x.request.target());
     }
     let mut location = Vec::with_capacity(text.len());

@@ -1,9 +1,10 @@
 //! Bytes of the network as they stand in a log line.
 
+const DIGITS: &[u8; 16] = b"0123456789abcdef";
+
 /// Appends `bytes` so that they can neither end the line nor a quoted part of it: visible ASCII and space as they are,
 /// quote and backslash with a backslash before them, all else as `\xHH`.
 pub(super) fn escape(bytes: &[u8], out: &mut Vec<u8>) {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
     // Nearly always.
     if all_plain(bytes) {
         return out.extend_from_slice(bytes);
@@ -29,7 +30,7 @@ fn is_plain(byte: u8) -> bool {
 }
 
 /// Whether all of them do; eight at a time.
-fn all_plain(bytes: &[u8]) -> bool {
+pub(super) fn all_plain(bytes: &[u8]) -> bool {
     match bytes.last_chunk() {
         // The last eight may overlap the eight before them, which have been looked at already.
         Some(last) => {
@@ -64,9 +65,36 @@ pub(super) fn escape_sentence(bytes: &[u8], out: &mut Vec<u8>) {
     }
 }
 
-/// As [`escape`]; `-` for nothing.
-pub(super) fn escape_or_dash(bytes: &[u8], out: &mut Vec<u8>) {
-    if bytes.is_empty() { out.push(b'-') } else { escape(bytes, out) }
+/// Appends `bytes` as the inside of a JSON string (RFC 8259 section 7), in ASCII alone: what carries logs cuts or changes
+/// other bytes, and some of them talk to terminals. What is no UTF-8 becomes U+FFFD.
+pub(super) fn escape_json(bytes: &[u8], out: &mut Vec<u8>) {
+    // Nearly always.
+    if all_plain(bytes) {
+        return out.extend_from_slice(bytes);
+    }
+    for chunk in bytes.utf8_chunks() {
+        for letter in chunk.valid().chars() {
+            match letter {
+                '"' | '\\' => out.extend([b'\\', letter as u8]),
+                ' '..='~' => out.push(letter as u8),
+                letter => {
+                    let mut units = [0; 2];
+                    letter.encode_utf16(&mut units).iter().for_each(|unit| code_unit(*unit, out));
+                }
+            }
+        }
+        if !chunk.invalid().is_empty() {
+            code_unit(0xfffd, out);
+        }
+    }
+}
+
+/// `\u00e9`
+fn code_unit(unit: u16, out: &mut Vec<u8>) {
+    out.extend_from_slice(b"\\u");
+    for shift in [12, 8, 4, 0] {
+        out.push(DIGITS[usize::from(unit >> shift & 15)]);
+    }
 }
 
 #[cfg(test)]
@@ -78,6 +106,24 @@ mod tests {
         let mut out = Vec::new();
         escape(b"a \"b\" \\x\r\n\x00\x1b[2J\x7f\xc3\xa9~", &mut out);
         assert_eq!(out, br#"a \"b\" \\x\x0d\x0a\x00\x1b[2J\x7f\xc3\xa9~"#);
+    }
+
+    #[test]
+    fn json_takes_any_bytes_and_stays_ascii() {
+        let check = |bytes: &[u8], expect: &str| {
+            let mut out = Vec::new();
+            escape_json(bytes, &mut out);
+            assert_eq!(String::from_utf8(out).unwrap(), expect);
+        };
+        check(b"/a b~", "/a b~");
+        check(b"a\"b\\c\td\x00\x7f", "a\\\"b\\\\c\\u0009d\\u0000\\u007f");
+        check("\u{e9}\u{85}\u{2028}\u{1f600}".as_bytes(), "\\u00e9\\u0085\\u2028\\ud83d\\ude00");
+        check(b"\xe9\xff|\xed\xa0\x80|\xc3", "\\ufffd\\ufffd|\\ufffd\\ufffd\\ufffd|\\ufffd");
+        for byte in 0..=u8::MAX {
+            let mut out = Vec::new();
+            escape_json(&[byte], &mut out);
+            assert!(out.iter().all(|byte| matches!(byte, b' '..=b'~')), "{byte}");
+        }
     }
 
     #[test]

@@ -95,10 +95,7 @@ impl Index {
         if let Some(table) = &self.host
             && let Some(hosts) = hosts(request)
         {
-            table.look(hosts.bare, found);
-            if let Some(whole) = hosts.with_port {
-                table.look(&whole, found);
-            }
+            hosts.each().for_each(|host| table.look(host, found));
         }
         if let Some(table) = &self.path {
             let path = request.path();

@@ -94,7 +94,10 @@ fn may_fault(condition: &Condition) -> bool {
         | Condition::QueryParam { matches, .. }
         | Condition::HeaderLine(matches)
         | Condition::HeaderField { matches, .. }
-        | Condition::Host(matches)
-        | Condition::StringMatch { matches, .. } => matches.pattern.may_give_up(),
+        | Condition::Host(matches) => matches.pattern.may_give_up(),
+        // A reference to a match that was not made is a fault.
+        Condition::StringMatch { subject, matches } => {
+            subject.has_captures() || matches.pattern.may_give_up()
+        }
     }
 }
