@@ -118,7 +118,7 @@ def test_random_bytes_never_desynchronise(pound, backend):
     accepted, refused = seeds()
     origin = backend(echo)
     port = wait.free_port()
-    top = ['LogFormat "hunt" "served %m %U %>s"', 'LogLevel "hunt"']
+    top = ['LogFormat "hunt" "served %m %U %s"', 'LogLevel "hunt"']
     listener = cfg.listen(port, "xHTTP 3", "Client 5", cfg.service(cfg.backend(origin, "TimeOut 5")))
     started = pound(cfg.text(top, listener), port)
     end = wait.time.monotonic() + SECONDS

@@ -1,5 +1,7 @@
 //! What makes no sense of a whole configuration, though each line of it is right.
 
+mod references;
+
 use std::collections::HashMap;
 
 use plan::condition::Condition;
@@ -8,6 +10,8 @@ use plan::{ListenAddress, Service};
 use crate::diagnostic::Diagnostic;
 use crate::lower::Lowering;
 use crate::source::Span;
+
+pub(crate) use references::references;
 
 /// Two listeners cannot have one address.
 pub(crate) fn addresses(cx: &mut Lowering<'_>) {

@@ -16,7 +16,7 @@ pub(crate) const PAGE_BYTES_MAX: u64 = 4 * 1024 * 1024;
 pub(crate) const FILES_MAX: usize = 10_000;
 
 /// A range of bytes in one of the texts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Span {
     pub(crate) source: u32,
     pub(crate) start: u32,

@@ -223,8 +223,10 @@ impl Lowering<'_> {
                     return Some(template);
                 }
                 self.captures = true;
-                let (place, directive) = (self.diagnostics.sources.locus(word.span), self.directive);
-                Some(template.from_place(format!("{place}: {directive} \"{}\"", word.text)))
+                let place = self.diagnostics.sources.locus(word.span);
+                let origin = format!("{place}: {} \"{}\"", self.directive, word.text);
+                self.reference_places.insert(origin.clone().into(), word.span);
+                Some(template.from_place(origin))
             }
             Err(error) => {
                 let span = word.part(from + error.at, error.len);

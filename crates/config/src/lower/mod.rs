@@ -136,6 +136,8 @@ pub(crate) struct Lowering<'a> {
     patterns: HashMap<(Kind, bool, Box<str>), Pattern>,
     watched: Vec<Arc<dyn Watched>>,
     captures: bool,
+    /// Where the templates with references to matches stand, by their origin.
+    pub(crate) reference_places: HashMap<Box<str>, Span>,
     /// Where `%[remoteip 0]` stands.
     pub(crate) peer_addresses: Vec<Span>,
     backends: Vec<Arc<Backend>>,
@@ -173,6 +175,7 @@ pub(crate) fn lower(
         patterns: HashMap::new(),
         watched: Vec::new(),
         captures: false,
+        reference_places: HashMap::new(),
         peer_addresses: Vec::new(),
         backends: Vec::new(),
         services: Vec::new(),
@@ -206,6 +209,7 @@ pub(crate) fn lower(
     if !cx.diagnostics.has_errors() {
         check::unused_backends(&mut cx);
         check::services(&mut cx);
+        check::references(&mut cx);
         if cx.listeners.is_empty() {
             cx.warn_that_nothing_listens(source);
         }
