@@ -80,6 +80,7 @@ fn bounds(line: &mut String, bounds: &Bounds) {
     ] {
         value(line, name, (given != default).then_some(given));
     }
+    value(line, "connections", bounds.connections_max);
     value(line, "requests", (bounds.requests_max != standard.requests_max).then_some(bounds.requests_max));
     match bounds.rate_min {
         rate if rate == standard.rate_min => {}
@@ -137,6 +138,8 @@ impl Out {
             line.push_str(" unsupervised");
         }
         value(&mut line, "workers", process.workers);
+        value(&mut line, "connections", process.connections_max);
+        value(&mut line, "memory", process.memory_max);
         time(&mut line, "grace", process.grace, limits::GRACE);
         time(&mut line, "grace-idle", process.grace_idle, limits::GRACE_IDLE);
         time(&mut line, "alive", plan.alive, limits::ALIVE);

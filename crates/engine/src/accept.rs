@@ -19,6 +19,7 @@ use crate::clock::InTurns;
 use crate::exchange::{ClientFacts, Endpoint};
 use crate::fresh::Fresh;
 use crate::limits;
+use crate::seats::Seat;
 use crate::stream::Stream;
 use crate::sys::Watched;
 use crate::worker::{self, Order, Worker};
@@ -128,7 +129,16 @@ pub(crate) fn spawn(
                 Next::Stop => break,
                 Next::Taken(Ok(taken)) => {
                     worker.accepts_again();
-                    serve(&worker, listener, taken);
+                    // It has a connection already, and the next ones wait in the queue of the system.
+                    let seat = tokio::select! {
+                        biased;
+                        seat = worker.seat(listener) => seat,
+                        _ = &mut stop => {
+                            serve(&worker, listener, taken, worker.squeeze(listener));
+                            break;
+                        }
+                    };
+                    serve(&worker, listener, taken, seat);
                     continue;
                 }
                 // A client that was gone before we took it is no news.
@@ -147,7 +157,7 @@ pub(crate) fn spawn(
         for _ in 0..limits::LISTEN_QUEUE {
             let next = unconstrained(poll_fn(|cx| Poll::Ready(door.poll_accept(cx)))).await;
             match next {
-                Poll::Ready(Ok(taken)) => serve(&worker, listener, taken),
+                Poll::Ready(Ok(taken)) => serve(&worker, listener, taken, worker.squeeze(listener)),
                 Poll::Ready(Err(error)) if is_the_clients(&error) => {}
                 Poll::Ready(Err(_)) | Poll::Pending => break,
             }
@@ -155,15 +165,17 @@ pub(crate) fn spawn(
     }))
 }
 
-fn serve(worker: &Rc<Worker>, listener: usize, (stream, peer, local): (Stream, Endpoint, Endpoint)) {
+fn serve(worker: &Rc<Worker>, listener: usize, (stream, peer, local): Arrival, seat: Seat) {
     let facts = ClientFacts { peer, local, listener, secure: false, misplaced: false, tls: None };
     // Counted from here on, so that a stop in between waits for it.
-    let ticket = worker.connections.enter();
+    let ticket = worker.connections.enter(seat);
     let running = worker.running();
     if running.tls[listener].is_some() {
+        worker.parts.store.gauge.grow(limits::TLS_CLIENT_BYTES);
         spawn_local(InTurns::new(worker::secure_connection(worker.clone(), ticket, stream, facts)));
         return;
     }
+    worker.parts.store.gauge.grow(limits::CLIENT_BYTES + limits::SOCKET_BYTES as usize);
     let client = Client::new(stream, facts, &running);
     spawn_local(InTurns::new(worker::connection(worker.clone(), ticket, client)));
 }

@@ -4,12 +4,13 @@
 //! an idle client costs no buffer memory. A body that fills its buffer goes on through a larger one, of which there are
 //! few: what a reader that stops reading can pin down has a bound.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 
 use wire::Slots;
 
 use crate::limits;
-use crate::pipe::Pipes;
+use crate::memory::{Gauge, Strain};
+use crate::pipe::{Pipe, Pipes};
 use crate::quota::{Quota, Share};
 
 /// Bytes that were read and not yet used. Empty of memory until the first read.
@@ -48,6 +49,13 @@ impl Buffer {
         self.start = (self.start + count).min(self.bytes.len());
     }
 
+    /// Whether a read needs memory that there is not.
+    pub(crate) fn is_starved(&self, store: &Store) -> bool {
+        (self.bytes.capacity() == 0 || self.bytes.len() == self.bytes.capacity())
+            && store.gauge.strain() == Strain::Full
+            && store.buffers.is_empty()
+    }
+
     /// The vector to read into, with room for at least one byte and for as many as one read should take: many if the
     /// peer has much to send (`bulk`). Unread bytes stay at its front.
     pub(crate) fn room(&mut self, store: &Store, bulk: bool) -> &mut Vec<u8> {
@@ -83,6 +91,7 @@ impl Buffer {
                 self.restart();
             } else {
                 // Full of unread bytes: a head longer than a buffer. Its limit is the codec's, which refuses it in time.
+                store.gauge.grow(limits::BUFFER_BYTES);
                 self.bytes.reserve(limits::BUFFER_BYTES);
             }
         }
@@ -143,6 +152,7 @@ impl Buffer {
         }
         // Room for as much again, so that each byte is moved a few times at the most, however it comes.
         let mut little = Vec::with_capacity((2 * unread.len()).next_power_of_two().max(limits::LITTLE_BYTES));
+        store.gauge.grow(little.capacity());
         little.extend_from_slice(unread);
         self.replace(little, store);
     }
@@ -160,86 +170,153 @@ impl Buffer {
 /// The memory of a head: its bytes and its field list.
 pub(crate) type HeadSpace = (Vec<u8>, Slots);
 
+/// Things that wait to be used again.
+struct Spare<T> {
+    kept: RefCell<Vec<T>>,
+    most: usize,
+    /// The fewest there were since the last sweep: so many are not needed.
+    fewest: Cell<usize>,
+}
+
+impl<T> Spare<T> {
+    fn new(most: usize) -> Spare<T> {
+        Spare { kept: RefCell::default(), most, fewest: Cell::new(0) }
+    }
+
+    fn take(&self) -> Option<T> {
+        let mut kept = self.kept.borrow_mut();
+        let taken = kept.pop();
+        if kept.len() < self.fewest.get() {
+            self.fewest.set(kept.len());
+        }
+        taken
+    }
+
+    fn keep(&self, thing: T) {
+        let mut kept = self.kept.borrow_mut();
+        if kept.len() < self.most {
+            kept.push(thing);
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.kept.borrow().is_empty()
+    }
+
+    /// Lets go of what nobody has needed since the last time, but for a few.
+    fn sweep(&self) {
+        let mut kept = self.kept.borrow_mut();
+        let needed = kept.len() - self.fewest.get().min(kept.len());
+        kept.truncate(needed.max(limits::SPARE_KEPT));
+        self.fewest.set(kept.len());
+    }
+}
+
 /// A worker's spare buffers and heads.
 pub(crate) struct Store {
-    buffers: RefCell<Vec<Vec<u8>>>,
-    large: RefCell<Vec<Vec<u8>>>,
+    buffers: Spare<Vec<u8>>,
+    large: Spare<Vec<u8>>,
     /// The large buffers that are out.
     large_out: Quota,
-    heads: RefCell<Vec<HeadSpace>>,
-    outputs: RefCell<Vec<Vec<u8>>>,
+    heads: Spare<HeadSpace>,
+    outputs: Spare<Vec<u8>>,
     pub(crate) pipes: Pipes,
+    pub(crate) gauge: Gauge,
 }
 
 impl Default for Store {
     fn default() -> Self {
-        Store {
-            buffers: RefCell::default(),
-            large: RefCell::default(),
-            large_out: Quota::new(limits::LARGE_BUFFERS),
-            heads: RefCell::default(),
-            outputs: RefCell::default(),
-            pipes: Pipes::default(),
-        }
+        Store::new(Gauge::default())
     }
 }
 
 impl Store {
+    /// An empty one, whose memory is counted.
+    pub(crate) fn new(gauge: Gauge) -> Store {
+        Store {
+            buffers: Spare::new(limits::BUFFERS_KEPT),
+            large: Spare::new(limits::LARGE_BUFFERS_KEPT),
+            large_out: Quota::new(limits::LARGE_BUFFERS),
+            heads: Spare::new(limits::HEADS_KEPT),
+            outputs: Spare::new(limits::OUTPUTS_KEPT),
+            pipes: Pipes::default(),
+            gauge,
+        }
+    }
+
     fn buffer(&self) -> Vec<u8> {
-        self.buffers.borrow_mut().pop().unwrap_or_else(|| Vec::with_capacity(limits::BUFFER_BYTES))
+        self.buffers.take().unwrap_or_else(|| {
+            self.gauge.grow(limits::BUFFER_BYTES);
+            Vec::with_capacity(limits::BUFFER_BYTES)
+        })
     }
 
     fn keep_buffer(&self, mut buffer: Vec<u8>) {
-        let mut buffers = self.buffers.borrow_mut();
-        if buffers.len() < limits::BUFFERS_KEPT && buffer.capacity() == limits::BUFFER_BYTES {
+        if buffer.capacity() == limits::BUFFER_BYTES {
             buffer.clear();
-            buffers.push(buffer);
+            self.buffers.keep(buffer);
         }
     }
 
-    /// A large buffer, unless too many are out.
+    /// A large buffer, unless too many are out or memory is short.
     fn large(&self) -> Option<(Vec<u8>, Share)> {
+        if self.gauge.strain() > Strain::Easy {
+            return None;
+        }
         let share = self.large_out.take()?;
-        let spare = self.large.borrow_mut().pop();
-        Some((spare.unwrap_or_else(|| Vec::with_capacity(limits::LARGE_BYTES)), share))
+        let large = self.large.take().unwrap_or_else(|| {
+            self.gauge.grow(limits::LARGE_BYTES);
+            Vec::with_capacity(limits::LARGE_BYTES)
+        });
+        Some((large, share))
     }
 
     fn keep_large(&self, mut buffer: Vec<u8>) {
-        let mut spare = self.large.borrow_mut();
-        if spare.len() < limits::LARGE_BUFFERS_KEPT {
-            buffer.clear();
-            spare.push(buffer);
-        }
+        buffer.clear();
+        self.large.keep(buffer);
     }
 
     /// Room for what waits to be sent.
     pub(crate) fn output(&self) -> Vec<u8> {
-        self.outputs.borrow_mut().pop().unwrap_or_default()
+        self.outputs.take().unwrap_or_default()
     }
 
     /// Keeps the memory of an output for a later one.
     pub(crate) fn keep_output(&self, mut output: Vec<u8>) {
-        let mut outputs = self.outputs.borrow_mut();
-        if outputs.len() < limits::OUTPUTS_KEPT
-            && (1..=limits::OUTPUT_KEPT_BYTES).contains(&output.capacity())
-        {
+        if (1..=limits::OUTPUT_KEPT_BYTES).contains(&output.capacity()) {
             output.clear();
-            outputs.push(output);
+            self.outputs.keep(output);
         }
     }
 
     /// Room for a head, with whatever memory an earlier one has left behind.
     pub(crate) fn head(&self) -> HeadSpace {
-        self.heads.borrow_mut().pop().unwrap_or_default()
+        self.heads.take().unwrap_or_else(|| {
+            self.gauge.grow(limits::HEAD_KEPT_BYTES / 4);
+            HeadSpace::default()
+        })
     }
 
     /// Keeps the memory of a head for a later one.
     pub(crate) fn keep_head(&self, mut space: HeadSpace) {
-        let mut heads = self.heads.borrow_mut();
-        if heads.len() < limits::HEADS_KEPT && space.0.capacity() <= limits::HEAD_KEPT_BYTES {
+        if space.0.capacity() <= limits::HEAD_KEPT_BYTES {
             space.0.clear();
-            heads.push(space);
+            self.heads.keep(space);
         }
+    }
+
+    /// A pipe for a long body, unless there are too many or memory is short: what is in it is the kernel's memory.
+    pub(crate) fn pipe(&self) -> Option<Pipe> {
+        if self.gauge.strain() > Strain::Easy { None } else { self.pipes.take() }
+    }
+
+    /// Gives back what nobody has needed since the last sweep.
+    pub(crate) fn sweep(&self) {
+        self.buffers.sweep();
+        self.large.sweep();
+        self.heads.sweep();
+        self.outputs.sweep();
+        self.pipes.sweep();
     }
 }
 
@@ -317,7 +394,7 @@ mod tests {
         buffer.consume(1);
         buffer.release(&store);
         assert_eq!(buffer.bytes.capacity(), 0);
-        assert_eq!(store.buffers.borrow().len(), 1);
+        assert_eq!(store.buffers.kept.borrow().len(), 1);
     }
 
     #[test]
@@ -333,7 +410,28 @@ mod tests {
         assert_eq!(fill(&mut buffer, true, limits::LARGE_BYTES), limits::LARGE_BYTES);
         assert_eq!(store.large_out.used(), 1);
         assert_eq!(fill(&mut buffer, false, limits::BUFFER_BYTES), limits::BUFFER_BYTES);
-        assert_eq!((store.large_out.used(), store.large.borrow().len()), (0, 1));
+        assert_eq!((store.large_out.used(), store.large.kept.borrow().len()), (0, 1));
+    }
+
+    #[test]
+    fn spare_buffers_that_nobody_needs_are_given_back() {
+        let store = Store::default();
+        let fill = |count: usize| {
+            let held: Vec<Vec<u8>> = (0..count).map(|_| store.buffer()).collect();
+            held.into_iter().for_each(|buffer| store.keep_buffer(buffer));
+        };
+        let kept = || store.buffers.kept.borrow().len();
+        fill(100);
+        assert_eq!(kept(), 100);
+        // A load that needs fifty keeps fifty.
+        for _ in 0..3 {
+            store.sweep();
+            fill(50);
+        }
+        store.sweep();
+        assert_eq!(kept(), 50);
+        store.sweep();
+        assert_eq!(kept(), limits::SPARE_KEPT);
     }
 
     #[test]

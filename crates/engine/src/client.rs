@@ -15,7 +15,7 @@ use wire::{BodyLength, Kind, ResponseHead};
 use crate::buffer::Store;
 use crate::excerpt;
 use crate::exchange::{ClientFacts, Exchange};
-use crate::fault::{Cause, Fault, Stage};
+use crate::fault::{Cause, Fault, Stage, is_shortage};
 use crate::h1::{self, Conn, Piece, ReadError};
 use crate::limits;
 use crate::stream::Stream;
@@ -56,6 +56,8 @@ pub(crate) enum Head {
     Whole(usize),
     /// It did not come in time.
     Late,
+    /// Others needed the memory that it took, and it was the one that had waited longest.
+    Shed,
     /// It cannot be read.
     Failed(ReadError),
 }
@@ -101,6 +103,8 @@ impl Client {
         }
         match self.conn.poll_fill(cx, store) {
             Poll::Ready(Ok(0)) => Poll::Ready(Next::Close),
+            // It is answered as a request that we cannot read.
+            Poll::Ready(Err(error)) if is_shortage(&error) => Poll::Ready(Next::Request),
             Poll::Ready(Err(error)) => Poll::Ready(Next::Broken(error)),
             Poll::Ready(Ok(_)) if is_begun(self.conn.unread()) => Poll::Ready(Next::Request),
             Poll::Ready(Ok(_)) => {
@@ -118,13 +122,21 @@ impl Client {
     }
 
     /// Waits until the whole head of a request is here, or never will be. What waits is kept in as little memory as it
-    /// takes.
-    pub(crate) fn poll_head(&mut self, cx: &mut Context<'_>, store: &Store) -> Poll<Head> {
+    /// takes. `shed` is asked before each wait and sees the waker: whether to give up for the sake of others.
+    pub(crate) fn poll_head(
+        &mut self,
+        cx: &mut Context<'_>,
+        store: &Store,
+        shed: impl FnOnce(&mut Context<'_>) -> bool,
+    ) -> Poll<Head> {
         match self.conn.poll_head(cx, store) {
             Poll::Ready(Ok(len)) => Poll::Ready(Head::Whole(len)),
             Poll::Ready(Err(error)) => Poll::Ready(Head::Failed(error)),
             Poll::Pending => {
                 self.conn.idle_in_head(store);
+                if shed(cx) {
+                    return Poll::Ready(Head::Shed);
+                }
                 self.watchdog.poll(cx).map(|()| Head::Late)
             }
         }
@@ -136,7 +148,7 @@ impl Client {
         let conn = &mut self.conn;
         let len = match head {
             Head::Whole(len) => len,
-            Head::Late | Head::Failed(_) => {
+            Head::Late | Head::Shed | Head::Failed(_) => {
                 x.unparsed = conn.head_line().to_vec();
                 if let Head::Failed(ReadError::Head(_)) = head {
                     x.offending = excerpt::line(conn.head_field_line());
@@ -146,6 +158,7 @@ impl Client {
                     Head::Failed(ReadError::Head(error)) => Cause::BadRequest(error),
                     Head::Failed(ReadError::Io(error)) => Cause::of_client(error),
                     Head::Failed(ReadError::Ended | ReadError::Body(_)) => Cause::ClientClosed,
+                    Head::Shed => Cause::NoMemory,
                     Head::Late | Head::Whole(_) => Cause::ClientTimeout(Silence::new(self.timeout, "Client")),
                 }));
             }
@@ -275,7 +288,7 @@ impl Client {
         let mut thrown_away = 0u64;
         let drain = poll_fn(|cx| {
             while thrown_away < limits::LINGER_BYTES {
-                self.conn.discard_unread();
+                self.conn.discard_unread(store);
                 match ready!(self.conn.poll_fill(cx, store)) {
                     Ok(0) | Err(_) => break,
                     Ok(read) => thrown_away += read as u64,

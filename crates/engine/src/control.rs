@@ -1,4 +1,5 @@
-//! The thread beside the workers: it brings dead back-ends back, notices those that hang, and follows watched files.
+//! The thread beside the workers: it brings dead back-ends back, notices those that hang, follows watched files, and gives
+//! memory back.
 
 use std::cell::RefCell;
 use std::io;
@@ -77,12 +78,16 @@ pub(crate) fn run(
                 follower.look(world.clock().wall().as_secs() as i64, &mut say);
             }
         };
+        if let Some(sentence) = world.budget().misgiving() {
+            pen.borrow_mut().event(Severity::Warning, format_args!("{sentence}"));
+        }
         // A probe may take seconds; neither the files nor the end wait for it.
         tokio::select! {
             () = probing => {}
             () = care::look_for_stalls(world, &pen) => {}
             () = following => {}
             () = certifying => {}
+            () = world.budget().give_back() => {}
             _ = order.wait_for(|order| matches!(order, Order::Stop(_))) => {}
         }
     });

@@ -1,4 +1,5 @@
-//! Who is connected, so that a stop can wait for requests in flight and wake those that wait for nothing.
+//! Who is connected, so that a stop can wait for requests in flight and wake those that wait for nothing, and so that
+//! those who have waited longest can go when others need their place.
 
 use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
@@ -7,21 +8,47 @@ use std::task::{Context, Poll, Waker};
 
 use slab::Slab;
 
+use crate::clock::Moment;
+use crate::limits;
+use crate::seats::Seat;
+
 /// The client connections of one worker.
 #[derive(Default)]
 pub(crate) struct Connections {
-    /// The waker of each that idles.
-    idle: RefCell<Slab<Option<Waker>>>,
+    all: RefCell<Slab<Connection>>,
     open: Cell<usize>,
     stopping: Cell<bool>,
     /// Who waits for the last to go.
     waiter: RefCell<Option<Waker>>,
 }
 
+/// What is known of one connection.
+#[derive(Default)]
+struct Connection {
+    /// Wakes its task.
+    waker: Option<Waker>,
+    wait: Wait,
+}
+
+/// What a connection waits for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+enum Wait {
+    /// Nothing that is its own affair: a handshake, or a request is being served.
+    #[default]
+    Busy,
+    /// A request, since then.
+    Request(Moment),
+    /// The rest of the head of one.
+    Head(Moment),
+    /// It has been told to go.
+    Told,
+}
+
 /// The presence of one connection, from the moment that it is taken; it counts until dropped.
 pub(crate) struct Ticket {
     connections: Rc<Connections>,
     key: usize,
+    _seat: Seat,
 }
 
 impl Connections {
@@ -31,10 +58,50 @@ impl Connections {
     }
 
     /// Counts a new one.
-    pub(crate) fn enter(self: &Rc<Self>) -> Ticket {
+    pub(crate) fn enter(self: &Rc<Self>, seat: Seat) -> Ticket {
         self.open.set(self.open.get() + 1);
-        let key = self.idle.borrow_mut().insert(None);
-        Ticket { connections: self.clone(), key }
+        let key = self.all.borrow_mut().insert(Connection::default());
+        Ticket { connections: self.clone(), key, _seat: seat }
+    }
+
+    /// Tells those who have waited longest to go, for the sake of others: `most` of those who wait for a request, or,
+    /// where memory is short (`heads`), a share of all, first of those who drip a head, which costs more and is more
+    /// likely to be an attack. Nobody goes who has waited less than [`limits::SHED_AFTER`]. Gives how many were told.
+    pub(crate) fn shed(&self, most: usize, heads: bool, now: Moment) -> usize {
+        let is_old = |since: Moment| now.since(since) >= limits::SHED_AFTER;
+        let mut waiting: Vec<(bool, Moment, usize)> = self
+            .all
+            .borrow()
+            .iter()
+            .filter_map(|(key, connection)| match connection.wait {
+                Wait::Head(since) if heads && is_old(since) => Some((false, since, key)),
+                Wait::Request(since) if is_old(since) => Some((true, since, key)),
+                _ => None,
+            })
+            .collect();
+        let share = if heads { waiting.len() / limits::SHED_SHARE } else { 0 };
+        let count = most.max(share).min(waiting.len());
+        if count == 0 {
+            return 0;
+        }
+        waiting.select_nth_unstable(count - 1);
+        let mut wakers = Vec::with_capacity(count);
+        for (_, _, key) in &waiting[..count] {
+            if let Some(connection) = self.all.borrow_mut().get_mut(*key) {
+                connection.wait = Wait::Told;
+                wakers.extend(connection.waker.clone());
+            }
+        }
+        wakers.into_iter().for_each(Waker::wake);
+        count
+    }
+
+    /// Gives the memory of a list back that was once much longer.
+    pub(crate) fn shrink(&self) {
+        let mut all = self.all.borrow_mut();
+        if all.is_empty() && all.capacity() > limits::SHED_LEAST {
+            *all = Slab::new();
+        }
     }
 
     /// From now on a connection that idles closes.
@@ -42,7 +109,7 @@ impl Connections {
         self.stopping.set(true);
         // Waking runs no task here, but a waker's own code is not ours; so nothing is borrowed meanwhile.
         let wakers: Vec<Waker> =
-            self.idle.borrow_mut().iter_mut().filter_map(|(_, waker)| waker.take()).collect();
+            self.all.borrow_mut().iter_mut().filter_map(|(_, connection)| connection.waker.take()).collect();
         for waker in wakers {
             waker.wake();
         }
@@ -67,25 +134,103 @@ impl Ticket {
         if self.connections.stopping.get() {
             return true;
         }
-        let mut idle = self.connections.idle.borrow_mut();
-        if let Some(waker) = idle.get_mut(self.key)
-            && !waker.as_ref().is_some_and(|waker| waker.will_wake(cx.waker()))
-        {
-            *waker = Some(cx.waker().clone());
-        }
+        self.know(cx, |_| {});
         false
+    }
+
+    /// Asked before each wait for a request, which began then: whether to close for the sake of others.
+    pub(crate) fn sheds_idle(&self, cx: &Context<'_>, since: Moment) -> bool {
+        self.sheds(cx, Wait::Request(since))
+    }
+
+    /// Asked before each wait for the rest of a head, which began then: whether to give up for the sake of others.
+    pub(crate) fn sheds_head(&self, cx: &Context<'_>, since: Moment) -> bool {
+        self.sheds(cx, Wait::Head(since))
+    }
+
+    fn sheds(&self, cx: &Context<'_>, wait: Wait) -> bool {
+        let mut told = false;
+        self.know(cx, |connection| {
+            told = connection.wait == Wait::Told;
+            if !told {
+                connection.wait = wait;
+            }
+        });
+        told
+    }
+
+    /// What comes now is not for others to end.
+    pub(crate) fn busy(&self) {
+        if let Some(connection) = self.connections.all.borrow_mut().get_mut(self.key) {
+            connection.wait = Wait::Busy;
+        }
+    }
+
+    fn know(&self, cx: &Context<'_>, look: impl FnOnce(&mut Connection)) {
+        let mut all = self.connections.all.borrow_mut();
+        if let Some(connection) = all.get_mut(self.key) {
+            if !connection.waker.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
+                connection.waker = Some(cx.waker().clone());
+            }
+            look(connection);
+        }
     }
 }
 
 impl Drop for Ticket {
     fn drop(&mut self) {
         let connections = &self.connections;
-        connections.idle.borrow_mut().try_remove(self.key);
+        connections.all.borrow_mut().try_remove(self.key);
         connections.open.set(connections.open.get() - 1);
         if connections.open.get() == 0
             && let Some(waiter) = connections.waiter.borrow_mut().take()
         {
             waiter.wake();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::seats::Seats;
+
+    #[test]
+    fn those_who_have_waited_longest_go_first() {
+        let seats = Arc::new(Seats::default());
+        let connections = Rc::new(Connections::default());
+        let cx = Context::from_waker(Waker::noop());
+        let at = |seconds: u64| Moment(seconds * 1_000_000);
+        let tickets: Vec<Ticket> =
+            (0..10).map(|_| connections.enter(Seats::take(&seats, 0).unwrap())).collect();
+        for (number, ticket) in (0..).zip(&tickets) {
+            let told = if number < 5 {
+                ticket.sheds_idle(&cx, at(number))
+            } else {
+                ticket.sheds_head(&cx, at(number))
+            };
+            assert!(!told);
+        }
+        tickets[0].busy();
+        let who = || {
+            let all = connections.all.borrow();
+            all.iter().filter(|(_, one)| one.wait == Wait::Told).map(|(key, _)| key).collect::<Vec<_>>()
+        };
+        // Nobody has waited long enough.
+        assert_eq!(connections.shed(9, false, at(1)), 0);
+        assert_eq!(connections.shed(2, false, at(60)), 2);
+        assert_eq!(who(), [1, 2]);
+        assert!(tickets[1].sheds_idle(&cx, at(60)));
+        // Memory is short: heads first.
+        assert_eq!(connections.shed(3, true, at(60)), 3);
+        assert_eq!(who(), [1, 2, 5, 6, 7]);
+        assert_eq!(connections.shed(99, true, at(60)), 4);
+        assert!(tickets[9].sheds_head(&cx, at(9)));
+        assert_eq!(connections.shed(99, true, at(60)), 0, "who is busy stays");
+        drop(tickets);
+        connections.shrink();
+        assert_eq!((seats.open(), connections.open()), (0, 0));
     }
 }

@@ -14,8 +14,8 @@ use tokio::time::Instant;
 use crate::backend::pool::Pool;
 use crate::buffer::Store;
 use crate::control;
-use crate::limits;
 use crate::log;
+use crate::memory::Gauge;
 use crate::parts::Parts;
 use crate::random::Random;
 use crate::reload::Prepared;
@@ -50,10 +50,11 @@ pub struct Stopped {
 /// # Errors
 /// A thread or its runtime cannot be made; nothing runs then.
 pub fn start(prepared: Prepared) -> io::Result<Engine> {
-    let Prepared { running, bound, workers, clock, source } = prepared;
-    let (mut pens, drain) = log::channel(workers + 1, limits::LOG_BYTES);
+    let Prepared { running, bound, workers, clock, source, seats, budget } = prepared;
+    budget.watch();
+    let (mut pens, drain) = log::channel(workers + 1, budget.log_bytes(workers + 1));
     let cells = stats::Cells::for_workers(workers, running.plan.backends.len());
-    let world = Arc::new(World::new(running, clock.clone(), cells.clone()));
+    let world = Arc::new(World::new(running, clock.clone(), cells.clone(), seats, budget.clone()));
     let (order, orders) = watch::channel(Order::Hold);
     let (ready, readiness) = mpsc::channel();
 
@@ -77,12 +78,13 @@ pub fn start(prepared: Prepared) -> io::Result<Engine> {
         return Err(engine.undo(error));
     }
     for (id, ((sockets, pen), stats)) in sockets.into_iter().zip(pens).zip(cells).enumerate() {
+        let budget = budget.clone();
         let (world, clock, order, ready) = (world.clone(), clock.clone(), orders.clone(), ready.clone());
         let thread = std::thread::Builder::new().name(format!("pound-worker-{id}")).spawn(move || {
             // What a worker owns is made in its thread: it may not leave it.
             let parts = Parts {
                 clock,
-                store: Store::default(),
+                store: Store::new(Gauge::new(budget)),
                 pool: RefCell::new(Pool::default()),
                 random: RefCell::new(Random::new()),
                 stats,

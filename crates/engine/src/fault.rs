@@ -125,6 +125,8 @@ pub enum Cause {
     TunnelIdle,
     /// We have no descriptor, memory or local port left for what has to be opened.
     NoResources(io::Error),
+    /// There is no memory left for what has to be read.
+    NoMemory,
     /// A stop did not wait any longer, or a fault of ours ended the task.
     CutOff,
     /// The back-end and we did not agree on TLS; the sentence says why, and what would help.
@@ -225,6 +227,8 @@ rows! {
     NO_BACKEND Backend 503 "E-NO-BACKEND" "Backend" "no back-end is alive"
     CONNECT_FAILED Backend 503 "E-BACKEND-CONNECT" "Backend" "the back-end takes no connection"
     NO_RESOURCES Us 503 "E-RESOURCES" "LimitNOFILE" "we have nothing left to open a connection or a file with"
+    NO_MEMORY Us 503 "E-MEMORY" "MaxMemory"
+        "there is no memory for the request; those who have waited longest are refused first"
     CUT_OFF Us 0 "E-CUT-OFF" "Grace" "the request was cut off by the end of the process or of its task"
     CONNECT_TIMEOUT Backend 503 "E-BACKEND-CONNECT-TIMEOUT" "ConnTO" "the back-end took no connection within ConnTO"
     BACKEND_TLS Backend 502 "E-BACKEND-TLS" "HTTPS" "no TLS with the back-end"
@@ -278,6 +282,7 @@ impl Cause {
             Cause::NoBackend => NO_BACKEND,
             Cause::ConnectFailed(_) => CONNECT_FAILED,
             Cause::NoResources(_) => NO_RESOURCES,
+            Cause::NoMemory => NO_MEMORY,
             Cause::CutOff => CUT_OFF,
             Cause::ConnectTimeout => CONNECT_TIMEOUT,
             Cause::BackendTls(_) => BACKEND_TLS,
@@ -334,7 +339,11 @@ impl Cause {
 
     /// Why a client's connection failed: mostly it is the client that broke it.
     pub(crate) fn of_client(error: io::Error) -> Cause {
-        if fresh::is_unwatched(&error) { Cause::NoResources(error) } else { Cause::ClientBroken(error) }
+        match error {
+            error if is_shortage(&error) => Cause::NoMemory,
+            error if fresh::is_unwatched(&error) => Cause::NoResources(error),
+            error => Cause::ClientBroken(error),
+        }
     }
 
     /// Whether the client's connection can carry no further request: we do not know where the next one begins.
@@ -352,8 +361,14 @@ impl Cause {
                 | Cause::ClientReadsNothing(_)
                 | Cause::ClientSlow
                 | Cause::ClientBroken(_)
+                | Cause::NoMemory
         )
     }
+}
+
+/// Whether a connection was not read from because there is no memory to read into: its peer is not to blame.
+pub(crate) fn is_shortage(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::OutOfMemory
 }
 
 impl Fault {

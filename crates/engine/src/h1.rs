@@ -149,6 +149,11 @@ impl Conn {
 
     /// Reads once; `Ok(0)` means that the peer has ended its side.
     pub(crate) fn poll_fill(&mut self, cx: &mut Context<'_>, store: &Store) -> Poll<io::Result<usize>> {
+        if self.input.is_starved(store) {
+            // Who says nothing needs nothing.
+            ready!(self.stream.poll_readable(cx))?;
+            return Poll::Ready(Err(io::ErrorKind::OutOfMemory.into()));
+        }
         let room = self.input.room(store, self.bulk);
         let space = room.capacity() - room.len();
         let Poll::Ready(read) = self.stream.poll_read(cx, room) else {
@@ -212,9 +217,10 @@ impl Conn {
         self.scanner.field_line(self.input.unread())
     }
 
-    /// Throws away what was read and not used.
-    pub(crate) fn discard_unread(&mut self) {
+    /// Throws away what was read and not used, and gives its memory back.
+    pub(crate) fn discard_unread(&mut self, store: &Store) {
         self.input.consume(self.input.unread().len());
+        self.input.release(store);
     }
 
     /// Uses the first `len` unread bytes.

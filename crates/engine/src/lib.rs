@@ -26,7 +26,8 @@
 //!   5  forwarded  condition  expand  scene  basic            looking at a message
 //!   6  parts  client  pump  backend                          speaking
 //!   7  h1  stats  spoken                                     one connection; counters; names for people
-//!   8  holder  stream  fresh  tls  buffer  pipe  quota  watchdog  fault  excerpt  clock  random  text  limits  sys
+//!   8  holder  stream  fresh  tls  buffer  pipe  quota  memory  seats  watchdog  fault  excerpt  clock  random  text  limits
+//!      sys
 //! ```
 
 mod accept;
@@ -48,12 +49,14 @@ mod holder;
 mod limits;
 mod listen;
 pub mod log;
+mod memory;
 mod parts;
 mod pipe;
 mod pump;
 mod relay;
 mod reload;
 mod respond;
+mod seats;
 mod serve;
 mod snapshot;
 mod spoken;

@@ -269,3 +269,57 @@ pub(crate) const NO_BACKEND_NAMES: usize = 4;
 
 /// Requests in a row, one at a time, that a back-end which was left out answers before it gets its share again.
 pub(crate) const TRIALS: u32 = 3;
+
+/// Bytes that a worker takes anew from the allocator before it looks how much memory is left: at the least, since a look
+/// costs a few microseconds.
+pub(crate) const MEMORY_STEP_MIN: u64 = 128 * 1024;
+
+/// The same at the most: what all workers together may take between two looks must be little.
+pub(crate) const MEMORY_STEP_MAX: u64 = 4 * 1024 * 1024;
+
+/// Bytes of the kernel's memory that a connection of a client takes, which no count of ours sees: the socket, its file and
+/// its place in the reactor.
+pub(crate) const SOCKET_BYTES: u64 = 4096;
+
+/// Bytes that a connection of a client takes from the allocator, about.
+pub(crate) const CLIENT_BYTES: usize = 2048;
+
+/// The same of one that speaks TLS.
+pub(crate) const TLS_CLIENT_BYTES: usize = 32 * 1024;
+
+/// Clients that are served however little memory there is: without any, nothing would ever get better.
+pub(crate) const CLIENTS_ALWAYS: usize = 16;
+
+/// How often memory is looked at while there is enough.
+pub(crate) const MEMORY_LOOK: Duration = Duration::from_secs(1);
+
+/// The same while there is not.
+pub(crate) const MEMORY_LOOK_TIGHT: Duration = Duration::from_millis(100);
+
+/// The same after giving back has brought next to nothing.
+pub(crate) const MEMORY_LOOK_HOPELESS: Duration = Duration::from_secs(30);
+
+/// Bytes that the allocator may hold for nobody: giving less back is not worth the locks.
+pub(crate) const MEMORY_RETAINED: u64 = 1024 * 1024;
+
+/// Of those who wait for nothing but themselves, one of so many goes at a time when there is no memory for others.
+pub(crate) const SHED_SHARE: usize = 8;
+
+/// At least so many go at a time.
+pub(crate) const SHED_LEAST: usize = 32;
+
+/// Nobody goes who has waited less than this: what they wait for may be on its way.
+pub(crate) const SHED_AFTER: Duration = Duration::from_secs(1);
+
+/// How often a worker says that clients wait for a place.
+pub(crate) const ROOM_REPORT: Duration = Duration::from_secs(10);
+
+/// Bytes of log lines that wait, of all memory that there is for us: one of so many, for all workers together. They are
+/// held twice while the writer is at work.
+pub(crate) const LOG_SHARE: u64 = 32;
+
+/// But so many bytes for each worker.
+pub(crate) const LOG_BYTES_MIN: usize = 64 * 1024;
+
+/// Spare buffers and the like that a worker keeps although it has not needed them for a second.
+pub(crate) const SPARE_KEPT: usize = 4;

@@ -101,7 +101,7 @@ impl Pump {
     ) -> Poll<Result<(), PumpError>> {
         while self.state == State::Moving {
             if self.pipe.is_none() && source.can_splice_from() && sink.can_splice_to() {
-                self.pipe = store.pipes.take();
+                self.pipe = store.pipe();
             }
             if self.pipe.is_some() {
                 ready!(self.poll_splice(source, sink, cx, store))?;

@@ -23,7 +23,7 @@ use crate::backend::pool;
 use crate::client::{Client, is_begun, late};
 use crate::excerpt;
 use crate::exchange::Exchange;
-use crate::fault::{Cause, Fault, Retry, Stage};
+use crate::fault::{Cause, Fault, Retry, Stage, is_shortage};
 use crate::h1::{self, BodyMark, Conn, ReadError};
 use crate::limits;
 use crate::parts::Parts;
@@ -619,6 +619,7 @@ fn answer_cause(error: ReadError, conn: &Conn) -> Cause {
     match error {
         ReadError::Head(error) => Cause::BadAnswer(error),
         ReadError::Body(error) => Cause::BadAnswerBody(error),
+        ReadError::Io(error) if is_shortage(&error) => Cause::NoMemory,
         ReadError::Ended | ReadError::Io(_) if !conn.has_answered() => Cause::BackendSilent,
         ReadError::Io(error) => Cause::BackendBroken(error),
         ReadError::Ended => Cause::BackendBroken(io::ErrorKind::UnexpectedEof.into()),

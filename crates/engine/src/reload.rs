@@ -15,7 +15,9 @@ use crate::clock::Clock;
 use crate::limits;
 use crate::listen::{self, Bound};
 use crate::local;
+use crate::memory::Budget;
 use crate::route::Index;
+use crate::seats::Seats;
 use crate::tls::{Connector, Line, Names, Server, Source, TlsError, Token};
 use crate::world::Running;
 
@@ -27,6 +29,8 @@ pub struct Prepared {
     pub(crate) workers: usize,
     pub(crate) clock: Clock,
     pub(crate) source: Source,
+    pub(crate) seats: Arc<Seats>,
+    pub(crate) budget: Arc<Budget>,
 }
 
 /// Why a plan cannot be run here and now. Its text is one sentence: what, where, what to do.
@@ -186,11 +190,19 @@ pub fn prepare(plan: Plan) -> Result<Prepared, PrepareError> {
     for listener in &plan.listeners {
         bound.push(listen::bind(listener, workers)?);
     }
+    let seats = Arc::new(Seats::new(&plan));
+    let budget = Arc::new(Budget::new(plan.process.memory_max, seats.clone()));
     let running = Running { plan, backends, sets, roots, routes, tls, token };
-    Ok(Prepared { running, bound, workers, clock, source: Source::Own })
+    Ok(Prepared { running, bound, workers, clock, source: Source::Own, seats, budget })
 }
 
 impl Prepared {
+    /// Begins to look how much memory this process takes. To be called in the one that serves, after its last fork and before
+    /// it enters its jail, where there is no `/proc`.
+    pub fn watch_memory(&self) {
+        self.budget.watch();
+    }
+
     /// The plan it was made from.
     pub fn plan(&self) -> &Plan {
         &self.running.plan

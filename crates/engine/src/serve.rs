@@ -32,6 +32,11 @@ impl<'a> Begun<'a> {
         Begun { facts: Some(client.facts().clone()), at: worker.parts.clock.now(), worker }
     }
 
+    /// When it was.
+    pub(crate) fn at(&self) -> Moment {
+        self.at
+    }
+
     fn open(&mut self) -> Option<Open<'a>> {
         let (worker, facts) = (self.worker, self.facts.take()?);
         // One configuration from start to end, whatever is reloaded meanwhile.

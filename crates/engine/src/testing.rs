@@ -305,6 +305,8 @@ fn process() -> Process {
         pid_file: PidFile::None,
         grace: Duration::from_secs(30),
         grace_idle: Duration::from_secs(1),
+        connections_max: None,
+        memory_max: None,
         workers: NonZeroUsize::new(1),
     }
 }

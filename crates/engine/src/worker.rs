@@ -17,14 +17,17 @@ use crate::backend::{Live, connect};
 use crate::balance;
 use crate::care;
 use crate::client::{Client, Next};
+use crate::clock::Moment;
 use crate::drain::{Connections, Ticket};
 use crate::exchange::{ClientFacts, Exchange};
 use crate::fault::{Cause, Fault};
 use crate::fresh;
 use crate::limits;
 use crate::log::{Pen, Severity};
+use crate::memory::Strain;
 use crate::parts::Parts;
 use crate::respond::Keep;
+use crate::seats::{Seat, Seats};
 use crate::serve::{Begun, serve};
 use crate::stream::Stream;
 use crate::tls;
@@ -40,6 +43,9 @@ pub(crate) struct Worker {
     pen: RefCell<Pen>,
     /// The last failure of accept(2) that was reported, so that a full table is reported once and not ten times a second.
     accept_failed: Cell<Option<io::ErrorKind>>,
+    /// When it was last reported that there is no room for a client, and how many were told to go since.
+    no_room: Cell<Option<Moment>>,
+    shed: Cell<usize>,
     /// The second in which a handshake last failed, and how many did.
     handshakes_failed: Cell<(u64, u32)>,
     /// The second in which it was last reported that the system could not watch a client.
@@ -93,6 +99,8 @@ pub(crate) fn run(setup: Setup, ready: &std::sync::mpsc::Sender<io::Result<()>>)
             running,
             pen: RefCell::new(pen),
             accept_failed: Cell::new(None),
+            no_room: Cell::new(None),
+            shed: Cell::new(0),
             handshakes_failed: Cell::new((0, 0)),
             unwatched: Cell::new(0),
         });
@@ -184,6 +192,9 @@ pub(crate) fn connection(worker: Rc<Worker>, ticket: Ticket, mut client: Client)
             let mut told = false;
             let next = poll_fn(|cx| {
                 client.poll_next(cx, &worker.parts.store, |cx, watchdog, timeout| {
+                    if ticket.sheds_idle(cx, since) {
+                        return true;
+                    }
                     if !ticket.stopping(cx) {
                         return false;
                     }
@@ -209,10 +220,16 @@ pub(crate) fn connection(worker: Rc<Worker>, ticket: Ticket, mut client: Client)
             // The whole head has this long, however it drips in.
             client.watchdog.set(client.timeout());
             let begun = Begun::new(&client, &worker);
-            let head = poll_fn(|cx| client.poll_head(cx, &worker.parts.store)).await;
+            let head = poll_fn(|cx| {
+                client.poll_head(cx, &worker.parts.store, |cx| ticket.sheds_head(cx, begun.at()))
+            });
+            let head = head.await;
+            ticket.busy();
             // The state of a request takes some kilobytes; boxed, it is there only while there is a whole request.
             match Box::pin(serve(&mut client, begun, head)).await {
                 Keep::Open => {}
+                // Memory is short: then the connection is worth more than the certainty that the answer arrives.
+                Keep::Close if worker.parts.store.gauge.strain() > Strain::Easy => break,
                 Keep::Close => {
                     Box::pin(client.linger(&worker.parts.store)).await;
                     break;
@@ -248,14 +265,20 @@ impl Drop for Open<'_> {
     }
 }
 
-/// Looks after idle connections to back-ends, and pipes that nobody needs any more.
+/// Looks after idle connections to back-ends, and memory and pipes that nobody needs any more.
 async fn sweep(worker: Rc<Worker>) {
     let mut ticks = interval(limits::IDLE_SWEEP);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
         worker.parts.pool.borrow_mut().sweep(worker.parts.clock.now());
-        worker.parts.store.pipes.sweep();
+        worker.parts.store.sweep();
+        worker.connections.shrink();
+        // A client of another worker waits for a place that one of ours may not need.
+        let waiting = worker.world.seats().waiting();
+        if waiting > 0 {
+            worker.connections.shed(waiting, false, worker.parts.clock.now());
+        }
     }
 }
 
@@ -386,6 +409,61 @@ impl Worker {
         if fresh::is_unwatched(error) && self.unwatched.replace(second) != second {
             self.pen.borrow_mut().event(Severity::Error, format_args!("a client had to go: {error}"));
         }
+    }
+
+    /// A place for one more client of this listener: waits for it, for as long as it takes, while others who wait for
+    /// nothing but themselves are told to go.
+    pub(crate) async fn seat(&self, listener: usize) -> Seat {
+        let Parts { store, clock, .. } = &self.parts;
+        let mut waited = false;
+        loop {
+            // While there is enough memory, growth alone is a reason to look again.
+            let strain = if waited { store.gauge.measure() } else { store.gauge.strain() };
+            if strain == Strain::Easy {
+                match Seats::take(self.world.seats(), listener) {
+                    Ok(seat) => return seat,
+                    Err(taken) => {
+                        self.note_no_room(format_args!(
+                            "MaxConnections {}{} is reached",
+                            taken.most,
+                            if taken.of_listener { " of a listener" } else { "" }
+                        ));
+                        self.connections.shed(1, false, clock.now());
+                    }
+                }
+            } else {
+                let gone = self.connections.shed(limits::SHED_LEAST, true, clock.now());
+                self.shed.set(self.shed.get() + gone);
+                self.note_no_room(format_args!("the memory for pound is used up, {}", store.gauge.words()));
+            }
+            waited = true;
+            self.world.seats().wait(limits::ACCEPT_PAUSE).await;
+        }
+    }
+
+    /// A place beyond all bounds, for a client that was taken before a stop.
+    pub(crate) fn squeeze(&self, listener: usize) -> Seat {
+        Seats::squeeze(self.world.seats(), listener)
+    }
+
+    /// Reports that there is no place for a client, at most once in a while.
+    fn note_no_room(&self, limit: std::fmt::Arguments<'_>) {
+        let now = self.parts.clock.now();
+        if self.no_room.get().is_some_and(|last| now.since(last) < limits::ROOM_REPORT) {
+            return;
+        }
+        self.no_room.set(Some(now));
+        let open = self.world.seats().open();
+        let gone = self.shed.replace(0);
+        let gone = if gone == 0 {
+            String::new()
+        } else {
+            format!(", and {gone} that had waited longest, idle or within a head, were closed")
+        };
+        self.pen.borrow_mut().event(
+            Severity::Warning,
+            format_args!("{limit}: there are {open} clients{gone}; new ones wait until others go"),
+        );
     }
 
     /// Clients can be taken again; the next failure is news.

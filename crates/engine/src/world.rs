@@ -12,7 +12,9 @@ use tokio::sync::Notify;
 use crate::backend;
 use crate::balance;
 use crate::clock::Clock;
+use crate::memory::Budget;
 use crate::route;
+use crate::seats::Seats;
 use crate::stats;
 use crate::tls;
 
@@ -92,17 +94,37 @@ pub struct World {
     stats: Vec<Arc<stats::Cells>>,
     deaths: Notify,
     leaving_out: Mutex<()>,
+    seats: Arc<Seats>,
+    budget: Arc<Budget>,
 }
 
 impl World {
-    pub(crate) fn new(running: Running, clock: Clock, stats: Vec<Arc<stats::Cells>>) -> World {
+    pub(crate) fn new(
+        running: Running,
+        clock: Clock,
+        stats: Vec<Arc<stats::Cells>>,
+        seats: Arc<Seats>,
+        budget: Arc<Budget>,
+    ) -> World {
         World {
             running: ArcSwap::from_pointee(running),
             clock,
             stats,
             deaths: Notify::new(),
             leaving_out: Mutex::default(),
+            seats,
+            budget,
         }
+    }
+
+    /// The places for clients.
+    pub(crate) fn seats(&self) -> &Arc<Seats> {
+        &self.seats
+    }
+
+    /// The memory for all of it.
+    pub(crate) fn budget(&self) -> &Arc<Budget> {
+        &self.budget
     }
 
     /// The configuration that new requests see.

@@ -27,6 +27,8 @@ pub struct Bounds {
     pub trailer_fields_max: usize,
     /// Interim answers (1xx) to one request (`MaxInterim`).
     pub interim_max: usize,
+    /// Connections of clients at a time (`MaxConnections` in the listener).
+    pub connections_max: Option<usize>,
     /// Requests on one connection (`MaxConnRequests`).
     pub requests_max: u64,
     /// The least rate of a body whose turn is the client's (`MinRate`).
@@ -59,6 +61,7 @@ impl Default for Bounds {
             trailer_max: limits::TRAILER_BYTES,
             trailer_fields_max: limits::TRAILER_FIELDS,
             interim_max: limits::INTERIM_ANSWERS,
+            connections_max: None,
             requests_max: limits::CONNECTION_REQUESTS,
             rate_min: MinRate::default(),
         }

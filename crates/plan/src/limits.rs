@@ -77,6 +77,10 @@ pub const TRAILER_FIELDS_MAX: usize = 1024;
 pub const INTERIM_ANSWERS: usize = 16;
 /// `MaxInterim`: the most.
 pub const INTERIM_ANSWERS_MAX: usize = 1024;
+/// `MaxConnections`: the most. More descriptors than this no system has.
+pub const CONNECTIONS_MAX: u64 = 1_000_000_000;
+/// `MaxMemory`: the least. Pound takes about half of it before the first client.
+pub const MEMORY_BYTES_MIN: u64 = 16 * 1024 * 1024;
 /// `MaxConnRequests` where nothing is said: a connection that lives for ever never follows a new configuration.
 pub const CONNECTION_REQUESTS: u64 = 1_000_000;
 /// `MaxConnRequests`: the most.

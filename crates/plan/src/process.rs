@@ -23,6 +23,10 @@ pub struct Process {
     pub grace: Duration,
     /// How long after its last answer an idle connection is kept for its next request when we stop (`GraceIdle`).
     pub grace_idle: Duration,
+    /// Connections of clients at a time, over all listeners (`MaxConnections`).
+    pub connections_max: Option<usize>,
+    /// Bytes of memory that the serving process may take (`MaxMemory`); `None` means what the system allows.
+    pub memory_max: Option<u64>,
     /// Worker threads; `None` means one for each core that this process may use (`Workers`).
     pub workers: Option<NonZeroUsize>,
 }

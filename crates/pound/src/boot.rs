@@ -152,6 +152,8 @@ fn worker(
     settings: &Settings,
     up: &mut Up,
 ) -> Result<ExitCode, Failure> {
+    prepared.watch_memory();
+
     // 9. Who reads certificates again when we cannot any more.
     if identity.gives_up_sight()
         && !prepared.tls_files().is_empty()

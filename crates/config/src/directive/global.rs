@@ -2,11 +2,13 @@
 
 use std::num::{NonZeroU32, NonZeroUsize};
 
+use plan::limits;
 use plan::process::PidFile;
 
 use super::Directive as Row;
 use super::Phase::{Names, Routes, Values};
 use super::{Body, Lower, Scope, Standing, always, without_arguments};
+use crate::diagnostic::Diagnostic;
 use crate::lex::Word;
 use crate::lower::{self, listener};
 
@@ -100,6 +102,29 @@ pub(super) static ROWS: &[Row] = &[
         lower: Lower::Global(Values, |cx, statement| {
             if let Some(number) = cx.number(&statement.arguments[0], 1, lower::WORKERS_MAX) {
                 cx.global.process.workers = NonZeroUsize::new(number as usize);
+            }
+        }),
+        ..Row::ROW
+    },
+    Row {
+        name: "MaxMemory",
+        scopes: GLOBAL,
+        syntax: "SIZE",
+        default: "three quarters of what the system allows",
+        since: "new",
+        doc: "The most memory that the serving process takes, 16m or more, with 4 KiB of the kernel's for each client. \
+              From seven eighths of it on, new clients wait in the queue of the system, and those who have sent part \
+              of a head or idled for longest are closed for them; from fifteen sixteenths on, what would need \
+              memory is answered by 503 (E-MEMORY). The log says so. What the system allows is the least of the \
+              limits of the control group (a container), of `ulimit -d` and `-v`, and of the machine's memory.",
+        example: "MaxMemory 512m",
+        lower: Lower::Global(Values, |cx, statement| {
+            let word = &statement.arguments[0];
+            match cx.size(word) {
+                Some(size) if size < limits::MEMORY_BYTES_MIN => {
+                    cx.push(Diagnostic::error(word.span, "expected a size of 16m or more"));
+                }
+                size => cx.global.process.memory_max = size,
             }
         }),
         ..Row::ROW

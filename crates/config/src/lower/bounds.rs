@@ -23,6 +23,7 @@ pub(crate) struct BoundsDraft {
     pub(crate) trailer_max: Option<usize>,
     pub(crate) trailer_fields_max: Option<usize>,
     pub(crate) interim_max: Option<usize>,
+    pub(crate) connections_max: Option<usize>,
     pub(crate) requests_max: Option<u64>,
     pub(crate) rate_min: Option<MinRate>,
     pub(crate) client: Option<Duration>,
@@ -61,6 +62,8 @@ impl BoundsDraft {
                 .or(global.trailer_fields_max)
                 .unwrap_or(standard.trailer_fields_max),
             interim_max: self.interim_max.or(global.interim_max).unwrap_or(standard.interim_max),
+            // Outside of all blocks it counts the clients of all listeners together.
+            connections_max: self.connections_max,
             requests_max: self.requests_max.or(global.requests_max).unwrap_or(standard.requests_max),
             rate_min: self.rate_min.or(global.rate_min).unwrap_or(standard.rate_min),
         }

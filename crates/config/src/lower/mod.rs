@@ -97,6 +97,8 @@ impl Default for Global {
                 pid_file: PidFile::Default,
                 grace: limits::GRACE,
                 grace_idle: limits::GRACE_IDLE,
+                connections_max: None,
+                memory_max: None,
                 workers: None,
             },
             facility: Facility::Syslog(logging::DAEMON),
@@ -278,7 +280,7 @@ impl Lowering<'_> {
         });
         Plan {
             listeners: listeners.collect(),
-            process: self.global.process,
+            process: Process { connections_max: self.global.bounds.connections_max, ..self.global.process },
             logging: Logging {
                 facility: self.global.facility,
                 file: self.global.log_file,

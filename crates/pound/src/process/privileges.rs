@@ -215,6 +215,8 @@ mod tests {
 
     fn process(user: Option<&str>, group: Option<&str>, jail: Option<&str>) -> plan::Process {
         plan::Process {
+            connections_max: None,
+            memory_max: None,
             user: user.map(str::to_owned),
             group: group.map(str::to_owned),
             root_jail: jail.map(PathBuf::from),
