@@ -377,3 +377,16 @@ def test_an_error_of_ours_is_told_from_one_of_the_backends(proxy, backend):
         assert pound.ask(target, method="POST", body=b"x").status == 502
     assert pound.wait_for_log("line /ours").endswith("line /ours 502 E-BACKEND-SILENT")
     assert pound.wait_for_log("line /theirs").endswith("line /theirs 502 -")
+
+
+def test_a_backend_that_never_answers_the_handshake_is_dead_until_it_does(proxy, backend):
+    """A probe goes through the handshake too: that the port takes connections says nothing."""
+    pound = proxy(backend(serve=hangs), top=["Alive 30"], each=["HTTPS", "Verify no", "ConnTO 1"])
+    wait.until(lambda: pound.ask().status == 503 and "is dead" in pound.output(), "it is not found dead", 20)
+    start = time.monotonic()
+    # Through the first probes.
+    while time.monotonic() < start + 2:
+        asked = time.monotonic()
+        assert pound.ask().status == 503
+        assert time.monotonic() - asked < 0.8, "a request waits for it"
+    assert "is back" not in said(pound)
