@@ -139,6 +139,65 @@ def test_a_slow_and_steady_upload_lives(proxy, backend, client):
     assert connection.read_answer().text == "12000"
 
 
+class Drips:
+    """Clients that announce a large body and send 20 bytes of it now and then, each until it is answered."""
+
+    def __init__(self, pound, client, number, method="POST", length=1 << 30):
+        self.connections = [client(pound) for _ in range(number)]
+        for connection in self.connections:
+            connection.send(f"{method} /drip HTTP/1.1\r\nHost: a\r\nContent-Length: {length}\r\n\r\n")
+
+    def send(self, seconds):
+        """Goes on for so long; the number of those that were answered or cut off meanwhile."""
+        end = time.monotonic() + seconds
+        gone = set()
+        while time.monotonic() < end and len(gone) < len(self.connections):
+            for connection in set(self.connections) - gone:
+                try:
+                    connection.send(b"x" * 20)
+                except OSError:
+                    gone.add(connection)
+            ready, _, _ = select.select([one.sock for one in self.connections if one not in gone], [], [], 0.2)
+            gone |= {one for one in self.connections if one.sock in ready}
+        return len(gone)
+
+
+def taking_all(connection):
+    """A back-end that reads whatever comes and says nothing until that ends."""
+    connection.read_request_head()
+    while connection.sock.recv(65536):
+        pass
+
+
+def test_a_few_slow_streams_live_and_a_crowd_of_them_does_not(proxy, backend, client):
+    """As without a MinRate in the file, but measured over a second: on the wire both are the same."""
+    pound = proxy(backend(serve=taking_all), top=["Workers 1", "StreamTimeOut 60"], listener=["StreamClient 8", "MinRate 1000 1s 3"])
+    few = Drips(pound, client, 3)
+    assert few.send(4) == 0, pound.output()
+    crowd = Drips(pound, client, 10)
+    together = Drips(pound, client, 0)
+    together.connections = few.connections + crowd.connections
+    assert together.send(15) == 13, "all of them are slow, and too many"
+    assert crowd.connections[0].read_answer().status == 408
+    pound.wait_for_log("[E-CLIENT-SLOW]")
+    # When they are gone a few are borne again.
+    assert Drips(pound, client, 3).send(3) == 0
+
+
+def test_a_client_that_is_fast_is_not_in_the_crowd(proxy, backend, client):
+    pound = proxy(backend(serve=taking_all), top=["Workers 1", "StreamTimeOut 60"], listener=["StreamClient 8", "MinRate 1000 1s 0"])
+    steady, slow = client(pound), Drips(pound, client, 5)
+    steady.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000\r\n\r\n")
+    assert drip(steady, ["x" * 400] * 20, 0.1) == 8000
+    assert slow.send(1) == 5
+
+
+@pytest.mark.parametrize("method", ["RPC_IN_DATA", "RPC_OUT_DATA"])
+def test_a_channel_of_rpc_over_http_is_not_measured(proxy, backend, client, method):
+    pound = proxy(backend(serve=taking_all), top=["StreamTimeOut 60"], listener=["xHTTP 3", "Client 120", "MinRate 1000 1s"])
+    assert Drips(pound, client, 2, method=method).send(4) == 0, pound.output()
+
+
 def test_the_rate_can_be_switched_off(proxy, backend, client):
     origin = backend(lambda request, _: answer(f"{len(request.body)}"))
     connection = client(proxy(origin, top=["MinRate 1000 1s"], listener=["MinRate 0"]))

@@ -85,8 +85,9 @@ fn bounds(line: &mut String, bounds: &Bounds) {
     match bounds.rate_min {
         rate if rate == standard.rate_min => {}
         MinRate { bytes: None, .. } => line.push_str(" rate=off"),
-        MinRate { bytes: Some(bytes), window } => {
+        MinRate { bytes: Some(bytes), window, spare } => {
             let _ = write!(line, " rate={bytes}/{}s", window.as_secs_f64());
+            value(line, "slow", (spare > 0).then_some(spare));
         }
     }
 }

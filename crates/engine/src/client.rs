@@ -70,7 +70,7 @@ impl Client {
         let look = if stream.is_fresh() { limits::FRESH_LOOK } else { timeout };
         Client {
             conn: Conn::new(stream, Kind::Request, running.limits(facts.listener)),
-            watchdog: Watchdog::new(timeout, bounds.rate_min, look),
+            watchdog: Watchdog::new(timeout, running.crowd(facts.listener), look),
             facts: Rc::new(facts),
             timeout,
             requests_left: bounds.requests_max,
@@ -187,7 +187,7 @@ impl Client {
         self.requests_left = self.requests_left.saturating_sub(1);
         x.keep = persists && self.requests_left > 0;
         self.written = 0;
-        self.watchdog.measure();
+        self.watchdog.measure(false);
         Ok(())
     }
 
@@ -207,7 +207,7 @@ impl Client {
     /// An answer of our own begins: from here on the client is held to how it takes that.
     pub(crate) fn begin_own_answer(&mut self) {
         self.written = 0;
-        self.watchdog.measure();
+        self.watchdog.measure(false);
     }
 
     /// The answer has been sent to its end.

@@ -26,8 +26,8 @@
 //!   5  forwarded  condition  expand  scene  basic            looking at a message
 //!   6  parts  client  pump  backend                          speaking
 //!   7  h1  stats  spoken                                     one connection; counters; names for people
-//!   8  holder  stream  fresh  tls  buffer  pipe  quota  memory  seats  watchdog  fault  excerpt  clock  random  text  limits
-//!      sys
+//!   8  holder  stream  fresh  tls  buffer  pipe  quota  memory  seats  watchdog  pace  fault  excerpt  clock  random
+//!      text  limits  sys
 //! ```
 
 mod accept;
@@ -50,6 +50,7 @@ mod limits;
 mod listen;
 pub mod log;
 mod memory;
+mod pace;
 mod parts;
 mod pipe;
 mod pump;

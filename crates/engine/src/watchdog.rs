@@ -9,12 +9,13 @@
 
 use std::future::Future;
 use std::pin::Pin;
+use std::rc::Rc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use plan::MinRate;
 use tokio::time::{Instant, Sleep, sleep_until};
 
+use crate::pace::{Crowd, Pace, micros};
 use crate::{clock, limits};
 
 /// Barks when its deadline has passed.
@@ -44,27 +45,16 @@ pub(crate) enum Bark {
     Slow,
 }
 
-/// How much a client moves in the time that is its own.
-struct Pace {
-    rate: MinRate,
-    /// It is the client's turn, since then.
-    turn: Option<Instant>,
-    /// Time that was the client's in this window, before this turn, in microseconds.
-    spent_us: u64,
-    /// What had been moved when this window began.
-    base: u64,
-}
-
 impl Watchdog {
-    /// A watchdog that barks after `delay`, and at clients that are slower than `rate`. The task is woken once after `look`,
+    /// A watchdog that barks after `delay`, and at clients that are too slow among too many, see [`Crowd`]. The task is woken once after `look`,
     /// if that is sooner; see [`Watchdog::looks_soon`].
-    pub(crate) fn new(delay: Duration, rate: MinRate, look: Duration) -> Watchdog {
+    pub(crate) fn new(delay: Duration, crowd: Rc<Crowd>, look: Duration) -> Watchdog {
         let now = clock::instant();
         Watchdog {
             deadline: now + delay,
             sleep: Box::pin(sleep_until(now + delay.min(look))),
             delay_us: micros(delay),
-            pace: Pace { rate, turn: None, spent_us: 0, base: 0 },
+            pace: Pace::new(crowd),
             seen: NO_LOOK,
         }
     }
@@ -74,11 +64,9 @@ impl Watchdog {
         self.turn(delay, false);
     }
 
-    /// From here on bodies are moved, and what is moved is counted from zero.
-    pub(crate) fn measure(&mut self) {
-        self.pace.turn = None;
-        self.pace.spent_us = 0;
-        self.pace.base = 0;
+    /// From here on bodies are moved, and what is moved is counted from zero. `free`: at whatever rate.
+    pub(crate) fn measure(&mut self, free: bool) {
+        self.pace.begin(free);
     }
 
     /// Moves the deadline to `delay` from now, and says whether it is the client who has to move until then.
@@ -87,7 +75,7 @@ impl Watchdog {
         self.deadline = now + delay;
         let mut next = self.deadline;
         // Mostly it is not the client's turn, nor was it.
-        if clients || self.pace.turn.is_some() {
+        if clients || self.pace.is_clients_turn() {
             self.delay_us = micros(delay);
             self.seen = NO_LOOK;
             self.pace.turn(now, clients);
@@ -118,7 +106,7 @@ impl Watchdog {
                 return Poll::Pending;
             }
             let now = clock::instant();
-            if self.pace.turn.is_some() {
+            if self.pace.is_clients_turn() {
                 let moved = moved();
                 // The system takes what we write in large pieces, so a client may have taken some without any sign. When
                 // it did is not known, nor whether it did before the first look: the silence begins at this look.
@@ -126,7 +114,7 @@ impl Watchdog {
                     self.seen = moved;
                     self.deadline = now + Duration::from_micros(self.delay_us);
                 }
-                if self.pace.is_slow(now, moved) {
+                if self.pace.is_to_go(now, moved) {
                     return Poll::Ready(Bark::Slow);
                 }
             }
@@ -139,7 +127,7 @@ impl Watchdog {
 
     /// When to look next.
     fn next(&self, now: Instant) -> Instant {
-        if self.pace.turn.is_none() {
+        if !self.pace.is_clients_turn() {
             return self.deadline;
         }
         // Looks on the way, to know at the deadline since when nothing has moved.
@@ -152,56 +140,25 @@ impl Watchdog {
     }
 }
 
-impl Pace {
-    fn turn(&mut self, now: Instant, clients: bool) {
-        match (self.turn, clients) {
-            (None, true) => self.turn = Some(now),
-            (Some(since), false) => {
-                self.spent_us += micros(now.saturating_duration_since(since));
-                self.turn = None;
-            }
-            (None, false) | (Some(_), true) => {}
-        }
-    }
-
-    /// When this window ends, if the turn goes on.
-    fn judged(&self, now: Instant) -> Option<Instant> {
-        self.rate.bytes?;
-        Some(self.turn.unwrap_or(now) + self.rate.window.saturating_sub(Duration::from_micros(self.spent_us)))
-    }
-
-    /// Whether a window is over and too little was moved in it. The next one begins then.
-    fn is_slow(&mut self, now: Instant, moved: u64) -> bool {
-        let (Some(rate), Some(since)) = (self.rate.bytes, self.turn) else { return false };
-        let spent = Duration::from_micros(self.spent_us) + now.saturating_duration_since(since);
-        if spent < self.rate.window {
-            return false;
-        }
-        let needed = u128::from(rate.get()) * spent.as_millis() / 1000;
-        let slow = u128::from(moved.saturating_sub(self.base)) < needed;
-        self.base = moved;
-        self.spent_us = 0;
-        self.turn = Some(now);
-        slow
-    }
-}
-
-fn micros(duration: Duration) -> u64 {
-    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
-}
-
 #[cfg(test)]
 mod tests {
     use std::cell::Cell;
     use std::future::poll_fn;
     use std::num::NonZeroU64;
 
+    use plan::MinRate;
+
     use super::*;
 
     const SECOND: Duration = Duration::from_secs(1);
 
-    fn rate(bytes: u64, seconds: u64) -> MinRate {
-        MinRate { bytes: NonZeroU64::new(bytes), window: Duration::from_secs(seconds) }
+    fn rate(bytes: u64, seconds: u64) -> Rc<Crowd> {
+        crowd(bytes, seconds, 0)
+    }
+
+    fn crowd(bytes: u64, seconds: u64, spare: u32) -> Rc<Crowd> {
+        let window = Duration::from_secs(seconds);
+        Crowd::new(MinRate { bytes: NonZeroU64::new(bytes), window, spare })
     }
 
     fn dog(seconds: u64) -> Watchdog {
@@ -228,10 +185,10 @@ mod tests {
     }
 
     /// Moves `step` bytes a second for `seconds`, with 10 s of silence allowed; says when and why it barked.
-    async fn drip(rate: MinRate, step: u64, seconds: u64) -> Option<(Bark, u64)> {
+    async fn drip(rate: Rc<Crowd>, step: u64, seconds: u64) -> Option<(Bark, u64)> {
         let start = Instant::now();
         let mut dog = Watchdog::new(10 * SECOND, rate, 10 * SECOND);
-        dog.measure();
+        dog.measure(false);
         let moved = Cell::new(0);
         for _ in 0..seconds {
             moved.set(moved.get() + step);
@@ -256,7 +213,7 @@ mod tests {
     async fn a_long_timeout_does_not_put_the_look_at_the_rate_off() {
         let start = Instant::now();
         let mut dog = Watchdog::new(600 * SECOND, rate(240, 30), 600 * SECOND);
-        dog.measure();
+        dog.measure(false);
         dog.turn(600 * SECOND, true);
         assert_eq!(poll_fn(|cx| dog.poll_moving(cx, || 100)).await, Bark::Slow);
         assert_eq!(start.elapsed().as_secs(), 30);
@@ -266,7 +223,7 @@ mod tests {
     async fn a_burst_does_not_pay_for_a_drip_after_it() {
         let start = Instant::now();
         let mut dog = Watchdog::new(10 * SECOND, rate(240, 30), 10 * SECOND);
-        dog.measure();
+        dog.measure(false);
         let mut moved = 1 << 30;
         let bark = loop {
             moved += 1;
@@ -282,7 +239,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn time_that_is_the_back_ends_is_not_the_clients() {
         let mut dog = Watchdog::new(10 * SECOND, rate(240, 30), 10 * SECOND);
-        dog.measure();
+        dog.measure(false);
         // Ten rounds of a slow back-end: two seconds of the client's and 300 bytes of his in each, of thirty seconds.
         let mut moved = 0;
         for _ in 0..100 {
@@ -299,7 +256,7 @@ mod tests {
     async fn what_the_system_has_passed_on_is_progress() {
         let start = Instant::now();
         let mut dog = Watchdog::new(10 * SECOND, rate(100, 30), 10 * SECOND);
-        dog.measure();
+        dog.measure(false);
         dog.turn(10 * SECOND, true);
         // Nothing is written: the client takes a thousand bytes a second of what was, for a minute, and then no more.
         let moved = || 1000 * start.elapsed().as_secs().min(60);
@@ -312,10 +269,63 @@ mod tests {
         let start = Instant::now();
         // A window opens when much has been read: seven seconds of ten between two signs, and none at a round time.
         let mut dog = Watchdog::new(10 * SECOND, rate(0, 30), 10 * SECOND);
-        dog.measure();
+        dog.measure(false);
         dog.turn(10 * SECOND, true);
         let moved = || 70_000 * ((start.elapsed().as_secs() + 3) / 7).min(20);
         assert_eq!(poll_fn(|cx| dog.poll_moving(cx, moved)).await, Bark::Silent);
         assert!(start.elapsed().as_secs() >= 137 + 10, "{}", start.elapsed().as_secs());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_few_slow_clients_are_borne_and_a_crowd_of_them_is_not() {
+        let start = Instant::now();
+        let crowd = crowd(240, 30, 2);
+        let dog = || {
+            let mut dog = Watchdog::new(60 * SECOND, crowd.clone(), 60 * SECOND);
+            dog.measure(false);
+            dog
+        };
+        // Each sends 20 bytes every three seconds.
+        let mut few = [dog(), dog()];
+        let step = async |dogs: &mut [Watchdog]| {
+            let moved = start.elapsed().as_secs() / 3 * 20;
+            let mut left = Vec::new();
+            for dog in dogs.iter_mut() {
+                dog.turn(60 * SECOND, true);
+                let bark = poll_fn(|cx| dog.poll_moving(cx, || moved));
+                left.push(tokio::time::timeout(Duration::from_millis(1), bark).await.ok());
+            }
+            tokio::time::advance(3 * SECOND).await;
+            left
+        };
+        for _ in 0..40 {
+            assert_eq!(step(&mut few).await, [None, None]);
+        }
+        let [first, second] = few;
+        let mut crowd = [first, second, dog()];
+        let begun = Instant::now();
+        // The third one is judged after its window, and the others at their next look.
+        let mut ended = [None; 3];
+        while ended.contains(&None) {
+            for (end, bark) in ended.iter_mut().zip(step(&mut crowd).await) {
+                *end = end.or(bark.map(|bark| {
+                    assert_eq!(bark, Bark::Slow);
+                    begun.elapsed().as_secs()
+                }));
+            }
+            assert!(begun.elapsed().as_secs() < 60, "{ended:?}");
+        }
+        assert!(ended.iter().all(|end| end.is_some_and(|end| (30..=45).contains(&end))), "{ended:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_channel_is_never_too_slow() {
+        let mut dog = Watchdog::new(60 * SECOND, rate(240, 30), 60 * SECOND);
+        dog.measure(true);
+        for moved in 0..100 {
+            dog.turn(60 * SECOND, true);
+            let bark = poll_fn(|cx| dog.poll_moving(cx, || moved));
+            assert!(tokio::time::timeout(3 * SECOND, bark).await.is_err());
+        }
     }
 }

@@ -13,6 +13,7 @@ use crate::backend;
 use crate::balance;
 use crate::clock::Clock;
 use crate::memory::Budget;
+use crate::pace::Crowd;
 use crate::route;
 use crate::seats::Seats;
 use crate::stats;
@@ -58,14 +59,17 @@ struct Held {
     running: Arc<Running>,
     /// By `plan::Listener::id`: the bounds as the codec takes them, for all connections of the worker together.
     limits: Vec<Rc<wire::Limits>>,
+    /// By `plan::Listener::id`: the slow clients of this worker.
+    crowds: Vec<Rc<Crowd>>,
 }
 
 impl Current {
     /// Holds a configuration for the requests of one worker.
     pub(crate) fn new(running: Arc<Running>) -> Current {
-        let limits =
-            running.plan.listeners.iter().map(|listener| Rc::new(codec_limits(&listener.bounds))).collect();
-        Current(Rc::new(Held { running, limits }))
+        let listeners = &running.plan.listeners;
+        let limits = listeners.iter().map(|listener| Rc::new(codec_limits(&listener.bounds))).collect();
+        let crowds = listeners.iter().map(|listener| Crowd::new(listener.bounds.rate_min)).collect();
+        Current(Rc::new(Held { running, limits, crowds }))
     }
 
     pub(crate) fn shared(&self) -> &Arc<Running> {
@@ -75,6 +79,11 @@ impl Current {
     /// What the codec bounds on connections of this listener.
     pub(crate) fn limits(&self, listener: usize) -> Rc<wire::Limits> {
         self.0.limits[listener].clone()
+    }
+
+    /// The clients of this listener that are slow.
+    pub(crate) fn crowd(&self, listener: usize) -> Rc<Crowd> {
+        self.0.crowds[listener].clone()
     }
 }
 

@@ -42,11 +42,17 @@ pub struct MinRate {
     pub bytes: Option<NonZeroU64>,
     /// The time over which the rate is measured, again and again. The first one is a grace: nobody is judged before.
     pub window: Duration,
+    /// So many clients of a listener may be slower at once, on each worker, before any of them is held to the rate.
+    pub spare: u32,
 }
 
 impl Default for MinRate {
     fn default() -> MinRate {
-        MinRate { bytes: NonZeroU64::new(limits::RATE_BYTES), window: limits::RATE_WINDOW }
+        MinRate {
+            bytes: NonZeroU64::new(limits::RATE_BYTES),
+            window: limits::RATE_WINDOW,
+            spare: limits::RATE_SPARE,
+        }
     }
 }
 
@@ -75,6 +81,6 @@ mod tests {
     #[test]
     fn a_rate_is_asked_for_unless_somebody_says_otherwise() {
         let rate = Bounds::default().rate_min;
-        assert_eq!((rate.bytes.map(NonZeroU64::get), rate.window.as_secs()), (Some(240), 30));
+        assert_eq!((rate.bytes.map(NonZeroU64::get), rate.window.as_secs(), rate.spare), (Some(240), 30, 8));
     }
 }

@@ -95,6 +95,11 @@ pub const RATE_BYTES_MAX: u64 = 1024 * 1024;
 pub const RATE_WINDOW: Duration = Duration::from_secs(30);
 /// `MinRate`: the shortest time over which a rate says something.
 pub const RATE_WINDOW_MIN: Duration = Duration::from_secs(1);
+/// `MinRate`: how many clients at once may be slower on each worker where nothing is said. A stream with little to say looks
+/// like a drip that means to hold a back-end; eight of either kind hold little.
+pub const RATE_SPARE: u32 = 8;
+/// `MinRate`: the most clients at once; more than a worker has connections is no bound.
+pub const RATE_SPARE_MAX: u32 = 1_000_000;
 /// Longest duration that a directive takes (a year): beyond it a unit was forgotten or doubled.
 pub const DURATION_MAX: Duration = Duration::from_secs(366 * 24 * 3600);
 /// Levels to which blocks and includes may nest; a file that includes itself ends here.

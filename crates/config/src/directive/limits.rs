@@ -144,14 +144,17 @@ pub(super) static ROWS: &[Row] = &[
     Row {
         name: "MinRate",
         scopes: PLACES,
-        syntax: "SIZE [DURATION]",
-        arguments: (1, 2),
-        default: "240 30s",
+        syntax: "SIZE [DURATION [NUMBER]]",
+        arguments: (1, 3),
+        default: "240 30s 8; where it is written, 30s and 0",
         since: "new",
         doc: "The least number of bytes in a second, up to 1m, with which a client has to send the body of its request \
               and to take the answer, as a mean over this time. Only time counts in which it is the client's turn: what \
               the back-end takes does not. A client that is slower is answered by 408, or cut off if its answer has \
-              begun. 0 asks for nothing. Connections that were upgraded, such as WebSockets, are not measured.",
+              begun. The number is that of the clients which may be slower at once, of this listener and on each worker: a \
+              stream with little to say looks like a client that means to hold a back-end, and only many of them do \
+              harm. When there are more, all that are slow go. 0 bytes ask for nothing. The channels of RPC over HTTP \
+              (RPC_IN_DATA, RPC_OUT_DATA, which xHTTP 3 lets pass) and connections that were upgraded, such as WebSockets, are not measured.",
         example: "MinRate 500 20s",
         lower: Lower::Bounds(bounds::rate),
         ..Row::ROW

@@ -4,7 +4,7 @@ use std::num::NonZeroU64;
 use std::time::Duration;
 
 use plan::bounds::{Bounds, MinRate};
-use plan::limits::{HEAD_BYTES, RATE_BYTES_MAX, RATE_WINDOW, RATE_WINDOW_MIN};
+use plan::limits::{HEAD_BYTES, RATE_BYTES_MAX, RATE_SPARE_MAX, RATE_WINDOW, RATE_WINDOW_MIN};
 
 use super::Lowering;
 use super::alphabet::AlphabetsDraft;
@@ -84,5 +84,12 @@ pub(crate) fn rate(cx: &mut Lowering<'_>, draft: &mut BoundsDraft, statement: &S
             None => return,
         },
     };
-    draft.rate_min = Some(MinRate { bytes: NonZeroU64::new(bytes as u64), window });
+    let spare = match statement.arguments.get(2) {
+        None => 0,
+        Some(word) => match cx.number(word, 0, RATE_SPARE_MAX.into()) {
+            Some(spare) => spare as u32,
+            None => return,
+        },
+    };
+    draft.rate_min = Some(MinRate { bytes: NonZeroU64::new(bytes as u64), window, spare });
 }
