@@ -42,7 +42,7 @@ def test_is_well_formed(name):
 
 
 # Those that are about something else than an application.
-OTHERS = {"minimal", "redirect", "limits", "logging"}
+OTHERS = {"minimal", "redirect", "limits", "logging", "logging-json"}
 
 
 @pytest.mark.parametrize("file", [*sorted(example.FOLDER.glob("*.cfg")), example.FOLDER.parent / "packaging/pound.cfg"], ids=lambda file: file.stem)
