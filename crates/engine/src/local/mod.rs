@@ -30,11 +30,11 @@ pub(crate) struct Answer {
 pub(crate) enum Body {
     /// Bytes in memory. Empty is written as `Content-Length: 0`.
     Bytes(Cow<'static, [u8]>),
-    /// From the start of a file.
+    /// Of a file, from the place that it stands at.
     File {
         /// Open for reading.
         file: File,
-        /// How much of it, in bytes: its size when it was opened.
+        /// How much of it, in bytes: at most its size when it was opened.
         length: u64,
     },
     /// None, and none is announced: 304.
@@ -79,6 +79,7 @@ pub(crate) fn reason(status: u16) -> &'static str {
         411 => "Length Required",
         413 => "Content Too Large",
         414 => "URI Too Long",
+        416 => "Range Not Satisfiable",
         417 => "Expectation Failed",
         421 => "Misdirected Request",
         429 => "Too Many Requests",

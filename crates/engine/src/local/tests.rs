@@ -228,6 +228,58 @@ fn a_client_that_has_the_file_is_told_so() {
 }
 
 #[test]
+fn a_tag_tells_versions_apart() {
+    let files = Files::new();
+    let first = files.send(&get("/sub/c", "")).unwrap();
+    let tag = field(&first, "ETag").unwrap();
+    let status = |fields: &str| files.send(&get("/sub/c", fields)).unwrap().head.status();
+    let none_match = |tags: &str| status(&format!("If-None-Match: {tags}\r\n"));
+    assert_eq!(none_match(&tag), 304);
+    assert_eq!(none_match(&format!("\"x\", W/{tag}")), 304);
+    assert_eq!(none_match("*"), 304);
+    assert_eq!(none_match("\"x\""), 200);
+    assert_eq!(status(&format!("If-None-Match: \"x\"\r\nIf-None-Match: {tag}\r\n")), 304);
+    std::fs::write(files.dir.path().join("root/sub/c"), "other").unwrap();
+    assert_eq!(none_match(&tag), 200);
+}
+
+#[test]
+fn a_part_of_a_file_is_sent_to_whoever_has_the_rest_of_the_same_version() {
+    let files = Files::new();
+    let get_part = |fields: &str| {
+        let answer = files.send(&get("/a%20b.txt", fields)).unwrap();
+        let (status, range) = (answer.head.status(), field(&answer, "Content-Range"));
+        let mut text = String::new();
+        if let Body::File { file, length } = answer.body {
+            file.take(length).read_to_string(&mut text).unwrap();
+        }
+        (status, range.unwrap_or_default(), text)
+    };
+    let whole = (200, String::new(), "hello".to_owned());
+    let part = (206, "bytes 1-2/5".to_owned(), "el".to_owned());
+    assert_eq!(get_part("Range: bytes=1-2\r\n"), part);
+    assert_eq!(get_part("Range: bytes=-2\r\n"), (206, "bytes 3-4/5".into(), "lo".into()));
+    assert_eq!(get_part("Range: bytes=5-\r\n"), (416, "bytes */5".into(), String::new()));
+    assert_eq!(get_part("Range: bytes=0-0,2-2\r\n"), whole);
+    let first = files.send(&get("/a%20b.txt", "")).unwrap();
+    assert_eq!(field(&first, "Accept-Ranges").as_deref(), Some("bytes"));
+    for (name, good, bad) in [
+        ("ETag", field(&first, "ETag").unwrap(), "\"x\"".to_owned()),
+        (
+            "Last-Modified",
+            field(&first, "Last-Modified").unwrap(),
+            "Tue, 14 Nov 2023 22:13:20 GMT".to_owned(),
+        ),
+        ("weak", field(&first, "ETag").unwrap(), format!("W/{}", field(&first, "ETag").unwrap())),
+    ] {
+        assert_eq!(get_part(&format!("Range: bytes=1-2\r\nIf-Range: {good}\r\n")), part, "{name}");
+        assert_eq!(get_part(&format!("Range: bytes=1-2\r\nIf-Range: {bad}\r\n")), whole, "{name}");
+    }
+    let head = "HEAD /a%20b.txt HTTP/1.1\r\nHost: a.example\r\nRange: bytes=1-2\r\n\r\n";
+    assert_eq!(files.send(head).unwrap().head.status(), 200);
+}
+
+#[test]
 fn every_status_that_we_answer_with_has_a_phrase() {
     for status in plan::page::CODES {
         assert!(!reason(*status).is_empty(), "{status}");
