@@ -149,8 +149,9 @@ def test_testssl_finds_nothing_above_low(site, authority, tmp_path):
     severities = {finding["id"]: finding["severity"] for finding in findings}
     assert [id_ for id_ in LOOKED_AT if id_ not in severities] == [], done.stdout
     assert severities["TLS1_2"] == severities["TLS1_3"] == "OK"
-    for certificate in ("<cert#1>", "<cert#2>"):
-        assert severities[f"cert_chain_of_trust {certificate}"] == "OK"
+    # What it calls the two certificates is another word in each of its versions.
+    trusted = [severity for id_, severity in severities.items() if id_.startswith("cert_chain_of_trust ")]
+    assert trusted == ["OK", "OK"]
     trouble = [
         finding
         for finding in findings
