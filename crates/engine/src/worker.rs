@@ -332,7 +332,13 @@ impl Worker {
             if health.died(x.revival, refusal, now, rarest) {
                 self.buried(running, live, fault);
             }
-        } else if fault.is_no_answer() && !(x.reused && matches!(fault.cause, Cause::BackendSilent)) {
+        } else if fault.is_no_answer() {
+            if x.reused && matches!(fault.cause, Cause::BackendSilent) {
+                // It had just been used, and was closed nevertheless: the others will have been too.
+                let mut pool = self.parts.pool.borrow_mut();
+                pool.forget(live);
+                pool.closed(live, now);
+            }
             let fails = health.failed(x.attempt, now, rarest);
             // Not each time: where nobody can be spared it stays like this.
             if live.plan.fails_max.is_some_and(|most| fails.is_multiple_of(most.get())) {
