@@ -248,7 +248,7 @@ def test_static(run):
     pound = run("static", 8001, paths={'SendFile "htdocs"': f'SendFile "{folder}"'})
     hello = pound.ask("/files/hello.txt")
     assert hello.body == (folder / "hello.txt").read_bytes()
-    assert hello.fields.one("Content-Type") == "text/plain"
+    assert hello.fields.one("Content-Type") == "text/plain; charset=utf-8"
     index = pound.ask("/files/index.html")
     assert index.body == (folder / "index.html").read_bytes()
     assert index.fields.one("Content-Type") == "text/html; charset=utf-8"

@@ -74,7 +74,14 @@ pub(super) static ROWS: &[Row] = &[
         syntax: "\"DIRECTORY\"",
         once: false,
         since: "4.17",
-        doc: "Answer by files below this directory: the path of the request names the file.",
+        doc: "Answer by files below this directory: the path of the request names the file, and SetPath changes it. \
+              Nothing outside of the directory is sent, whatever the path or a symbolic link says. A directory has \
+              no listing and no index: it is a 404, and methods other than GET and HEAD are a 405. Content-Type \
+              follows from the suffix of the name, with charset=utf-8 for texts, and is application/octet-stream for \
+              a suffix that is not known; `SetHeader \"Content-Type: …\"` in Rewrite response says otherwise. \
+              Answers have ETag and Last-Modified, and obey If-Match, If-Unmodified-Since, If-None-Match, \
+              If-Modified-Since, If-Range and Range (one range; for several the whole file is sent).",
+        example: "Path \"^/files(/.+)$\"\nSetPath \"$1\"\nSendFile \"/srv/files\"",
         lower: Lower::Service(service::send_file),
         ..Row::ROW
     },

@@ -4,8 +4,11 @@
 
 pub(crate) mod error_page;
 pub(crate) mod file;
+mod media_type;
+mod range;
 mod redirect;
 mod success;
+mod version;
 
 use std::borrow::Cow;
 use std::fs::File;
@@ -77,6 +80,7 @@ pub(crate) fn reason(status: u16) -> &'static str {
         405 => "Method Not Allowed",
         408 => "Request Timeout",
         411 => "Length Required",
+        412 => "Precondition Failed",
         413 => "Content Too Large",
         414 => "URI Too Long",
         416 => "Range Not Satisfiable",

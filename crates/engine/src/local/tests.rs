@@ -140,8 +140,10 @@ fn files_below_the_directory_are_sent() {
     assert_eq!(files.content("//sub///c"), Ok("sub".into()));
     assert_eq!(files.content("/in"), Ok("sub".into()));
     let answer = files.send(&get("/sub/c", "")).unwrap();
-    assert_eq!(field(&answer, "Content-Type").as_deref(), Some("text/plain"));
+    assert_eq!(field(&answer, "Content-Type").as_deref(), Some("application/octet-stream"));
     assert!(field(&answer, "Last-Modified").is_some());
+    let answer = files.send(&get("/a%20b.t%78t", "")).unwrap();
+    assert_eq!(field(&answer, "Content-Type").as_deref(), Some("text/plain; charset=utf-8"));
 }
 
 #[test]
@@ -241,6 +243,42 @@ fn a_tag_tells_versions_apart() {
     assert_eq!(status(&format!("If-None-Match: \"x\"\r\nIf-None-Match: {tag}\r\n")), 304);
     std::fs::write(files.dir.path().join("root/sub/c"), "other").unwrap();
     assert_eq!(none_match(&tag), 200);
+}
+
+#[test]
+fn a_client_that_wants_another_version_gets_none() {
+    let files = Files::new();
+    let first = files.send(&get("/sub/c", "")).unwrap();
+    let (tag, modified) = (field(&first, "ETag").unwrap(), field(&first, "Last-Modified").unwrap());
+    let old = "Tue, 14 Nov 2023 22:13:20 GMT";
+    let check = |fields: &[(&str, &str)], expect: u16| {
+        let fields: String = fields.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+        for method in ["GET", "HEAD"] {
+            let request = format!("{method} /sub/c HTTP/1.1\r\nHost: a.example\r\n{fields}\r\n");
+            assert_eq!(files.send(&request).unwrap().head.status(), expect, "{method} {fields}");
+        }
+    };
+    check(&[("If-Match", &tag)], 200);
+    check(&[("If-Match", &format!("\"x\", {tag}"))], 200);
+    check(&[("If-Match", "*")], 200);
+    check(&[("If-Match", "\"x\"")], 412);
+    check(&[("If-Match", "")], 412);
+    // If-Match compares strongly.
+    check(&[("If-Match", &format!("W/{tag}"))], 412);
+    check(&[("If-Unmodified-Since", &modified)], 200);
+    check(&[("If-Unmodified-Since", old)], 412);
+    check(&[("If-Unmodified-Since", "yesterday")], 200);
+    // RFC 9110 section 13.2.2: a tag goes before a date, and what must not be before what need not be.
+    check(&[("If-Match", &tag), ("If-Unmodified-Since", old)], 200);
+    check(&[("If-Match", "\"x\""), ("If-Unmodified-Since", &modified)], 412);
+    check(&[("If-None-Match", &tag), ("If-Match", "\"x\"")], 412);
+    check(&[("If-None-Match", &tag), ("If-Match", &tag)], 304);
+    check(&[("If-Modified-Since", &modified), ("If-Unmodified-Since", old)], 412);
+    check(&[("If-Modified-Since", &modified), ("If-Unmodified-Since", &modified)], 304);
+    check(&[("If-Modified-Since", old), ("If-None-Match", &tag)], 304);
+    check(&[("Range", "bytes=0-0"), ("If-Range", &tag), ("If-Match", "\"x\"")], 412);
+    check(&[("Range", "bytes=9-"), ("If-None-Match", &tag)], 304);
+    check(&[("Range", "bytes=9-"), ("If-Match", "\"x\"")], 412);
 }
 
 #[test]
