@@ -146,15 +146,32 @@ def test_who_idles_longest_goes_for_who_waits(pound, backend):
         one.close()
 
 
-def test_a_listener_has_places_of_its_own(pound, backend):
-    first, second, origin = wait.free_port(), wait.free_port(), backend()
+def one_of_two_listeners_has_one_place(pound, origin):
+    first, second = wait.free_port(), wait.free_port()
     text = cfg.text(
         "Workers 1",
         cfg.listen(first, "MaxConnections 1", "Client 60", cfg.service(cfg.backend(origin))),
-        cfg.listen(second, cfg.service(cfg.backend(origin))),
+        cfg.listen(second, "Client 60", cfg.service(cfg.backend(origin))),
     )
     started = pound(text, first)
     empty(started)
+    return started, first, second
+
+
+def test_a_full_listener_closes_nobodys_connection_to_another_one(pound, backend):
+    started, first, second = one_of_two_listeners_has_one_place(pound, backend())
+    with Client(second) as idle, Client(first) as busy, Client(first) as waiting:
+        assert idle.ask().status == 200
+        busy.send("GET / HTTP/1.1\r\n")
+        waiting.send_request()
+        started.wait_for_log("MaxConnections 1 of a listener is reached")
+        # Longer than a client has to be idle to be closed for others.
+        assert not idle.has_ended_within(3)
+        assert idle.ask().status == 200
+
+
+def test_a_listener_has_places_of_its_own(pound, backend):
+    started, first, second = one_of_two_listeners_has_one_place(pound, backend())
     with Client(first) as busy, Client(first) as waiting:
         busy.send("GET / HTTP/1.1\r\n")
         waiting.send_request()

@@ -28,6 +28,8 @@ struct Connection {
     /// Wakes its task.
     waker: Option<Waker>,
     wait: Wait,
+    /// By `plan::Listener::id`.
+    listener: usize,
 }
 
 /// What a connection waits for.
@@ -60,19 +62,22 @@ impl Connections {
     /// Counts a new one.
     pub(crate) fn enter(self: &Rc<Self>, seat: Seat) -> Ticket {
         self.open.set(self.open.get() + 1);
-        let key = self.all.borrow_mut().insert(Connection::default());
+        let key =
+            self.all.borrow_mut().insert(Connection { listener: seat.listener(), ..Connection::default() });
         Ticket { connections: self.clone(), key, _seat: seat }
     }
 
     /// Tells those who have waited longest to go, for the sake of others: `most` of those who wait for a request, or,
     /// where memory is short (`heads`), a share of all, first of those who drip a head, which costs more and is more
-    /// likely to be an attack. Nobody goes who has waited less than [`limits::SHED_AFTER`]. Gives how many were told.
-    pub(crate) fn shed(&self, most: usize, heads: bool, now: Moment) -> usize {
+    /// likely to be an attack. With a `listener` only its clients go: the place of another one's would help nobody. Nobody
+    /// goes who has waited less than [`limits::SHED_AFTER`]. Gives how many were told.
+    pub(crate) fn shed(&self, most: usize, heads: bool, listener: Option<usize>, now: Moment) -> usize {
         let is_old = |since: Moment| now.since(since) >= limits::SHED_AFTER;
         let mut waiting: Vec<(bool, Moment, usize)> = self
             .all
             .borrow()
             .iter()
+            .filter(|(_, connection)| listener.is_none_or(|listener| connection.listener == listener))
             .filter_map(|(key, connection)| match connection.wait {
                 Wait::Head(since) if heads && is_old(since) => Some((false, since, key)),
                 Wait::Request(since) if is_old(since) => Some((true, since, key)),
@@ -219,18 +224,33 @@ mod tests {
             all.iter().filter(|(_, one)| one.wait == Wait::Told).map(|(key, _)| key).collect::<Vec<_>>()
         };
         // Nobody has waited long enough.
-        assert_eq!(connections.shed(9, false, at(1)), 0);
-        assert_eq!(connections.shed(2, false, at(60)), 2);
+        assert_eq!(connections.shed(9, false, None, at(1)), 0);
+        assert_eq!(connections.shed(2, false, None, at(60)), 2);
         assert_eq!(who(), [1, 2]);
         assert!(tickets[1].sheds_idle(&cx, at(60)));
         // Memory is short: heads first.
-        assert_eq!(connections.shed(3, true, at(60)), 3);
+        assert_eq!(connections.shed(3, true, None, at(60)), 3);
         assert_eq!(who(), [1, 2, 5, 6, 7]);
-        assert_eq!(connections.shed(99, true, at(60)), 4);
+        assert_eq!(connections.shed(99, true, None, at(60)), 4);
         assert!(tickets[9].sheds_head(&cx, at(9)));
-        assert_eq!(connections.shed(99, true, at(60)), 0, "who is busy stays");
+        assert_eq!(connections.shed(99, true, None, at(60)), 0, "who is busy stays");
         drop(tickets);
         connections.shrink();
         assert_eq!((seats.open(), connections.open()), (0, 0));
+    }
+
+    #[test]
+    fn clients_of_other_listeners_stay_where_their_place_would_help_nobody() {
+        let seats = Arc::new(Seats::default());
+        let connections = Rc::new(Connections::default());
+        let cx = Context::from_waker(Waker::noop());
+        let tickets: Vec<Ticket> =
+            [0, 1, 0].map(|listener| connections.enter(Seats::take(&seats, listener).unwrap())).into();
+        assert!(!tickets.iter().any(|ticket| ticket.sheds_idle(&cx, Moment(0))));
+        let now = Moment(60_000_000);
+        assert_eq!(connections.shed(9, false, Some(2), now), 0);
+        assert_eq!(connections.shed(9, false, Some(1), now), 1);
+        assert_eq!([0, 1, 2].map(|number: usize| tickets[number].sheds_idle(&cx, now)), [false, true, false]);
+        assert_eq!(connections.shed(9, false, None, now + limits::SHED_AFTER), 2);
     }
 }

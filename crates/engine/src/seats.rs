@@ -15,7 +15,7 @@ pub(crate) struct Seats {
     all: Row,
     /// By `plan::Listener::id`.
     listeners: Vec<Row>,
-    /// How many workers have a client that waits for a place.
+    /// How many workers have a client that waits for a place of any kind.
     waiting: AtomicUsize,
     freed: Notify,
 }
@@ -24,6 +24,8 @@ pub(crate) struct Seats {
 struct Row {
     open: AtomicUsize,
     most: Option<usize>,
+    /// How many workers have a client that waits for a place in it.
+    waiting: AtomicUsize,
 }
 
 /// The place of one client, free again when dropped.
@@ -44,7 +46,7 @@ pub(crate) struct Taken {
 
 impl Seats {
     pub(crate) fn new(plan: &Plan) -> Seats {
-        let row = |most| Row { open: AtomicUsize::new(0), most };
+        let row = |most| Row { most, ..Row::default() };
         Seats {
             all: row(plan.process.connections_max),
             listeners: plan.listeners.iter().map(|listener| row(listener.bounds.connections_max)).collect(),
@@ -82,21 +84,39 @@ impl Seats {
         Seat { seats: seats.clone(), listener }
     }
 
-    /// Waits until a place may be free, or for this long.
-    pub(crate) async fn wait(&self, longest: Duration) {
+    /// Waits until a place may be free, or for this long: one of this listener, where those are taken, or any.
+    pub(crate) async fn wait(&self, listener: Option<usize>, longest: Duration) {
         let freed = self.freed.notified();
-        self.waiting.fetch_add(1, Ordering::SeqCst);
-        let _waits = Waits(&self.waiting);
+        let row = listener.and_then(|listener| self.listeners.get(listener)).unwrap_or(&self.all);
+        let _waits = [&self.waiting, &row.waiting].map(Waits::new);
         let _ = tokio::time::timeout(longest, freed).await;
     }
 
-    /// How many workers have a client that waits.
-    pub(crate) fn waiting(&self) -> usize {
-        self.waiting.load(Ordering::Relaxed)
+    /// How many workers have a client that waits, and for a place of which listener; `None`: any.
+    pub(crate) fn waits(&self) -> impl Iterator<Item = (Option<usize>, usize)> {
+        let listeners = self.listeners.iter().enumerate().map(|(listener, row)| (Some(listener), row));
+        std::iter::once((None, &self.all))
+            .chain(listeners)
+            .map(|(listener, row)| (listener, row.waiting.load(Ordering::Relaxed)))
+            .filter(|(_, waiting)| *waiting > 0)
+    }
+}
+
+impl Seat {
+    /// Whose client has it, by `plan::Listener::id`.
+    pub(crate) fn listener(&self) -> usize {
+        self.listener
     }
 }
 
 struct Waits<'a>(&'a AtomicUsize);
+
+impl<'a> Waits<'a> {
+    fn new(count: &'a AtomicUsize) -> Waits<'a> {
+        count.fetch_add(1, Ordering::SeqCst);
+        Waits(count)
+    }
+}
 
 impl Drop for Waits<'_> {
     fn drop(&mut self) {
@@ -123,7 +143,7 @@ impl Drop for Seat {
             row.open.fetch_sub(1, Ordering::Relaxed);
         }
         self.seats.all.open.fetch_sub(1, Ordering::Relaxed);
-        if self.seats.waiting() > 0 {
+        if self.seats.waiting.load(Ordering::Relaxed) > 0 {
             self.seats.freed.notify_waiters();
         }
     }
@@ -134,7 +154,7 @@ mod tests {
     use super::*;
 
     fn seats(all: Option<usize>, listeners: &[Option<usize>]) -> Arc<Seats> {
-        let row = |most: &Option<usize>| Row { open: AtomicUsize::new(0), most: *most };
+        let row = |most: &Option<usize>| Row { most: *most, ..Row::default() };
         Arc::new(Seats { all: row(&all), listeners: listeners.iter().map(row).collect(), ..Seats::default() })
     }
 
@@ -154,5 +174,22 @@ mod tests {
         assert_eq!(seats.open(), 9);
         drop(squeezed);
         assert_eq!((seats.open(), seats.listeners[0].open.load(Ordering::Relaxed)), (0, 0));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn it_is_known_of_which_listener_a_place_is_waited_for() {
+        let seats = seats(Some(3), &[None, Some(1)]);
+        let waits = || seats.waits().collect::<Vec<_>>();
+        assert_eq!(waits(), []);
+        let second = Duration::from_secs(1);
+        tokio::join!(
+            seats.wait(Some(1), second),
+            seats.wait(Some(1), second),
+            seats.wait(None, second),
+            async {
+                assert_eq!(waits(), [(None, 1), (Some(1), 2)]);
+            }
+        );
+        assert_eq!(waits(), []);
     }
 }

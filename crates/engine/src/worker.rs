@@ -275,9 +275,8 @@ async fn sweep(worker: Rc<Worker>) {
         worker.parts.store.sweep();
         worker.connections.shrink();
         // A client of another worker waits for a place that one of ours may not need.
-        let waiting = worker.world.seats().waiting();
-        if waiting > 0 {
-            worker.connections.shed(waiting, false, worker.parts.clock.now());
+        for (listener, waiting) in worker.world.seats().waits() {
+            worker.connections.shed(waiting, false, listener, worker.parts.clock.now());
         }
     }
 }
@@ -425,6 +424,7 @@ impl Worker {
         loop {
             // While there is enough memory, growth alone is a reason to look again.
             let strain = if waited { store.gauge.measure() } else { store.gauge.strain() };
+            let mut full = None;
             if strain == Strain::Easy {
                 match Seats::take(self.world.seats(), listener) {
                     Ok(seat) => return seat,
@@ -434,16 +434,17 @@ impl Worker {
                             taken.most,
                             if taken.of_listener { " of a listener" } else { "" }
                         ));
-                        self.connections.shed(1, false, clock.now());
+                        full = taken.of_listener.then_some(listener);
+                        self.connections.shed(1, false, full, clock.now());
                     }
                 }
             } else {
-                let gone = self.connections.shed(limits::SHED_LEAST, true, clock.now());
+                let gone = self.connections.shed(limits::SHED_LEAST, true, None, clock.now());
                 self.shed.set(self.shed.get() + gone);
                 self.note_no_room(format_args!("the memory for pound is used up, {}", store.gauge.words()));
             }
             waited = true;
-            self.world.seats().wait(limits::ACCEPT_PAUSE).await;
+            self.world.seats().wait(full, limits::ACCEPT_PAUSE).await;
         }
     }
 

@@ -119,8 +119,9 @@ pub(super) static ROWS: &[Row] = &[
         default: "no limit but that of open files and of memory",
         since: "new",
         doc: "The most connections of clients at a time: outside of all blocks those of all listeners together, in a \
-              listener its own; both hold. New clients wait in the queue of the system then, and whoever has been \
-              idle between two requests for longest, and for a second at least, is closed for them. The log says so.",
+              listener its own; both hold. New clients wait in the queue of the system then, and the connection that has \
+              been idle between two requests for longest, and for a second at least, is closed for them; where a \
+              listener has reached its own number, one of that listener. The log says so.",
         example: "MaxConnections 10000",
         lower: Lower::Bounds(|cx, draft, statement| {
             draft.connections_max = cx.count(&statement.arguments[0], 1, bound::CONNECTIONS_MAX as usize);
