@@ -29,6 +29,7 @@ use crate::limits;
 use crate::parts::Parts;
 use crate::pump::{Pump, PumpError, Waiting};
 use crate::rewrite;
+use crate::stats;
 use crate::watchdog::{Bark, Watchdog};
 
 /// A back-end that has begun its final answer.
@@ -81,7 +82,7 @@ pub(crate) async fn request(
         let framing = Framing { upgrade: x.upgrade.as_deref(), ..Framing::of(x.body) };
         x.sends += 1;
         conn.begin_write(x.body, &parts.store, |out| write::request_head(&x.request, &framing, out));
-        let answer = match until_answer(x, client, parts, patience, &mut conn).await {
+        let answer = match until_answer(x, client, parts, patience, &mut conn, &waiting).await {
             Ok(upload) => first_bytes(begin_answer(x, live, conn, upload)?, client, parts, patience).await,
             Err(fault) => Err(fault),
         };
@@ -258,6 +259,7 @@ async fn until_answer(
     parts: &Parts,
     patience: Patience<'_>,
     conn: &mut Conn,
+    waiting: &stats::Waiting<'_>,
 ) -> Result<Pump, Fault> {
     let fault = |cause| Fault::new(Stage::Forward, cause);
     let store = &parts.store;
@@ -268,7 +270,7 @@ async fn until_answer(
     let mut interim = 0;
     loop {
         let asked = interim == 0 && x.request.fields().get(Known::Expect).is_some();
-        let event = wait_for_head(client, parts, patience, conn, &mut upload, asked).await;
+        let event = wait_for_head(client, parts, patience, conn, &mut upload, asked, waiting).await;
         x.received = upload.bytes;
         let len = match event {
             Event::Head(len) => len,
@@ -310,6 +312,7 @@ async fn wait_for_head(
     conn: &mut Conn,
     upload: &mut Pump,
     asked: bool,
+    unanswered: &stats::Waiting<'_>,
 ) -> Event {
     let store = &parts.store;
     let Client { conn: client, watchdog, .. } = client;
@@ -340,6 +343,10 @@ async fn wait_for_head(
             Waiting::Source if upload.is_running() && !(asked && upload.bytes == 0) => Wait::ClientSends,
             _ => Wait::Answer,
         };
+        if wait == Wait::Answer {
+            // Not before: a client that sends slowly is no sign of a back-end that hangs.
+            unanswered.begin();
+        }
         let now = Some((upload.bytes, upload.passed(conn), upload.waiting, upload.is_running()));
         if now != before {
             before = now;
@@ -471,6 +478,10 @@ async fn first_bytes(
     let begun = poll_fn(|cx| {
         match conn.poll_body(cx, &parts.store) {
             Poll::Ready(Ok(_)) => return Poll::Ready(Ok(())),
+            // What we have no memory for is no fault of the back-end.
+            Poll::Ready(Err(ReadError::Io(error))) if is_shortage(&error) => {
+                return Poll::Ready(Err(Cause::NoMemory));
+            }
             Poll::Ready(Err(_)) => return Poll::Ready(Err(Cause::BackendSilent)),
             Poll::Pending => {}
         }

@@ -3,6 +3,7 @@
 //! A worker is the only writer of its table, so counting is a load and a store without a locked instruction, and tables
 //! share no cache line. A reader may see a request counted and its bytes not yet; each number by itself is right.
 
+use std::cell::Cell;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -111,10 +112,10 @@ impl Cells {
         InFlight { cells: self, backend }
     }
 
-    /// A request waits for the head of this back-end's answer for as long as the result lives.
+    /// A request will wait for the head of this back-end's answer, from [`Waiting::begin`] for as long as the result
+    /// lives.
     pub(crate) fn waiting(&self, backend: usize) -> Waiting<'_> {
-        self.of(backend, |cells| cells.asked.add(1));
-        Waiting { cells: self, backend }
+        Waiting { cells: self, backend, begun: Cell::new(false) }
     }
 
     /// An exchange is over.
@@ -180,9 +181,17 @@ impl Drop for InFlight<'_> {
 pub(crate) struct Waiting<'a> {
     cells: &'a Cells,
     backend: usize,
+    begun: Cell<bool>,
 }
 
 impl Waiting<'_> {
+    /// It is the back-end's turn: from here on its answer is waited for. Once more does nothing.
+    pub(crate) fn begin(&self) {
+        if !self.begun.replace(true) {
+            self.cells.of(self.backend, |cells| cells.asked.add(1));
+        }
+    }
+
     /// The head is here.
     pub(crate) fn heard(self) {
         self.cells.of(self.backend, |cells| cells.heads.add(1));
@@ -191,7 +200,9 @@ impl Waiting<'_> {
 
 impl Drop for Waiting<'_> {
     fn drop(&mut self) {
-        self.cells.of(self.backend, |cells| cells.asked_over.add(1));
+        if self.begun.get() {
+            self.cells.of(self.backend, |cells| cells.asked_over.add(1));
+        }
     }
 }
 

@@ -102,6 +102,20 @@ fn requests_in_flight_are_those_that_have_not_ended() {
 }
 
 #[test]
+fn a_back_end_is_waited_for_from_its_turn_on_and_not_before() {
+    let tables = Cells::for_workers(2, 1);
+    let request = tables[1].waiting(0);
+    assert_eq!(waits(&tables, 0), (0, 0), "its client may still be sending");
+    request.begin();
+    request.begin();
+    assert_eq!(waits(&tables, 0), (1, 0));
+    request.heard();
+    assert_eq!(waits(&tables, 0), (0, 1));
+    drop(tables[0].waiting(0));
+    assert_eq!(waits(&tables, 0), (0, 1));
+}
+
+#[test]
 fn tables_share_no_cache_line() {
     assert_eq!(align_of::<Cells>() % 128, 0);
     assert_eq!(size_of::<BackendCells>() % 128, 0);
