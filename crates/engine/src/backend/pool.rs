@@ -66,16 +66,18 @@ pub(crate) fn patience(fields: &Fields) -> Duration {
 impl Pool {
     /// A connection to this back-end that nothing has happened on since it went idle, as far as the reactor knows.
     pub(crate) fn take(&mut self, live: &Live, now: Moment) -> Option<Box<Conn>> {
-        self.shelf(live)?.take(live, now, Duration::MAX)
+        let swept = self.swept;
+        self.shelf(live)?.take(live, now, Duration::MAX, swept)
     }
 
     /// The same for a request that cannot be sent again: only a connection that was used so lately that the back-end has
     /// no reason to close it yet.
     pub(crate) fn take_warm(&mut self, live: &Live, now: Moment) -> Option<Box<Conn>> {
+        let swept = self.swept;
         let shelf = self.shelf(live)?;
         let closes = shelf.closes.filter(|(_, seen)| now.since(*seen) < limits::IDLE_MEMORY);
         let warm = closes.map_or(limits::IDLE_WARM, |(after, _)| limits::IDLE_WARM.min(after / 2));
-        shelf.take(live, now, warm)
+        shelf.take(live, now, warm, swept)
     }
 
     /// Notes that the back-end has closed a connection which had been idle for too short a time to be known.
@@ -131,8 +133,9 @@ impl Pool {
 }
 
 impl Shelf {
-    /// The warmest connection, if it has been idle for less than `most`. Those that were closed are dropped.
-    fn take(&mut self, live: &Live, now: Moment, most: Duration) -> Option<Box<Conn>> {
+    /// The warmest connection, if it has been idle for less than `most`. Those that were closed are dropped; at `swept`
+    /// they were still open, if they were idle then.
+    fn take(&mut self, live: &Live, now: Moment, most: Duration, swept: Moment) -> Option<Box<Conn>> {
         loop {
             let warmest = self.idle.back()?;
             let idle = now.since(warmest.since);
@@ -140,7 +143,7 @@ impl Shelf {
                 // All others have been idle for longer. A request that can be sent again may still use them.
                 return None;
             }
-            let Idle { conn, patience, revival, .. } = self.idle.pop_back()?;
+            let Idle { conn, since, patience, revival } = self.idle.pop_back()?;
             // One to the process that was there before a restart is dead, whether the reactor knows it yet or not.
             if idle >= patience || revival != live.health.revival() {
                 continue;
@@ -149,7 +152,7 @@ impl Shelf {
             if conn.is_clean() {
                 return Some(conn);
             }
-            self.note_close(Duration::ZERO, now);
+            self.note_close(swept.since(since), now);
         }
     }
 
