@@ -31,7 +31,7 @@ def test_a_dead_backend_comes_back_within_alive(proxy, backend):
 def test_a_dead_backend_costs_no_request_anything(proxy, backend):
     """Once found dead it is probed, and requests wait for none of that while another one is alive."""
     with socket.socket() as full:
-        full.bind(("127.0.0.1", wait.free_port()))
+        wait.bind_free_port(full)
         full.listen(0)
         fillers = [socket.socket() for _ in range(4)]
         for filler in fillers:
@@ -156,7 +156,7 @@ def test_a_silent_backend_is_given_up_after_its_time(proxy, backend):
 def test_a_backend_that_does_not_accept_is_given_up_after_its_time(proxy, backend):
     """A full accept queue swallows connection attempts, as a firewall that drops them does."""
     with socket.socket() as full:
-        full.bind(("127.0.0.1", wait.free_port()))
+        wait.bind_free_port(full)
         full.listen(0)
         port = full.getsockname()[1]
         fillers = []

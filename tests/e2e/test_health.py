@@ -68,7 +68,7 @@ def said(pound):
 def full_queue():
     """A port that takes no connection and refuses none: its queue is full."""
     listener = socket.socket()
-    listener.bind(("127.0.0.1", wait.free_port()))
+    wait.bind_free_port(listener)
     listener.listen(0)
     fillers = [socket.socket() for _ in range(4)]
     for filler in fillers:

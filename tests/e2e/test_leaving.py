@@ -155,7 +155,7 @@ def test_a_client_that_leaves_before_there_is_a_connection_to_the_backend_is_not
     """A full accept queue swallows connection attempts."""
     start, connect, leave = (proxy, client, closing) if kind == "tcp" else (tls_proxy, tls_client, close_notify)
     with socket.socket() as full:
-        full.bind(("127.0.0.1", wait.free_port()))
+        wait.bind_free_port(full)
         full.listen(0)
         fillers = [socket.socket() for _ in range(4)]
         for filler in fillers:

@@ -76,7 +76,7 @@ def test_a_missing_file_is_named(tmp_path):
 
 def test_a_port_in_use_is_named(tmp_path):
     with socket.socket() as taken:
-        taken.bind(("127.0.0.1", wait.free_port()))
+        wait.bind_free_port(taken)
         taken.listen()
         port = taken.getsockname()[1]
         refused = process.run("-e", "-f", process.write(simple(port), tmp_path))
@@ -157,7 +157,7 @@ def test_the_command_line_overrides_the_pid_file(pound, tmp_path):
 
 def test_starting_from_a_daemon_reports_errors_to_the_terminal(tmp_path):
     with socket.socket() as taken:
-        taken.bind(("127.0.0.1", wait.free_port()))
+        wait.bind_free_port(taken)
         taken.listen()
         file = process.write(simple(taken.getsockname()[1]), tmp_path)
         refused = process.run("-f", file, "-p", tmp_path / "pid")
@@ -215,7 +215,7 @@ def test_resolves_host_names_and_listens_on_ipv6(pound, backend):
 def test_takes_a_listener_from_another_process(pound, tmp_path, backend):
     """SocketFrom: whoever listens on that unix socket hands over a listening socket."""
     with socket.socket() as listening, socket.socket(socket.AF_UNIX) as giver:
-        listening.bind(("127.0.0.1", wait.free_port()))
+        wait.bind_free_port(listening)
         listening.listen()
         port = listening.getsockname()[1]
         path = str(tmp_path / "from")

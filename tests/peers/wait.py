@@ -50,6 +50,12 @@ def free_port(host="127.0.0.1"):
     raise AssertionError("no free port is left in the range of this test process")
 
 
+def bind_free_port(sock, host="127.0.0.1"):
+    """Binds a socket that will listen to a free port. Connections that ended a moment ago may still be remembered there."""
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    sock.bind((host, free_port(host)))
+
+
 def listens(port, host="127.0.0.1"):
     """Whether a TCP connection to `host:port` is accepted now."""
     try:
