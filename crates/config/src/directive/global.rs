@@ -174,7 +174,7 @@ pub(super) static ROWS: &[Row] = &[
         since: "1.0",
         doc: "The longest time between two tries to connect to a back-end that is dead. The first comes after a quarter of a \
               second, each later one after twice the time, until it is this long. If no back-end of a service is alive, \
-              a request tries those itself that refused at once the last time. Also the longest time for which a back-end \
+              a request itself tries those that refused their last connection at once. Also the longest time for which a back-end \
               is left out before a request tries it (MaxFails).",
         lower: Lower::Global(Values, |cx, statement| {
             cx.set_timeout(statement, |cx, time| cx.global.alive = time);
