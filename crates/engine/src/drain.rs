@@ -252,5 +252,8 @@ mod tests {
         assert_eq!(connections.shed(9, false, Some(1), now), 1);
         assert_eq!([0, 1, 2].map(|number: usize| tickets[number].sheds_idle(&cx, now)), [false, true, false]);
         assert_eq!(connections.shed(9, false, None, now + limits::SHED_AFTER), 2);
+        // Its request has begun in the meantime.
+        tickets[0].busy();
+        assert!(!tickets[0].sheds_head(&cx, now) && tickets[2].sheds_head(&cx, now));
     }
 }

@@ -210,7 +210,8 @@ pub(crate) fn connection(worker: Rc<Worker>, ticket: Ticket, mut client: Client)
                 })
             });
             match next.await {
-                Next::Request => {}
+                // One that was told to go while its request was on its way is served: it has not waited with this head.
+                Next::Request => ticket.busy(),
                 Next::Close => break,
                 Next::Broken(error) => {
                     worker.note_unwatched(&error);
