@@ -6,8 +6,10 @@ import pwd
 import resource
 import signal
 import socket
+import ssl
 import threading
 import time
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -17,7 +19,7 @@ from peers import pound as process
 from peers import wait
 from peers.backend import answer
 from peers.http import Client, ask
-from peers.tls import TlsClient
+from peers.tls import Authority, TlsClient, context
 
 
 def simple(port, origin=9, *top):
@@ -136,6 +138,170 @@ def test_the_supervisor_replaces_a_worker_that_dies(tmp_path, backend):
         os.kill(supervisor, signal.SIGTERM)
     wait.until(lambda: not _alive(supervisor), "it did not stop", within=10)
     assert not wait.listens(port)
+
+
+@pytest.fixture
+def daemon(tmp_path):
+    """Starts a daemon from lines of a configuration; ends all that came of it."""
+    started = []
+
+    def start(*lines):
+        pid_file, log = tmp_path / "daemon.pid", tmp_path / "daemon.log"
+        text = cfg.text(f'LogFile "{log}"', *lines)
+        begun = process.run("-f", process.write(text, tmp_path), "-p", pid_file)
+        assert begun.returncode == 0, begun.stderr
+        daemon = Daemon(int(pid_file.read_text()), log)
+        started.append(daemon)
+        return daemon
+
+    yield start
+    for daemon in started:
+        if _alive(daemon.supervisor):
+            os.kill(daemon.supervisor, signal.SIGTERM)
+        wait.until(lambda: not _alive(daemon.supervisor), daemon.output, within=20)
+
+
+# How a client hears that TLS is refused.
+ENDS = (ssl.SSLError, ConnectionError, EOFError)
+
+
+class Daemon:
+    def __init__(self, supervisor, log):
+        self.supervisor = supervisor
+        self.log = log
+
+    def output(self):
+        return self.log.read_text()
+
+    def wait_for_log(self, text, times=1):
+        wait.until(lambda: self.output().count(text) >= times, self.output, within=30)
+
+    def kill_server(self):
+        (server,) = children(self.supervisor)
+        os.kill(server, signal.SIGKILL)
+        wait.until(lambda: server not in children(self.supervisor), self.output)
+
+
+def put(path, content):
+    """Replaces a file in one step."""
+    new = path.with_suffix(".new")
+    new.write_bytes(content if isinstance(content, bytes) else content.encode())
+    os.replace(new, path)
+
+
+def statuses(port, count=30, **more):
+    """What the first requests get, each on a connection of its own; those that come too early wait in the queue."""
+    return {ask(port, **more).status for _ in range(count)}
+
+
+@pytest.mark.parametrize(
+    ("condition", "before", "after", "broken"),
+    [
+        ('Host -filewatch "{file}"', "other.example\n", "other.example\n127.0.0.1\n", "\u201c127.0.0.1\u201d\n"),
+        ('Path -beg -filewatch "{file}"', "/other\n", "/\n", ""),
+        ('ACL -filewatch "{file}"', "192.0.2.1\n", "127.0.0.0/8\n", "127.0.0.\n"),
+    ],
+)
+def test_a_server_that_is_started_anew_denies_what_the_last_one_denied(daemon, tmp_path, condition, before, after, broken):
+    port, file = wait.free_port(), tmp_path / "denied"
+    file.write_text(before)
+    denied = cfg.service(condition.format(file=file), "Error 403")
+    running = daemon(cfg.listen(port, denied, cfg.service("Success")))
+    host = {"host": "127.0.0.1"}
+    assert ask(port, **host).status == 200
+    put(file, after)
+    wait.until(lambda: ask(port, **host).status == 403, running.output, within=20)
+    running.kill_server()
+    assert statuses(port, **host) == {403}
+    # What cannot be read now has nothing to go on with: nobody is served, until it is right again.
+    tries = 0
+    for spoil in (lambda: put(file, broken), file.unlink):
+        spoil()
+        running.wait_for_log("the old list goes on", times=tries + 1)
+        running.kill_server()
+        tries += 1
+        running.wait_for_log("is not started again", times=tries)
+        with socket.create_connection(("127.0.0.1", port), timeout=2.5) as client:
+            client.sendall(b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+            with pytest.raises(TimeoutError):
+                client.recv(1)
+            assert children(running.supervisor) == []
+            put(file, after)
+            client.settimeout(30)
+            assert client.recv(100).startswith(b"HTTP/1.1 403 "), "clients who wait are served by the list of now"
+        assert statuses(port, **host) == {403}
+
+
+def test_the_supervisor_can_be_stopped_while_a_list_keeps_it_from_starting_a_server(daemon, tmp_path):
+    port, file = wait.free_port(), tmp_path / "denied"
+    file.write_text("evil.example\n")
+    running = daemon(cfg.listen(port, cfg.service(f'Host -filewatch "{file}"', "Error 403"), cfg.service("Success")))
+    file.unlink()
+    running.kill_server()
+    running.wait_for_log("is not started again")
+    os.kill(running.supervisor, signal.SIGTERM)
+    wait.until(lambda: not _alive(running.supervisor), running.output, within=20)
+    assert not wait.listens(port)
+
+
+@pytest.mark.root
+def test_a_list_outside_of_the_jail_is_read_before_a_server_is_started_anew(daemon, tmp_path, open_home):
+    port, file = wait.free_port(), tmp_path / "denied"
+    file.write_text("other.example\n")
+    denied = cfg.service(f'Host -filewatch "{file}"', "Error 403")
+    running = daemon(
+        *(f'RootJail "{open_home}"', 'User "nobody"', 'Group "nogroup"'),
+        cfg.listen(port, denied, cfg.service("Success")),
+    )
+    file.write_text("127.0.0.1\n")
+    file.chmod(0o600)
+    running.kill_server()
+    assert statuses(port, host="127.0.0.1") == {403}
+
+
+def test_a_server_that_is_started_anew_refuses_whom_the_last_one_refused(daemon, tmp_path):
+    people, authority = Authority(tmp_path / "people", "People"), Authority(tmp_path / "authority")
+    bob, good = (people.issue(subject=f"/CN={name}", usage="clientAuth") for name in ("Bob", "Good"))
+    port, certificate, lists = wait.free_port(), authority.issue("localhost"), people.revoked(tmp_path)
+    running = daemon(
+        cfg.listen_tls(
+            port,
+            f'Cert "{certificate}"',
+            "ClientCert 2 2",
+            f'VerifyList "{people.certificate}"',
+            f'CRLlist "{lists}"',
+            cfg.service("Success"),
+        )
+    )
+
+    def comes_in(person):
+        try:
+            with closing(TlsClient(port, wanted=context(certificate=person))) as client:
+                return client.ask().status == 200
+        except ENDS:
+            return False
+
+    assert comes_in(bob)
+    people.revoke(bob)
+    people.revoked(tmp_path)
+    wait.until(lambda: not comes_in(bob), running.output, within=20)
+    running.kill_server()
+    assert not any(comes_in(bob) for _ in range(20))
+    assert comes_in(good)
+    right = lists.read_bytes()
+    put(lists, b"nonsense\n")
+    running.wait_for_log("the old content stays")
+    running.kill_server()
+    running.wait_for_log("is not started again")
+    put(lists, right)
+    wait.until(lambda: comes_in(good), running.output, within=20)
+    assert not comes_in(bob)
+    # A certificate is no guard: the old one goes on, and the log says so.
+    put(certificate, b"nonsense\n")
+    running.wait_for_log("the old one stays")
+    running.kill_server()
+    assert comes_in(good)
+    running.wait_for_log("may be older than the last in use")
 
 
 def children(pid):

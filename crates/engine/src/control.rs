@@ -3,10 +3,8 @@
 
 use std::cell::RefCell;
 use std::io;
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::SystemTime;
 
 use tokio::runtime::LocalOptions;
 use tokio::sync::watch;
@@ -15,7 +13,8 @@ use tokio::time::{Duration, MissedTickBehavior, interval};
 use crate::care;
 use crate::limits;
 use crate::log::{Pen, Severity};
-use crate::tls::{self, Follower, News, Source};
+use crate::tls::{Follower, News, Source};
+use crate::watched::{self, Look};
 use crate::worker::Order;
 use crate::world::World;
 
@@ -116,19 +115,6 @@ struct File {
     taken: Option<Look>,
 }
 
-/// What tells that a file has changed.
-#[derive(Debug, PartialEq, Eq, Clone, Copy)]
-enum Look {
-    Missing,
-    /// The time of its last change counts rights, too: a file that becomes readable looks otherwise.
-    Seen {
-        modified: Option<SystemTime>,
-        changed: (i64, i64),
-        len: u64,
-        inode: u64,
-    },
-}
-
 impl Files {
     fn new(plan: &plan::Plan, pen: &mut Pen) -> Files {
         let mut files = Vec::new();
@@ -161,7 +147,7 @@ impl Files {
     fn look(&mut self, pen: &mut Pen) -> bool {
         let mut unsettled = false;
         for file in &mut self.files {
-            let now = Some(look_at(&file.path));
+            let now = Some(Look::at(&file.path));
             if file.taken == now {
                 file.seen = now;
                 continue;
@@ -174,7 +160,7 @@ impl Files {
             // Nobody has to hear that it still says what it said.
             let first = file.taken.is_none();
             file.taken = now;
-            match file.read() {
+            match watched::read(&*file.content, &file.path) {
                 Ok(()) if first => {}
                 Ok(()) => {
                     pen.event(Severity::Notice, format_args!("{}: file reloaded", file.path.display()));
@@ -187,46 +173,5 @@ impl Files {
             }
         }
         unsettled
-    }
-}
-
-impl File {
-    /// Reads the file again. One that is gone, cannot be read, or holds nonsense changes nothing: what the list keeps out
-    /// must not come in by a slip.
-    fn read(&self) -> Result<(), Vec<String>> {
-        let path = self.path.display();
-        let bytes = tls::read_file(&self.path, plan::limits::TEXT_BYTES_MAX).map_err(|error| {
-            vec![match error.kind() {
-                io::ErrorKind::NotFound => {
-                    format!("{path} is gone; put it back, with nothing but a comment in it if the list is to be empty")
-                }
-                _ => format!("{path} cannot be read again: {error}"),
-            }]
-        })?;
-        let text = plan::text::decode(bytes).map_err(|foreign| vec![format!("{path}: {foreign}")])?;
-        self.content.replace(&text).map_err(|errors| {
-            let left_out = errors.len().saturating_sub(limits::WATCHED_ERRORS);
-            let mut sentences: Vec<String> = errors
-                .iter()
-                .take(limits::WATCHED_ERRORS)
-                .map(|(line, sentence)| format!("{path}:{line}: {sentence}"))
-                .collect();
-            if left_out > 0 {
-                sentences.push(format!("{path}: {left_out} more lines cannot be read"));
-            }
-            sentences
-        })
-    }
-}
-
-fn look_at(path: &Path) -> Look {
-    match std::fs::metadata(path) {
-        Ok(metadata) => Look::Seen {
-            modified: metadata.modified().ok(),
-            changed: (metadata.ctime(), metadata.ctime_nsec()),
-            len: metadata.len(),
-            inode: metadata.ino(),
-        },
-        Err(_) => Look::Missing,
     }
 }

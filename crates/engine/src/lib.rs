@@ -20,17 +20,18 @@
 //!
 //! ```text
 //!   1  engine  worker  accept  drain  control  care  snapshot      who runs
-//!   2  serve  reload  listen                                 what may touch the World
+//!   2  serve  reload  afresh  listen                           what may touch the World
 //!   3  relay  tunnel  respond  local  log                    moving and answering
 //!   4  balance  route  rewrite  sanitize  location           deciding
 //!   5  forwarded  condition  expand  scene  basic            looking at a message
 //!   6  parts  client  pump  backend                          speaking
 //!   7  h1  stats  spoken                                     one connection; counters; names for people
 //!   8  holder  stream  fresh  tls  buffer  pipe  quota  memory  seats  watchdog  pace  fault  excerpt  clock  random
-//!      text  limits  sys
+//!      text  watched  limits  sys
 //! ```
 
 mod accept;
+mod afresh;
 mod backend;
 mod balance;
 mod buffer;
@@ -67,6 +68,7 @@ pub mod sys;
 mod tls;
 mod tunnel;
 mod watchdog;
+mod watched;
 mod worker;
 mod world;
 

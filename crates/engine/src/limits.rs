@@ -177,6 +177,9 @@ pub(crate) const CERTIFICATES: usize = 10_000;
 /// How long a watched list has to look the same before it is read: programs write in pieces.
 pub(crate) const WATCHED_SETTLES: Duration = Duration::from_millis(300);
 
+/// How often the supervisor looks whether the files have settled, before it puts the start of a serving process off.
+pub(crate) const WATCHED_LOOKS: usize = 10;
+
 /// Lines of a watched list of which the log says why they cannot be read; the others are counted. A list may have a
 /// million lines.
 pub(crate) const WATCHED_ERRORS: usize = 10;

@@ -122,7 +122,14 @@ pub(crate) fn serve(arguments: &Arguments, inherited: &[RawFd]) -> Result<ExitCo
     }
     up.sink = Some(Sink::open(&prepared.plan().logging, &way)?);
     settings.supervisor = Some(nix::unistd::getpid());
-    match supervise::supervise((prepared, sink), &signals, &mut up)? {
+    let mut refresh = |(prepared, _): &(engine::Prepared, Sink), witness: &mut dyn Witness| {
+        let mut say = |severity, sentence: &str| match severity {
+            Severity::Notice => witness.note(sentence),
+            _ => witness.report(sentence),
+        };
+        prepared.read_again(&mut say).map_err(|wrong| wrong.join("; "))
+    };
+    match supervise::supervise((prepared, sink), &signals, &mut up, &mut refresh)? {
         Role::Stopped => Ok(ExitCode::SUCCESS),
         Role::GivenUp(status) => {
             up.give_up(status);
@@ -285,6 +292,12 @@ impl Witness for Up {
     fn reopen(&mut self) {
         if let Some(sink) = &mut self.sink {
             sink.renew();
+        }
+    }
+
+    fn note(&mut self, sentence: &str) {
+        if let Some(sink) = &mut self.sink {
+            sink.event(Severity::Notice, sentence);
         }
     }
 

@@ -2,12 +2,15 @@
 //!
 //! It keeps the listening sockets, so that clients wait in their queue instead of being refused while there is no
 //! serving process, and it keeps its rights, since the next child has to drop them anew. It serves nothing, reads
-//! nothing from the network, and has one thread.
+//! nothing from the network, and has one thread. It follows no files either, so it reads them again before it starts another
+//! child: a deny list as old as its own start would let in whom the last child has kept out.
 //!
 //! ```text
 //!   start ──fork──▶ child: worker, ready ──▶ serving ──dies──▶ pause ──fork──▶ …
 //!                     └─ dies before ready: give up, exit 1        (first start only; later ones are tried again,
 //!                                                                   except after a refused PIN: give up, exit 77)
+//!                                    └─ before each but the first: what is followed is read again; no start with a
+//!                                       guarding list that cannot be used, but another try after a second
 //!   TERM, INT, QUIT, HUP, USR1: handed on; after a stop the child's death ends the supervisor too
 //! ```
 
@@ -40,6 +43,9 @@ pub(crate) enum Role<T> {
     GivenUp(u8),
 }
 
+/// Brings what a child serves with up to date before it is started; or says why it must not be started now.
+pub(crate) type Refresh<'a, T> = &'a mut dyn FnMut(&T, &mut dyn Witness) -> Result<(), String>;
+
 /// What the supervisor tells of.
 pub(crate) trait Witness {
     /// The first child serves.
@@ -48,7 +54,9 @@ pub(crate) trait Witness {
     fn stopping(&mut self);
     /// The log is to be opened again.
     fn reopen(&mut self);
-    /// Something to log.
+    /// Something to log that is in order.
+    fn note(&mut self, sentence: &str);
+    /// Something to log that is not.
     fn report(&mut self, sentence: &str);
 }
 
@@ -63,10 +71,17 @@ pub(crate) fn supervise<T>(
     sockets: T,
     signals: &Signals,
     witness: &mut dyn Witness,
+    refresh: Refresh<'_, T>,
 ) -> Result<Role<T>, Failure> {
     let mut pause = Pause::default();
     let mut first = true;
     loop {
+        // For the first one all has just been read.
+        if !first && let Some(signal) = refreshed(&sockets, refresh, signals, witness) {
+            witness.report(&format!("{signal} while there was no serving process: stopping"));
+            witness.stopping();
+            return Ok(Role::Stopped);
+        }
         let (awaited, promise) = ready::pair()?;
         let begun = Instant::now();
         let child = match fork() {
@@ -134,6 +149,28 @@ pub(crate) fn supervise<T>(
             }
         }
     }
+}
+
+/// Tries until what the next child serves with is up to date; a stop that comes meanwhile is returned.
+fn refreshed<T>(
+    sockets: &T,
+    refresh: Refresh<'_, T>,
+    signals: &Signals,
+    witness: &mut dyn Witness,
+) -> Option<Signal> {
+    let mut told = String::new();
+    while let Err(reason) = refresh(sockets, witness) {
+        if reason != told {
+            witness.report(&format!(
+                "the serving process is not started again, since it would serve with an older list than the last one had: {reason}; put this right, it is looked at every second and clients wait meanwhile"
+            ));
+            told = reason;
+        }
+        if let Some(signal) = asked_within(signals, PAUSE_MIN, witness) {
+            return Some(signal);
+        }
+    }
+    None
 }
 
 /// How the watch over a child ended.

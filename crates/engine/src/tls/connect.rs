@@ -108,6 +108,28 @@ impl Connector {
         Ok(())
     }
 
+    /// Reads the list of authorities again, in a process that does not serve, and goes by it. With a certificate whose key
+    /// is in a token, which cannot be asked there, it is only looked whether the list can be used.
+    ///
+    /// # Errors
+    /// The list cannot be used; or it has changed and a certificate that is read with it cannot. Nothing changes then.
+    pub(super) fn believe(&self, source: &mut Source, now: i64) -> Result<(), TlsError> {
+        let Some(tls) = &self.plan.tls else { return Ok(()) };
+        let Verify::Signed(Some(file)) = &tls.verify else { return Ok(()) };
+        let mut reading = Reading::new(source);
+        clients::roots(file, &mut reading)?;
+        let same = reading.marks.iter().all(|mark| self.terms.load().files.contains(mark));
+        match Terms::new(tls, source, self.token.as_ref(), now) {
+            Ok(terms) if terms.apart.is_some() => Ok(()),
+            Ok(terms) => {
+                self.terms.store(Arc::new(terms));
+                Ok(())
+            }
+            Err(_) if same => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
     /// Whether the token has the key that it should have. Blocks.
     ///
     /// # Errors

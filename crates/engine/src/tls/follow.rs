@@ -149,6 +149,46 @@ impl Follower {
     }
 }
 
+/// Reads the lists of authorities and of revoked certificates again, in a process with one thread that does not serve.
+/// Returns a sentence for each that cannot be used.
+pub(crate) fn read_lists_again(
+    servers: &[Option<Arc<Server>>],
+    connectors: &[Arc<Connector>],
+    now: i64,
+) -> Vec<String> {
+    let mut wrong = Vec::new();
+    for server in servers.iter().flatten().filter(|server| !server.lists().is_empty()) {
+        // Though they look the same: tickets of the process that died may have been given by other lists.
+        wrong.extend(server.judge(&mut Source::Own).err().map(|error| error.to_string()));
+    }
+    for connector in connectors {
+        wrong.extend(connector.believe(&mut Source::Own, now).err().map(|error| error.to_string()));
+    }
+    wrong
+}
+
+/// Reads certificates again, in such a process. One that cannot be used is told of, and the old one stays.
+///
+/// Where there is a token, they are left to the serving process: only there can it be seen whether the token has their keys.
+pub(crate) fn read_certificates_again(
+    plan: &Plan,
+    servers: &[Option<Arc<Server>>],
+    connectors: Vec<Arc<Connector>>,
+    now: i64,
+    say: Say<'_>,
+) {
+    if plan.token.is_some() {
+        return;
+    }
+    let mut follower = Follower::new(plan, servers, connectors, Source::Own, say);
+    // What is seen twice is believed; whoever calls has waited for that.
+    for _ in 0..2 {
+        if let Some(found) = follower.source.look(&follower.names) {
+            follower.take_up(found, now, say);
+        }
+    }
+}
+
 impl Seen<'_> {
     /// The files of a name, if they are as they were at the last look.
     fn settled(&self, named: &Named) -> Option<&Found> {

@@ -31,7 +31,7 @@ pub(crate) use connect::Connector;
 pub(crate) use ending::News;
 pub use files::TlsError;
 pub(crate) use files::read_file;
-pub(crate) use follow::Follower;
+pub(crate) use follow::{Follower, read_certificates_again, read_lists_again};
 pub(crate) use handshakes::Handshakes;
 pub use keeper::keep;
 pub(crate) use keeper::{End, Line};

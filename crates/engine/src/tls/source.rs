@@ -171,6 +171,11 @@ impl Names {
         files.filter(|path| files::open(path).is_ok()).count()
     }
 
+    /// How they all look now: what has changed compares unequal.
+    pub(crate) fn look(&self) -> impl PartialEq {
+        self.all.iter().map(Named::find).collect::<Vec<Found>>()
+    }
+
     pub(super) fn all(&self) -> &[Named] {
         &self.all
     }
