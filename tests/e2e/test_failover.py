@@ -153,6 +153,27 @@ def test_a_silent_backend_is_given_up_after_its_time(proxy, backend):
     assert 0.8 < time.monotonic() - start < 5
 
 
+def test_a_lonely_silent_backend_is_not_said_to_be_replaced(proxy, backend):
+    silent = backend(serve=lambda connection: connection.read_to_end())
+    pound = proxy(silent, each=["TimeOut 1"])
+    for _ in range(2):
+        assert pound.ask().status in (503, 504)
+    wait.until(lambda: pound.output().count("[E-BACKEND-TIMEOUT]") >= 2, "nothing is logged")
+    assert "sent to another one" not in pound.output()
+    assert pound.output().count("[E-BACKEND-TIMEOUT]") == 2, pound.output()
+
+
+def test_a_silent_backend_is_named_when_the_request_goes_to_another_one(proxy, backend):
+    silent, good = backend(serve=lambda connection: connection.read_to_end()), backend(name="good")
+    pound = proxy(silent, good, each=["TimeOut 1"])
+    # One of the first two gets there, with either balancer.
+    wait.until(
+        lambda: pound.ask().text == "good" and "sent to another one" in pound.output(), "it is never sent again"
+    )
+    line = next(line for line in pound.output().splitlines() if "sent to another one" in line)
+    assert f"=> 127.0.0.1:{silent.port}: " in line, line
+
+
 def test_a_backend_that_does_not_accept_is_given_up_after_its_time(proxy, backend):
     """A full accept queue swallows connection attempts, as a firewall that drops them does."""
     with socket.socket() as full:

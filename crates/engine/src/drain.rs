@@ -59,6 +59,12 @@ impl Connections {
         self.open.get()
     }
 
+    /// How many of them wait for something else than the next request of their client.
+    pub(crate) fn busy(&self) -> usize {
+        let all = self.all.borrow();
+        all.iter().filter(|(_, one)| matches!(one.wait, Wait::Busy | Wait::Head(_))).count()
+    }
+
     /// Counts a new one.
     pub(crate) fn enter(self: &Rc<Self>, seat: Seat) -> Ticket {
         self.open.set(self.open.get() + 1);
@@ -234,6 +240,7 @@ mod tests {
         assert_eq!(connections.shed(99, true, None, at(60)), 4);
         assert!(tickets[9].sheds_head(&cx, at(9)));
         assert_eq!(connections.shed(99, true, None, at(60)), 0, "who is busy stays");
+        assert_eq!(connections.busy(), 1);
         drop(tickets);
         connections.shrink();
         assert_eq!((seats.open(), connections.open()), (0, 0));

@@ -36,12 +36,33 @@ pub struct Engine {
     drain: Option<log::Drain>,
 }
 
+/// Ends a stop that is under way, from another thread than the one that waits for it.
+#[derive(Debug, Clone)]
+pub struct Hurry(watch::Sender<Order>);
+
+impl Hurry {
+    /// Cuts off what is still in flight, now. Each request that is cut off has its log line, as at the end of the grace.
+    pub fn now(&self) {
+        stop_by(&self.0, Instant::now());
+    }
+}
+
+/// Orders the end at that time, unless it was ordered for an earlier one.
+fn stop_by(order: &watch::Sender<Order>, end: Instant) {
+    order.send_modify(|order| {
+        *order = match *order {
+            Order::Stop(sooner) => Order::Stop(sooner.min(end)),
+            Order::Hold | Order::Run => Order::Stop(end),
+        };
+    });
+}
+
 /// How a stop went.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Stopped {
     /// All requests in flight came to their end.
     pub finished: bool,
-    /// Connections that were cut off because they did not.
+    /// Those that were cut off because they did not.
     pub cut: usize,
 }
 
@@ -133,6 +154,11 @@ impl Engine {
         self.drain.take()
     }
 
+    /// What can cut a stop short.
+    pub fn hurry(&self) -> Hurry {
+        Hurry(self.order.clone())
+    }
+
     /// Takes no more clients, lets requests in flight finish within `grace`, and cuts off what is left. Blocks.
     pub fn stop(mut self, grace: Duration) -> Stopped {
         let cut = self.halt(grace);
@@ -140,7 +166,7 @@ impl Engine {
     }
 
     fn halt(&mut self, grace: Duration) -> usize {
-        self.order.send_replace(Order::Stop(Instant::now() + grace));
+        stop_by(&self.order, Instant::now() + grace);
         // A worker that panicked has no connections left to count.
         let cut = self.workers.drain(..).map(|worker| worker.join().unwrap_or(0)).sum();
         // A keeper that does not answer must not hold up the end.

@@ -91,7 +91,7 @@ mod text;
 
 pub use balance::SessionView;
 pub use clock::{Clock, ManualClock, Moment};
-pub use engine::{Engine, Stopped, start};
+pub use engine::{Engine, Hurry, Stopped, start};
 pub use fault::{Blame, Cause, Fault, Stage};
 pub use reload::{PrepareError, Prepared, prepare};
 pub use snapshot::{BackendView, Snapshot};

@@ -124,14 +124,21 @@ async fn proxy(x: &mut Exchange, client: &mut Client, worker: &Worker, service: 
     };
     let body = client.conn.mark();
     let destinations = location::destinations(x);
-    let (mut last, mut waited) = (None, false);
+    let (mut last, mut waited): (Option<(usize, Fault)>, bool) = (None, false);
     let (backend, mut upstream) = loop {
         let again = relay::may_be_sent_again(x);
         let backend = match balance::pick(x, set, again, &mut parts.random.borrow_mut()) {
             Ok(backend) => backend,
             // Why the last one failed says more than that none is left; a death has a line of its own.
-            Err(none) => return Err(last.filter(|last: &Fault| !last.cause.is_death()).unwrap_or(none)),
+            Err(none) => {
+                let last = last.map(|(_, fault)| fault);
+                return Err(last.filter(|last| !last.cause.is_death()).unwrap_or(none));
+            }
         };
+        if let Some((from, fault)) = last.take() {
+            parts.stats.retried(from);
+            worker.note_retry(x, from, &fault);
+        }
         location::host(x, &running.backends[backend]);
         location::turn_destinations(x, &destinations, &running.backends[backend]);
         let answer = relay::request(x, client, parts, service, backend).await;
@@ -147,9 +154,7 @@ async fn proxy(x: &mut Exchange, client: &mut Client, worker: &Worker, service: 
                 if enough || !relay::may_send_again(x, client, &body, &fault) {
                     return Err(fault);
                 }
-                parts.stats.retried(backend);
-                worker.note_retry(x, &fault);
-                last = Some(fault);
+                last = Some((backend, fault));
             }
         }
     };

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use socket2::Socket;
 use tokio::runtime::{Builder, LocalOptions};
 use tokio::sync::watch;
-use tokio::time::{Instant, MissedTickBehavior, interval, timeout_at};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 
 use crate::accept;
 use crate::backend::health::{Attempt, Refusal};
@@ -73,7 +73,7 @@ pub(crate) enum Order {
     Stop(Instant),
 }
 
-/// Runs a worker until it is told to stop; gives the number of connections that were cut off.
+/// Runs a worker until it is told to stop; gives the number of requests that were cut off.
 ///
 /// # Errors
 /// The runtime or a socket cannot be set up; before the first client is taken.
@@ -118,7 +118,8 @@ pub(crate) fn run(setup: Setup, ready: &std::sync::mpsc::Sender<io::Result<()>>)
         report(Ok(()));
 
         // An order that can no longer come is an order to stop at once.
-        let end = match order.wait_for(|order| matches!(order, Order::Stop(_))).await.map(|order| *order) {
+        let mut end = match order.wait_for(|order| matches!(order, Order::Stop(_))).await.map(|order| *order)
+        {
             Ok(Order::Stop(end)) => end,
             Ok(Order::Hold | Order::Run) | Err(_) => Instant::now(),
         };
@@ -128,9 +129,22 @@ pub(crate) fn run(setup: Setup, ready: &std::sync::mpsc::Sender<io::Result<()>>)
         }
         worker.parts.stopping.set(true);
         worker.connections.stop();
-        let drained = timeout_at(end, worker.connections.empty()).await.is_ok();
+        loop {
+            tokio::select! {
+                biased;
+                () = worker.connections.empty() => break,
+                () = sleep_until(end) => break,
+                // Somebody has lost patience.
+                changed = order.changed() => match (changed, *order.borrow_and_update()) {
+                    (Ok(()), Order::Stop(sooner)) => end = end.min(sooner),
+                    (Ok(()), Order::Hold | Order::Run) => {}
+                    (Err(_), _) => end = Instant::now(),
+                },
+            }
+        }
         sweep.abort();
-        if drained { 0 } else { worker.connections.open() }
+        // What is left is dropped with the runtime, and each request among it writes its line then.
+        worker.connections.busy()
     })
 }
 
@@ -301,10 +315,10 @@ impl Worker {
     }
 
     /// Reports that a request is sent again, and why.
-    pub(crate) fn note_retry(&self, x: &Exchange, fault: &Fault) {
+    pub(crate) fn note_retry(&self, x: &Exchange, from: usize, fault: &Fault) {
         // A death has a line of its own, once; the requests that meet it need none.
         if !fault.cause.is_death() {
-            crate::log::retry(&mut self.pen.borrow_mut(), x, fault);
+            crate::log::retry(&mut self.pen.borrow_mut(), x, from, fault);
         }
     }
 

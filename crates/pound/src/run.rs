@@ -33,6 +33,10 @@ pub(crate) struct Settings {
     pub(crate) supervisor: Option<Pid>,
 }
 
+/// How long the threads may take to end at once after a second signal. They need some milliseconds; only one that hangs in
+/// the system or in a token takes longer, and then nobody waits for it.
+const AT_ONCE: Duration = Duration::from_secs(5);
+
 /// Serves until a signal asks for the end.
 ///
 /// # Errors
@@ -88,14 +92,14 @@ pub(crate) fn run(
     match stop(engine, grace, signals, &log) {
         Outcome::Stopped(Stopped { finished: true, .. }) if settings.quiet => {}
         Outcome::Stopped(Stopped { finished: true, .. }) => log.event(Severity::Notice, "stopped"),
-        Outcome::Stopped(Stopped { cut, .. }) => {
-            log.event(Severity::Warning, format!("stopped; requests cut off: {cut}"));
-        }
-        Outcome::CutShort(signal) => {
+        Outcome::Stopped(Stopped { cut, .. }) => log.event(Severity::Warning, cut_off(cut)),
+        Outcome::Hangs => {
             // Connections that idled are closed by now; what is left has a request.
-            let cut = world.snapshot().totals.clients;
-            let text = format!("second signal ({signal}): stopped at once; requests cut off: {cut}");
-            log.event(Severity::Warning, text);
+            let cut = usize::try_from(world.snapshot().totals.clients).unwrap_or(usize::MAX);
+            let seconds = AT_ONCE.as_secs();
+            let why =
+                format!("a thread has not ended within {seconds} s, so requests may be without a log line");
+            log.event(Severity::Error, format!("{}; {why}", cut_off(cut)));
         }
     }
     log.finish();
@@ -113,8 +117,8 @@ fn reap() {
 enum Outcome {
     /// By itself.
     Stopped(Stopped),
-    /// By a second signal.
-    CutShort(Signal),
+    /// Not even after a second signal.
+    Hangs,
 }
 
 /// Stops the engine within `grace`, or at once when a second signal asks for it.
@@ -123,6 +127,7 @@ fn stop(engine: engine::Engine, grace: Duration, signals: &Signals, log: &Writer
         // Out of descriptors: then without an ear for the second signal.
         return Outcome::Stopped(engine.stop(grace));
     };
+    let hurry = engine.hurry();
     let stopping = std::thread::Builder::new().name("stop".into()).spawn(move || {
         let stopped = engine.stop(grace);
         drop(ended);
@@ -132,20 +137,32 @@ fn stop(engine: engine::Engine, grace: Duration, signals: &Signals, log: &Writer
         return Outcome::Stopped(Stopped { finished: false, cut: 0 });
     };
     let asked = Instant::now();
+    let mut at_the_latest: Option<Instant> = None;
     loop {
-        match signals.next_or(Some(end.as_fd()), None) {
+        let left = at_the_latest.map(|end| end.saturating_duration_since(Instant::now()));
+        let signal = match signals.next_or(Some(end.as_fd()), left) {
             Woken::Other => break,
-            Woken::Signal(Signal::SIGQUIT) => return Outcome::CutShort(Signal::SIGQUIT),
-            Woken::Signal(signal @ (Signal::SIGTERM | Signal::SIGINT)) if asked.elapsed() > ECHO => {
-                return Outcome::CutShort(signal);
+            Woken::Elapsed => return Outcome::Hangs,
+            Woken::Signal(signal) => signal,
+        };
+        match signal {
+            Signal::SIGTERM | Signal::SIGINT if asked.elapsed() <= ECHO => {}
+            Signal::SIGQUIT | Signal::SIGTERM | Signal::SIGINT if at_the_latest.is_none() => {
+                log.event(Severity::Warning, format!("second signal ({signal}): stopping at once"));
+                hurry.now();
+                at_the_latest = Some(Instant::now() + AT_ONCE);
             }
             // Logrotate comes when it comes.
-            Woken::Signal(Signal::SIGUSR1) => log.reopen(),
-            Woken::Signal(_) | Woken::Elapsed => {}
+            Signal::SIGUSR1 => log.reopen(),
+            _ => {}
         }
     }
     // A panic in there has been reported by its own thread.
     Outcome::Stopped(stopping.join().unwrap_or(Stopped { finished: false, cut: 0 }))
+}
+
+fn cut_off(requests: usize) -> String {
+    format!("stopped; requests cut off: {requests}")
 }
 
 fn farewell(why: &str, grace: Duration) -> String {

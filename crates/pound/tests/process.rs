@@ -277,7 +277,10 @@ fn busy() -> Busy {
     let (port, origin) = (free_port(), TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap());
     let backend = format!("Backend\nAddress 127.0.0.1\nPort {}\nEnd", origin.local_addr().unwrap().port());
     let file = configuration(folder.path(), port, "Grace 60");
-    let text = std::fs::read_to_string(&file).unwrap().replace("Success", &backend);
+    let text = std::fs::read_to_string(&file)
+        .unwrap()
+        .replace("Success", &backend)
+        .replace("LogLevel 0", "LogLevel 1");
     std::fs::write(&file, text).unwrap();
     let log = std::fs::File::create(folder.path().join("log")).unwrap();
     let server = pound().arg("-e").arg("-f").arg(&file).stderr(log).spawn().unwrap();
@@ -317,7 +320,13 @@ fn a_stop_asked_for_again_later_is_at_once() {
     assert!(status.success());
     assert!(begun.elapsed() >= Duration::from_millis(400), "the echo of a signal counted as a second one");
     let said = std::fs::read_to_string(busy.folder.path().join("log")).unwrap();
-    assert!(said.contains("second signal (SIGTERM): stopped at once; requests cut off: 1"), "{said}");
+    let lines: Vec<&str> = said.lines().collect();
+    let place =
+        |text: &str| lines.iter().position(|line| line.contains(text)).unwrap_or_else(|| panic!("{said}"));
+    let (second, cut) = (place("second signal (SIGTERM): stopping at once"), place("[E-CUT-OFF]"));
+    let (request, stopped) = (place(" GET / HTTP/1.1"), place("stopped; requests cut off: 1"));
+    assert!(second < cut && cut < request && request < stopped, "{said}");
+    assert_eq!(said.matches("second signal").count(), 1, "{said}");
 }
 
 #[test]

@@ -17,12 +17,12 @@ pub(crate) fn exchange(pen: &mut Pen, x: &Exchange, fault: Option<&Fault>, clock
     if let Some(fault) = fault {
         let severity = severity(fault);
         match nobody(fault, x) {
-            None => pen.write(Kind::Event, severity, |out| fault_line(fault, x, out)),
+            None => pen.write(Kind::Event, severity, |out| fault_line(fault, x, x.backend, out)),
             // The first of them is told of, and the others with the next line.
             Some(set) => {
                 if let Some(untold) = set.meets_drought() {
                     pen.write(Kind::Event, severity, |out| {
-                        fault_line(fault, x, out);
+                        fault_line(fault, x, x.backend, out);
                         drought(set, untold, out);
                     });
                 }
@@ -30,7 +30,7 @@ pub(crate) fn exchange(pen: &mut Pen, x: &Exchange, fault: Option<&Fault>, clock
         }
     } else if location::is_destination_refused(x) {
         pen.write(Kind::Event, Severity::Warning, |out| {
-            whom(x, None, "<=", out);
+            whom(x, None, "<=", x.backend, out);
             let _ = write!(
                 out,
                 "the back-end answers {}: it may take Destination for another server's (RewriteDestination yes turns it)",
@@ -51,10 +51,10 @@ pub(crate) fn exchange(pen: &mut Pen, x: &Exchange, fault: Option<&Fault>, clock
     }
 }
 
-/// Writes the line of a fault after which the request goes to another back-end.
-pub(crate) fn retry(pen: &mut Pen, x: &Exchange, fault: &Fault) {
+/// Writes the line of a fault of the back-end `from`, after which the request goes to another one.
+pub(crate) fn retry(pen: &mut Pen, x: &Exchange, from: usize, fault: &Fault) {
     pen.write(Kind::Event, Severity::Warning, |out| {
-        fault_line(fault, x, out);
+        fault_line(fault, x, Some(from), out);
         out.extend_from_slice(b"; the request is sent to another one");
     });
 }
@@ -106,10 +106,10 @@ fn severity(fault: &Fault) -> Severity {
 }
 
 /// `(worker) [E-CODE] CLIENT [=> BACKEND]: "REQUEST": text[: "OFFENDING FIELD"]`, where the worker is the thread's name.
-fn fault_line(fault: &Fault, x: &Exchange, out: &mut Vec<u8>) {
+fn fault_line(fault: &Fault, x: &Exchange, backend: Option<usize>, out: &mut Vec<u8>) {
     // The direction in which it failed: on the way there, or on the way back.
     let arrow = if fault.stage == Stage::Relay { "<=" } else { "=>" };
-    whom(x, Some(fault.cause.row().code), arrow, out);
+    whom(x, Some(fault.cause.row().code), arrow, backend, out);
     let mut text = Vec::new();
     let _ = write!(text, "{fault}");
     hint(fault, x, &mut text);
@@ -122,7 +122,7 @@ fn fault_line(fault: &Fault, x: &Exchange, out: &mut Vec<u8>) {
 }
 
 /// The line up to its text.
-fn whom(x: &Exchange, code: Option<&str>, arrow: &str, out: &mut Vec<u8>) {
+fn whom(x: &Exchange, code: Option<&str>, arrow: &str, backend: Option<usize>, out: &mut Vec<u8>) {
     let thread = std::thread::current();
     out.push(b'(');
     escape_sentence(thread.name().unwrap_or("-").as_bytes(), out);
@@ -135,7 +135,7 @@ fn whom(x: &Exchange, code: Option<&str>, arrow: &str, out: &mut Vec<u8>) {
         Some(address) => drop(write!(out, "{address}")),
         None => out.extend_from_slice(b"unix"),
     }
-    if let Some(backend) = x.backend.and_then(|backend| x.running.plan.backends.get(backend)) {
+    if let Some(backend) = backend.and_then(|backend| x.running.plan.backends.get(backend)) {
         let _ = write!(out, " {arrow} {}", backend.address);
     }
     out.extend_from_slice(b": \"");
