@@ -1,5 +1,6 @@
 //! What makes no sense of a whole configuration, though each line of it is right.
 
+mod circles;
 mod references;
 
 use std::collections::HashMap;
@@ -11,6 +12,7 @@ use crate::diagnostic::Diagnostic;
 use crate::lower::Lowering;
 use crate::source::Span;
 
+pub(crate) use circles::circles;
 pub(crate) use references::references;
 
 /// Two listeners cannot have one address.

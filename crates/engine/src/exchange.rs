@@ -120,6 +120,8 @@ pub(crate) struct Exchange {
     pub(crate) revived: Option<Duration>,
     /// Times the request was sent, in whole or in part.
     pub(crate) sends: u32,
+    /// How often it has gone to a listener of our own before it came here.
+    pub(crate) hops: u8,
     /// Back-ends that were given up on, by index.
     pub tried: SmallVec<[usize; 4]>,
     /// Matches so far, the latest last. Only kept when some template refers to one (`Plan::captures`).
@@ -164,6 +166,7 @@ impl Exchange {
             reused: false,
             revived: None,
             sends: 0,
+            hops: 0,
             tried: SmallVec::new(),
             captures: Vec::new(),
             origin,

@@ -11,6 +11,7 @@ use plan::alphabet::Part;
 use wire::{BodyError, FramingError, ParseError};
 
 use crate::fresh;
+use crate::limits;
 
 /// Whose fault it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -107,6 +108,8 @@ pub enum Cause {
     NoService,
     /// The service is for clients that have shown a certificate, and this one has not (`RequireClientCert`).
     NoClientCertificate,
+    /// The back-end is a listener of our own, and the request has gone to such ones as often as it may.
+    Loop,
     /// The service has nothing that could answer.
     NothingToAnswer,
     /// The file asked for does not exist (`SendFile`).
@@ -219,6 +222,8 @@ rows! {
     NO_CLIENT_CERTIFICATE Client 403 "E-CLIENT-CERT" "RequireClientCert"
         "the service is for clients with a certificate that was verified, and this one has shown none"
     NOTHING_TO_ANSWER Operator 503 "E-NO-TARGET" "Backend" "the service has no back-end"
+    LOOP Operator 508 "E-LOOP" "Backend"
+        "the back-end is a listener of this Pound, and the request goes round in a circle"
     ASKED Operator 0 "E-ASKED" "Error" "the configuration answers so, with the status that Error names"
     FILE_METHOD Client 405 "E-FILE-METHOD" "SendFile" "a file is read with GET and HEAD, and nothing else is done to it"
     FILE_MISSING Client 404 "E-FILE-MISSING" "SendFile" "no such file"
@@ -275,6 +280,7 @@ impl Cause {
             Cause::ClientBroken(_) => CLIENT_BROKEN,
             Cause::NoService => NO_SERVICE,
             Cause::NoClientCertificate => NO_CLIENT_CERTIFICATE,
+            Cause::Loop => LOOP,
             Cause::NothingToAnswer => NOTHING_TO_ANSWER,
             Cause::FileMissing => FILE_MISSING,
             Cause::FileUnreadable(_) => FILE_UNREADABLE,
@@ -422,6 +428,11 @@ impl fmt::Display for Fault {
                 write!(f, "the back-end took nothing of the request for {silence}")
             }
             Cause::BackendTls(reason) => write!(f, "{sentence}: {reason}"),
+            Cause::Loop => write!(
+                f,
+                "{sentence}, {} times so far; correct Address or Port of this Backend, or the conditions that lead to it",
+                limits::HOPS
+            ),
             Cause::ClientBroken(error)
             | Cause::FileUnreadable(error)
             | Cause::ConnectFailed(error)

@@ -23,7 +23,7 @@
 //!   2  serve  reload  afresh  listen                           what may touch the World
 //!   3  relay  tunnel  respond  local  log                    moving and answering
 //!   4  balance  route  rewrite  sanitize  location           deciding
-//!   5  forwarded  condition  expand  scene  basic            looking at a message
+//!   5  forwarded  condition  expand  scene  basic  loops     looking at a message
 //!   6  parts  client  pump  backend                          speaking
 //!   7  h1  stats  spoken                                     one connection; counters; names for people
 //!   8  holder  stream  fresh  tls  buffer  pipe  quota  memory  seats  watchdog  pace  fault  excerpt  clock  random
@@ -79,6 +79,7 @@ mod expand;
 mod forwarded;
 mod local;
 mod location;
+mod loops;
 mod quota;
 mod random;
 mod rewrite;

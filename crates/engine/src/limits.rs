@@ -99,6 +99,10 @@ pub(crate) const IDLE_SWEEP: Duration = Duration::from_secs(1);
 /// Back-ends that one request may find taking no connection before it is given up.
 pub(crate) const ATTEMPTS: usize = 8;
 
+/// Times that one request may go to a listener of our own. Who stacks listeners (TLS, then rules, then another service) needs
+/// two or three; a circle is over after this many, which costs as many connections and log lines.
+pub(crate) const HOPS: u8 = 8;
+
 /// Times that one request is sent. A request that kills whoever reads it must not be led through the whole farm; one
 /// more than a back-end's restart needs (an idle connection that was closed, then a process that dies).
 pub(crate) const SENDS: u32 = 3;

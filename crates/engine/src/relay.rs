@@ -26,6 +26,7 @@ use crate::exchange::Exchange;
 use crate::fault::{Cause, Fault, Retry, Stage, is_shortage};
 use crate::h1::{self, BodyMark, Conn, ReadError};
 use crate::limits;
+use crate::loops;
 use crate::parts::Parts;
 use crate::pump::{Pump, PumpError, Waiting};
 use crate::rewrite;
@@ -64,6 +65,7 @@ pub(crate) async fn request(
     if x.body == BodyLength::Chunked && live.is_http10() {
         return Err(Fault::new(Stage::Forward, Cause::LengthRequired));
     }
+    let hops = loops::mark(x, backend).map_err(|cause| Fault::new(Stage::Connect, cause))?;
     let patience = Patience::of(x, &times);
     let body = client.conn.mark();
     let mut pooled = true;
@@ -79,7 +81,7 @@ pub(crate) async fn request(
             }
         };
         x.reused = reused;
-        let framing = Framing { upgrade: x.upgrade.as_deref(), ..Framing::of(x.body) };
+        let framing = Framing { upgrade: x.upgrade.as_deref(), hops: hops.as_deref(), ..Framing::of(x.body) };
         x.sends += 1;
         conn.begin_write(x.body, &parts.store, |out| write::request_head(&x.request, &framing, out));
         let answer = match until_answer(x, client, parts, patience, &mut conn, &waiting).await {

@@ -15,6 +15,7 @@ use crate::clock::Clock;
 use crate::limits;
 use crate::listen::{self, Bound};
 use crate::local;
+use crate::loops::Loops;
 use crate::memory::Budget;
 use crate::route::Index;
 use crate::seats::Seats;
@@ -192,7 +193,9 @@ pub fn prepare(plan: Plan) -> Result<Prepared, PrepareError> {
     }
     let seats = Arc::new(Seats::new(&plan));
     let budget = Arc::new(Budget::new(plan.process.memory_max, seats.clone()));
-    let running = Running { plan, backends, sets, roots, routes, tls, token };
+    let sockets = bound.iter().filter_map(|bound| bound.sockets.first()).flatten();
+    let loops = Loops::new(backends.iter().map(AsRef::as_ref), sockets, plan.process.root_jail.as_deref());
+    let running = Running { plan, backends, sets, roots, routes, tls, loops, token };
     Ok(Prepared { running, bound, workers, clock, source: Source::Own, seats, budget })
 }
 

@@ -14,6 +14,7 @@ use crate::excerpt;
 use crate::exchange::{ClientFacts, Endpoint, Exchange};
 use crate::fault::{Cause, Fault, Stage};
 use crate::forwarded;
+use crate::loops;
 
 /// Checks the request and cleans it.
 ///
@@ -21,6 +22,7 @@ use crate::forwarded;
 /// What is wrong with it, by the client's fault; or `Evaluation` when `CheckURL` cannot be evaluated.
 pub(crate) fn request(x: &mut Exchange) -> Result<(), Fault> {
     check_request(x).map_err(|cause| Fault::new(Stage::Sanitize, cause))?;
+    loops::note(x);
     remove_hop_by_hop(x);
     forwarded::admit(x);
     Ok(())

@@ -23,6 +23,7 @@ use crate::backend::{Address, Live};
 use crate::balance::LiveSet;
 use crate::clock::{Clock, ManualClock};
 use crate::exchange::{ClientFacts, Endpoint, Exchange};
+use crate::loops::Loops;
 use crate::route::Index;
 use crate::world::{Current, Running};
 
@@ -165,6 +166,7 @@ impl Setup {
                 roots: Vec::new(),
                 tls: Vec::new(),
                 token: None,
+                loops: Loops::none(),
                 plan,
                 backends: live,
                 sets,

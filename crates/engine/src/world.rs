@@ -12,6 +12,7 @@ use tokio::sync::Notify;
 use crate::backend;
 use crate::balance;
 use crate::clock::Clock;
+use crate::loops::Loops;
 use crate::memory::Budget;
 use crate::pace::Crowd;
 use crate::route;
@@ -34,6 +35,8 @@ pub struct Running {
     pub(crate) routes: Vec<Option<route::Index>>,
     /// By `plan::Listener::id`; `None` for one without TLS.
     pub(crate) tls: Vec<Option<Arc<tls::Server>>>,
+    /// Which back-ends are listeners of our own.
+    pub(crate) loops: Loops,
     /// Where private keys are that no file holds.
     pub(crate) token: Option<Arc<tls::Token>>,
 }

@@ -57,6 +57,8 @@ fields! {
     KeepAlive "Keep-Alive" [LIST HOP NO_TRAILER]
     ProxyConnection "Proxy-Connection" [LIST HOP NO_TRAILER]
     Te "TE" [LIST HOP NO_TRAILER]
+    // Ours: how often a request has gone to a listener of the process that sent it. Nobody else gets to see it.
+    PoundHops "Pound-Hops" [HOP NO_TRAILER]
     // Trailer only announces; with RFC 9110 it is end-to-end, and it may stay when trailers are forwarded.
     Trailer "Trailer" [LIST NO_TRAILER]
     Upgrade "Upgrade" [LIST HOP NO_TRAILER]

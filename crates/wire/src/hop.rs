@@ -65,7 +65,7 @@ fn nominates(member: &[u8]) -> bool {
 }
 
 /// Removes what must not be forwarded: Connection and the fields it names, Keep-Alive, Proxy-Connection, TE,
-/// Transfer-Encoding, Upgrade, HTTP2-Settings and credentials for proxies.
+/// Transfer-Encoding, Upgrade, HTTP2-Settings, Pound-Hops and credentials for proxies.
 ///
 /// Framing is computed anew by [`write`](crate::h1::write), an upgrade that is wanted is read before with
 /// [`upgrade_request`]. Content-Length and Trailer are end-to-end and stay here. The result is for trailers that come

@@ -23,6 +23,8 @@ const TLS_PORT: u16 = 443;
 #[derive(Default)]
 pub(crate) struct BackendDraft {
     pub(crate) address: Option<Host>,
+    /// Of `Address`.
+    pub(crate) place: Option<Span>,
     pub(crate) port: Option<(u16, Span)>,
     pub(crate) priority: Option<u16>,
     pub(crate) times: TimesDraft,
@@ -60,6 +62,8 @@ impl Named {
 #[derive(Clone)]
 struct Unplaced {
     locus: String,
+    /// Of its address.
+    place: Span,
     name: Option<String>,
     address: BackendAddress,
     times: Times,
@@ -72,6 +76,7 @@ struct Unplaced {
 pub(crate) fn address(cx: &mut Lowering<'_>, draft: &mut BackendDraft, statement: &Statement) {
     let word = &statement.arguments[0];
     draft.address = cx.accept(word, value::host(&word.text));
+    draft.place = Some(word.span);
 }
 
 /// `Backend` in a service.
@@ -193,6 +198,7 @@ impl Lowering<'_> {
         };
         Some(Unplaced {
             locus: self.diagnostics.sources.locus_range(statement.whole),
+            place: draft.place.unwrap_or(statement.span),
             name: None,
             address,
             times,
@@ -240,6 +246,7 @@ impl Lowering<'_> {
             tolerance: unplaced.tolerance,
         });
         self.backends.push(backend.clone());
+        self.backend_places.push(unplaced.place);
         backend
     }
 

@@ -143,6 +143,8 @@ pub(crate) struct Lowering<'a> {
     /// Where `%[remoteip 0]` stands.
     pub(crate) peer_addresses: Vec<Span>,
     backends: Vec<Arc<Backend>>,
+    /// Where the address of each stands.
+    backend_places: Vec<Span>,
     services: Vec<Arc<Service>>,
     /// Those that every listener tries, with the place of each.
     global_services: Vec<(Arc<Service>, Span)>,
@@ -180,6 +182,7 @@ pub(crate) fn lower(
         reference_places: HashMap::new(),
         peer_addresses: Vec::new(),
         backends: Vec::new(),
+        backend_places: Vec::new(),
         services: Vec::new(),
         global_services: Vec::new(),
         listeners: Vec::new(),
@@ -211,6 +214,7 @@ pub(crate) fn lower(
     if !cx.diagnostics.has_errors() {
         check::unused_backends(&mut cx);
         check::services(&mut cx);
+        check::circles(&mut cx);
         check::references(&mut cx);
         if cx.listeners.is_empty() {
             cx.warn_that_nothing_listens(source);
@@ -244,6 +248,11 @@ impl Lowering<'_> {
 
     pub(crate) fn global_services(&self) -> &[(Arc<Service>, Span)] {
         &self.global_services
+    }
+
+    /// All back-ends, with the place of each one's address.
+    pub(crate) fn placed_backends(&self) -> impl Iterator<Item = (&Backend, Span)> {
+        self.backends.iter().map(AsRef::as_ref).zip(self.backend_places.iter().copied())
     }
 
     pub(crate) fn plan_services(&self) -> &[Arc<Service>] {

@@ -22,13 +22,15 @@ pub struct Framing<'a> {
     /// Content-Length as information, in a message without a body: what an answer to HEAD, or a 304, would have had
     /// (RFC 9110 section 8.6). Only written with [`BodyLength::None`].
     pub length_info: Option<u64>,
+    /// Value of Pound-Hops, in a request that goes to a listener of our own.
+    pub hops: Option<&'a [u8]>,
 }
 
 impl Framing<'_> {
     /// Framing for a body, saying nothing about the connection: HTTP/1.1's default, persistent.
     #[must_use]
     pub fn of(body: BodyLength) -> Framing<'static> {
-        Framing { body, connection: None, upgrade: None, length_info: None }
+        Framing { body, connection: None, upgrade: None, length_info: None, hops: None }
     }
 }
 
@@ -85,12 +87,20 @@ fn framing_lines(framing: &Framing<'_>, out: &mut Vec<u8>) {
         (BodyLength::Chunked, _) => out.extend_from_slice(b"Transfer-Encoding: chunked\r\n"),
         (BodyLength::None | BodyLength::UntilClose, _) => {}
     }
-    // Both come from us or from `hop::upgrade`, which gives tokens only; a byte of a peer has no other way here.
-    debug_assert!([framing.upgrade, framing.connection].iter().flatten().all(|value| token::is_value(value)));
+    // All come from us or from `hop::upgrade`, which gives tokens only; a byte of a peer has no other way here.
+    debug_assert!(
+        [framing.upgrade, framing.connection, framing.hops]
+            .iter()
+            .flatten()
+            .all(|value| token::is_value(value))
+    );
     match (framing.upgrade, framing.connection) {
         (Some(protocol), _) => put(out, &[b"Connection: upgrade\r\nUpgrade: ", protocol, b"\r\n"]),
         (None, Some(value)) => put(out, &[b"Connection: ", value, b"\r\n"]),
         (None, None) => {}
+    }
+    if let Some(hops) = framing.hops {
+        put(out, &[Known::PoundHops.name().as_bytes(), b": ", hops, b"\r\n"]);
     }
 }
 
