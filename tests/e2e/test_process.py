@@ -586,6 +586,28 @@ def test_lives_in_its_root_jail(pound, backend, open_home):
 
 
 @pytest.mark.root
+def test_what_a_jail_keeps_from_being_opened_again_is_warned_of(daemon, tmp_path, open_home):
+    port, file, inside = wait.free_port(), tmp_path / "denied", open_home / "denied"
+    file.write_text("evil.example\n")
+    inside.write_text("evil.example\n")
+
+    def lines(log, listed):
+        denied = cfg.service(f'Host -filewatch "{listed}"', "Error 403")
+        return [f'RootJail "{open_home}"', 'User "nobody"', cfg.listen(port, denied, cfg.service("Success"))], f'LogFile "{log}"'
+
+    outside, log = lines(tmp_path / "pound.log", file)
+    checked = process.check(cfg.text(log, outside), tmp_path)
+    assert checked.returncode == 0
+    assert f"LogFile {tmp_path / 'pound.log'} lies outside of RootJail" in checked.stderr
+    assert "copytruncate" in checked.stderr
+    assert f"{file} lies outside of RootJail" in checked.stderr
+    within, log = lines(open_home / "pound.log", inside)
+    assert "outside of RootJail" not in process.check(cfg.text(log, within), tmp_path).stderr
+    # The fixture's log is outside.
+    daemon(outside).wait_for_log("daemon.log lies outside of RootJail")
+
+
+@pytest.mark.root
 def test_the_pid_file_is_written_as_root_and_removed_at_the_end(pound, backend, tmp_path):
     port, pid_file = wait.free_port(), tmp_path / "run.pid"
     started = pound(simple(port, backend(), 'User "nobody"', f'PIDFile "{pid_file}"'), port)

@@ -73,11 +73,18 @@ pub(crate) fn serve(arguments: &Arguments, inherited: &[RawFd]) -> Result<ExitCo
         owner: identity.user(),
         jail: process.root_jail.clone(),
     };
-    let sink = Sink::open(&prepared.plan().logging, &way)?;
+    let mut sink = Sink::open(&prepared.plan().logging, &way)?;
     let manager = Manager::find();
     let mut pid_file = open_pid_file(arguments, &process, in_background, &file)?;
     if let Some(misgiving) = sink.misgiving(&way) {
         warn(&misgiving);
+    }
+    if !arguments.to_stderr
+        && let Some(misgiving) = log_outside_of_jail(prepared.plan())
+    {
+        warn(&misgiving);
+        // A start by an init script shows nobody the streams.
+        sink.event(Severity::Warning, &misgiving);
     }
 
     // 7. The background. The caller waits in `detach` until its promise is kept.
@@ -329,12 +336,43 @@ pub(crate) fn check(arguments: &Arguments) -> ExitCode {
         let _ = writeln!(std::io::stderr(), "{}: not usable; nothing was started", file.display());
         return ExitCode::FAILURE;
     }
+    for misgiving in log_outside_of_jail(&plan).into_iter().chain(lists_outside_of_jail(&plan)) {
+        let _ = writeln!(std::io::stderr(), "warning: {misgiving}");
+    }
     // Scripts take any word for a complaint, as C Pound says none.
     if arguments.verbose {
         describe(&plan);
         let _ = writeln!(std::io::stdout(), "{}: the configuration is right", file.display());
     }
     ExitCode::SUCCESS
+}
+
+/// A log file that the server in its jail cannot open again.
+fn log_outside_of_jail(plan: &plan::Plan) -> Option<String> {
+    let (jail, file) = (plan.process.root_jail.as_ref()?, plan.logging.file.as_ref()?);
+    (!file.starts_with(jail)).then(|| {
+        format!(
+            "LogFile {} lies outside of RootJail {}, so the server cannot open it again after SIGUSR1, and lines are lost when logrotate removes or compresses the file that it moved away; let logrotate use copytruncate, or put the file inside",
+            file.display(),
+            jail.display()
+        )
+    })
+}
+
+/// Lists that the server in its jail cannot follow. At a start the log says so.
+fn lists_outside_of_jail(plan: &plan::Plan) -> Vec<String> {
+    let Some(jail) = &plan.process.root_jail else { return Vec::new() };
+    let files = plan.watched.iter().filter_map(|content| content.path());
+    files
+        .filter(|file| !file.starts_with(jail))
+        .map(|file| {
+            format!(
+                "{} lies outside of RootJail {} and is not followed; put it inside to have changes seen",
+                file.display(),
+                jail.display()
+            )
+        })
+        .collect()
 }
 
 /// Whether the files for TLS that the plan names can be used; prints what is wrong with them.
