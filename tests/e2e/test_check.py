@@ -111,6 +111,13 @@ def test_a_directory_in_which_nothing_is_found_is_an_error(tmp_path):
         assert (status, f"Cert {name}: there is no file in it" in told) == (1, True), told
 
 
+def test_a_certbot_folder_without_its_key_is_named(tmp_path, authority):
+    (folder := tmp_path / "live" / "a").mkdir(parents=True)
+    (folder / "fullchain.pem").write_bytes(authority.issue("a.test", days=90).read_bytes())
+    status, told = check(tmp_path, f'Cert "{tmp_path / "live"}"')
+    assert (status, f"{folder / 'fullchain.pem'} has no privkey.pem beside it" in told) == (1, True), told
+
+
 @pytest.mark.parametrize("kind", ["pipe", "socket", "device"])
 def test_what_is_no_file_is_an_error_and_not_waited_for(tmp_path, authority, kind):
     path = tmp_path / "site.pem"

@@ -70,6 +70,23 @@ def test_certificates_that_ran_out_or_are_for_servers_do_not_count(guarded, tls_
     pound.wait_for_log("no TLS with 127.0.0.1: its certificate has run out")
 
 
+def test_an_authoritys_own_certificate_counts_if_the_list_holds_that_very_one(tls_proxy, backend, tls_client, tmp_path):
+    """What `openssl req -x509` makes when nothing is said about its purpose is an authority's (CA:TRUE)."""
+
+    def make(name):
+        file, key, both = (tmp_path / f"{name}.{end}" for end in ("crt", "key", "pem"))
+        made = ("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "30", "-subj", f"/CN={name}")
+        openssl(*made, "-keyout", key, "-out", file, cwd=tmp_path, within=60)
+        both.write_bytes(file.read_bytes() + key.read_bytes())
+        return file, both
+
+    (listed, known), (_, stranger) = make("known"), make("stranger")
+    pound = tls_proxy(backend(), listener=["ClientCert 2", f'VerifyList "{listed}"'])
+    assert comes_in(tls_client, pound, known)
+    assert not comes_in(tls_client, pound, stranger)
+    pound.wait_for_log("its certificate is an authority's own (CA:TRUE); make it with")
+
+
 def test_caList_alone_is_also_whom_we_believe(guarded, tls_client, ann):
     pound, _ = guarded("ClientCert 2", 'CAlist "$CA"')
     assert comes_in(tls_client, pound, ann)

@@ -91,9 +91,9 @@ def test_only_the_back_end_that_wants_a_name_gets_it(proxy, secure, backend, aut
 
 
 REFUSALS = {
-    "unknown_authority": ("127.0.0.1", {}, "UnknownIssuer; CAlist with its authority, or Verify"),
-    "another_name": ("other.test", {"believed": True}, "ServerName with a name of its own, or Verify"),
-    "run_out": ("127.0.0.1", {"believed": True, "days": -1}, "a new certificate on the back-end"),
+    "unknown_authority": ("127.0.0.1", {}, "its certificate comes from an authority that CAlist does not hold; CAlist with its authority, or Verify"),
+    "another_name": ("other.test", {"believed": True}, "is not for 127.0.0.1 but for other names: other.test; ServerName with a name of its own, or Verify"),
+    "run_out": ("127.0.0.1", {"believed": True, "days": -1}, "its certificate has run out, or that of an authority above it; a new certificate on the back-end"),
 }
 
 
@@ -108,9 +108,51 @@ def test_a_back_end_that_cannot_be_verified_is_a_502_and_the_log_says_what_would
     pound = proxy(server, each=["HTTPS", f'CAlist "{ours.certificate}"'])
     assert pound.ask().status == 502
     line = pound.wait_for_log("E-BACKEND-TLS")
-    assert sentence in line
+    assert f"no TLS with the back-end: {sentence}" in line or f"certificate {sentence}" in line
+    assert "Refused" not in line and "Other" not in line.replace("Other Authority", "")
     assert fingerprint(file).replace(":", "").lower() in line
     assert not server.requests
+
+
+def made_by_openssl(folder, name, *more):
+    """What `openssl req -x509` makes when nothing is said about its purpose: CA:TRUE, signed by itself."""
+    file, key = folder / f"{name}.crt", folder / f"{name}.key"
+    openssl(
+        *("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "30", "-subj", "/CN=plain"),
+        *("-keyout", key, "-out", file, *more),
+        cwd=folder,
+        within=60,
+    )
+    both = folder / f"{name}.pem"
+    both.write_bytes(file.read_bytes() + key.read_bytes())
+    return file, both
+
+
+def test_an_authoritys_own_certificate_counts_if_the_list_holds_that_very_one(proxy, secure, tmp_path):
+    name = ("-addext", "subjectAltName=IP:127.0.0.1")
+    file, both = made_by_openssl(tmp_path, "one", *name)
+    server = secure(both)
+    assert proxy(server, each=["HTTPS", f'CAlist "{file}"']).ask().status == 200
+    # Another one of the same name and make does not.
+    other, _ = made_by_openssl(tmp_path, "two", *name)
+    pound = proxy(server, each=["HTTPS", f'CAlist "{other}"'])
+    assert pound.ask().status == 502
+    line = pound.wait_for_log("E-BACKEND-TLS")
+    assert "its certificate is an authority's own (CA:TRUE); make it with -addext basicConstraints=CA:FALSE" in line
+
+
+@pytest.mark.parametrize(
+    ("more", "says"),
+    [
+        (("-addext", "subjectAltName=DNS:other.test"), "is not for 127.0.0.1 but for other names: other.test"),
+        ((), "is not for 127.0.0.1: it has no subjectAltName"),
+    ],
+)
+def test_the_name_of_a_listed_certificate_counts_all_the_same(proxy, secure, tmp_path, more, says):
+    file, both = made_by_openssl(tmp_path, "one", *more)
+    pound = proxy(secure(both), each=["HTTPS", f'CAlist "{file}"'])
+    assert pound.ask().status == 502
+    assert says in pound.wait_for_log("E-BACKEND-TLS")
 
 
 def test_the_system_says_whom_to_believe(proxy, secure, authority):

@@ -271,6 +271,9 @@ pub(crate) const STALL_NEWS: Duration = Duration::from_secs(60);
 /// How often, at most, the log has a line of a request for which no back-end of a service was alive.
 pub(crate) const NO_BACKEND_NEWS: Duration = Duration::from_secs(10);
 
+/// Names of a certificate that a log line tells, when the one that is wanted is not among them.
+pub(crate) const CERTIFICATE_NAMES: usize = 4;
+
 /// Dead back-ends that such a line names.
 pub(crate) const NO_BACKEND_NAMES: usize = 4;
 

@@ -9,7 +9,7 @@ use tokio::time::timeout;
 use super::health::Refusal;
 use super::{Address, Live};
 use crate::stream::Stream;
-use crate::tls::Scratch;
+use crate::tls::{self, Scratch};
 
 /// Why there is no connection.
 #[derive(Debug)]
@@ -38,15 +38,15 @@ pub(crate) fn refusal(error: &io::Error) -> Refusal {
 
 /// Connects to the first address that takes the connection; `limit` holds for all of them together, and for TLS.
 pub(crate) async fn connect(live: &Live, limit: Duration, scratch: &Scratch) -> Result<Stream, ConnectError> {
-    let Some(tls) = &live.tls else { return reach(&live.address, limit).await };
+    let Some(connector) = &live.tls else { return reach(&live.address, limit).await };
     let secure = async {
         let stream = attempt(&live.address).await.map_err(ConnectError::Io)?;
-        tls.connect(stream, scratch).await.map_err(|error| {
+        connector.connect(stream, scratch).await.map_err(|error| {
             ConnectError::Tls(match error.kind() {
                 io::ErrorKind::UnexpectedEof => {
                     "it closed the connection in the middle of the handshake".to_owned()
                 }
-                _ => error.to_string(),
+                _ => tls::reason(&error),
             })
         })
     };

@@ -99,16 +99,16 @@ pub(super) fn verifier(
     provider: &Arc<CryptoProvider>,
     reading: &mut Reading<'_>,
 ) -> Result<Option<Arc<dyn ClientCertVerifier>>, TlsError> {
-    let authorities = plan.authorities.as_ref().map(|file| roots(file, reading)).transpose()?;
+    let authorities = plan.authorities.as_ref().map(|file| authorities(file, reading)).transpose()?;
     let announced = match &plan.announced {
-        Some(file) => roots(file, reading)?.subjects(),
-        None => authorities.as_ref().map(RootCertStore::subjects).unwrap_or_default(),
+        Some(file) => self::authorities(file, reading)?.store.subjects(),
+        None => authorities.as_ref().map(|listed| listed.store.subjects()).unwrap_or_default(),
     };
     let strict = match (plan.demand, authorities.zip(plan.authorities.as_ref())) {
         (Demand::None, _) => return Ok(None),
         (Demand::Unverified, _) => None,
         (Demand::Ask | Demand::Require, Some((authorities, named))) => {
-            Some(Strict::new(plan, named, Arc::new(authorities), provider, reading)?)
+            Some(Strict::new(plan, named, authorities, provider, reading)?)
         }
         // A configuration that wants this was refused. Without authorities no certificate can be verified: none is.
         (Demand::Ask | Demand::Require, None) => {
@@ -121,7 +121,49 @@ pub(super) fn verifier(
 }
 
 /// The authorities in a file.
-pub(super) fn roots(file: &FileName, reading: &mut Reading<'_>) -> Result<RootCertStore, TlsError> {
+pub(super) struct Authorities {
+    pub(super) store: Arc<RootCertStore>,
+    /// Each as it stands there.
+    certificates: Vec<CertificateDer<'static>>,
+}
+
+impl Authorities {
+    /// Whether a certificate was refused for no more than that it is an authority's own (CA:TRUE, as `openssl req -x509`
+    /// makes them), and is itself, byte for byte, in the file. Then it is believed, as OpenSSL does: its key could have
+    /// signed any other certificate that we would believe. Its time counts all the same.
+    pub(super) fn hold(&self, certificate: &CertificateDer<'_>, refused: &Error, now: UnixTime) -> bool {
+        let is_authority = matches!(refused, Error::InvalidCertificate(why)
+            if matches!(unnamed(why), Some(webpki::Error::CaUsedAsEndEntity)));
+        let now = i64::try_from(now.as_secs()).unwrap_or(i64::MAX);
+        let in_time =
+            || x509::parse(certificate).is_some_and(|read| (read.not_before..=read.not_after).contains(&now));
+        is_authority && self.certificates.iter().any(|listed| **listed == **certificate) && in_time()
+    }
+}
+
+/// What was found where rustls has no word for it.
+fn unnamed(why: &CertificateError) -> Option<&webpki::Error> {
+    match why {
+        CertificateError::Other(OtherError(own)) => own.downcast_ref(),
+        _ => None,
+    }
+}
+
+/// Why a certificate cannot be one that somebody shows of themselves, if that is it.
+pub(super) fn is_no_end(why: &CertificateError) -> Option<&'static str> {
+    match unnamed(why)? {
+        webpki::Error::CaUsedAsEndEntity => Some(
+            "its certificate is an authority's own (CA:TRUE); make it with -addext basicConstraints=CA:FALSE",
+        ),
+        webpki::Error::UnsupportedCertVersion => {
+            Some("its certificate is of X.509 version 1, which cannot be verified; make one of version 3")
+        }
+        _ => None,
+    }
+}
+
+/// The authorities in a file.
+pub(super) fn authorities(file: &FileName, reading: &mut Reading<'_>) -> Result<Authorities, TlsError> {
     let refused = |refusal: Refusal| TlsError::new(file, &refusal);
     let pem = reading.list(file)?;
     let certificates = files::certificates(&file.path, &pem).map_err(refused)?;
@@ -130,12 +172,12 @@ pub(super) fn roots(file: &FileName, reading: &mut Reading<'_>) -> Result<RootCe
         return Err(refuse(files::none("certificate", &pem)));
     }
     let mut roots = RootCertStore::empty();
-    for (index, certificate) in certificates.into_iter().enumerate() {
+    for (index, certificate) in certificates.iter().enumerate() {
         roots
-            .add(certificate)
+            .add(certificate.clone())
             .map_err(|error| refuse(format!("certificate {} in it cannot be used: {error}", index + 1)))?;
     }
-    Ok(roots)
+    Ok(Authorities { store: Arc::new(roots), certificates })
 }
 
 struct Verifier {
@@ -154,7 +196,9 @@ impl fmt::Debug for Verifier {
 /// Verifies certificates of clients: signatures, times, purpose and revocation by rustls, and the length of the chain.
 struct Strict {
     inner: Arc<dyn ClientCertVerifier>,
-    authorities: Arc<RootCertStore>,
+    authorities: Authorities,
+    /// There are lists of revoked certificates.
+    revokes: bool,
     depth: u32,
 }
 
@@ -162,11 +206,12 @@ impl Strict {
     fn new(
         plan: &ClientCertificates,
         named: &FileName,
-        authorities: Arc<RootCertStore>,
+        authorities: Authorities,
         provider: &Arc<CryptoProvider>,
         reading: &mut Reading<'_>,
     ) -> Result<Strict, TlsError> {
-        let mut builder = WebPkiClientVerifier::builder_with_provider(authorities.clone(), provider.clone());
+        let mut builder =
+            WebPkiClientVerifier::builder_with_provider(authorities.store.clone(), provider.clone());
         if let Some(file) = &plan.revoked {
             // Revoked, or of unknown state, or by a list that has run out: all of that is no.
             builder = builder.with_crls(lists(file, reading)?).enforce_revocation_expiration();
@@ -179,7 +224,7 @@ impl Strict {
                 why + "; lists have to be of version 2, with a number (crl_extensions of openssl ca)",
             )
         })?;
-        Ok(Strict { inner, authorities, depth: plan.depth })
+        Ok(Strict { inner, authorities, revokes: plan.revoked.is_some(), depth: plan.depth })
     }
 
     fn verify(
@@ -189,7 +234,14 @@ impl Strict {
         now: UnixTime,
         provider: &CryptoProvider,
     ) -> Result<ClientCertVerified, Error> {
-        let verified = self.inner.verify_client_cert(certificate, chain, now)?;
+        let verified = match self.inner.verify_client_cert(certificate, chain, now) {
+            Ok(verified) => verified,
+            // Nothing was looked up in lists of revoked certificates; so where there are some, it stays refused.
+            Err(refused) if !self.revokes && self.authorities.hold(certificate, &refused, now) => {
+                return Ok(ClientCertVerified::assertion());
+            }
+            Err(refused) => return Err(refused),
+        };
         if chain.len() <= self.depth as usize {
             return Ok(verified);
         }
@@ -199,7 +251,7 @@ impl Strict {
         let leaf = EndEntityCert::try_from(certificate).map_err(|_| too_long())?;
         leaf.verify_for_usage(
             provider.signature_verification_algorithms.all,
-            &self.authorities.roots,
+            &self.authorities.store.roots,
             chain,
             now,
             KeyUsage::client_auth(),
@@ -243,8 +295,11 @@ pub(super) fn refusal(error: &Error) -> Option<String> {
             Why::InvalidPurpose | Why::InvalidPurposeContext { .. } => {
                 "its certificate is not for clients (extendedKeyUsage clientAuth)".into()
             }
-            Why::Other(OtherError(own)) => own.to_string(),
-            other => format!("its certificate cannot be used: {other}"),
+            Why::Other(OtherError(own)) if own.is::<TooDeep>() => own.to_string(),
+            other => match is_no_end(other) {
+                Some(sentence) => sentence.into(),
+                None => format!("its certificate cannot be used: {other}"),
+            },
         },
         _ => return None,
     };
@@ -355,6 +410,11 @@ mod tests {
             (CertificateError::InvalidPurpose, "clientAuth"),
             (CertificateError::Other(OtherError(Arc::new(TooDeep(3)))), "than ClientCert allows (3)"),
             (CertificateError::BadEncoding, "cannot be used"),
+            (CertificateError::Other(OtherError(Arc::new(webpki::Error::CaUsedAsEndEntity))), "CA:FALSE"),
+            (
+                CertificateError::Other(OtherError(Arc::new(webpki::Error::UnsupportedCertVersion))),
+                "version 1",
+            ),
         ] {
             check(Error::InvalidCertificate(why), expect);
         }

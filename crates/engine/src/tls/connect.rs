@@ -9,15 +9,16 @@ use arc_swap::ArcSwap;
 use plan::tls::{BackendTls, FileName, Verify};
 use plan::{Backend, BackendAddress};
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::client::{Resumption, WebPkiServerVerifier};
+use rustls::client::{Resumption, WebPkiServerVerifier, verify_server_name};
 use rustls::crypto::CryptoProvider;
+use rustls::server::ParsedCertificate;
 use rustls::{
     CertificateError, ClientConfig, ClientConnection, DigitallySignedStruct, Error, OtherError,
     RootCertStore, SignatureScheme,
 };
 use rustls_pki_types::{CertificateDer, IpAddr, Ipv4Addr, ServerName, UnixTime};
 
-use super::clients;
+use super::clients::{self, Authorities};
 use super::files::{self, Identity, Mark, Refusal, TlsError};
 use super::sites::{provider, versions};
 use super::source::{Named, Reading, Source};
@@ -117,7 +118,7 @@ impl Connector {
         let Some(tls) = &self.plan.tls else { return Ok(()) };
         let Verify::Signed(Some(file)) = &tls.verify else { return Ok(()) };
         let mut reading = Reading::new(source);
-        clients::roots(file, &mut reading)?;
+        clients::authorities(file, &mut reading)?;
         let same = reading.marks.iter().all(|mark| self.terms.load().files.contains(mark));
         match Terms::new(tls, source, self.token.as_ref(), now) {
             Ok(terms) if terms.apart.is_some() => Ok(()),
@@ -173,9 +174,13 @@ impl Terms {
         let provider = provider(&tls.policy);
         let whole = |reason: String| whole(tls, reason);
         let mut reading = Reading::new(source);
+        let listed = match &tls.verify {
+            Verify::Signed(Some(file)) => Some(clients::authorities(file, &mut reading)?),
+            Verify::No | Verify::Pinned(_) | Verify::Signed(None) => None,
+        };
         let roots = match &tls.verify {
             Verify::No | Verify::Pinned(_) => None,
-            Verify::Signed(Some(file)) => Some(Arc::new(clients::roots(file, &mut reading)?)),
+            Verify::Signed(Some(_)) => listed.as_ref().map(|listed| listed.store.clone()),
             Verify::Signed(None) => Some(system_roots().ok_or_else(|| {
                 whole("needs to know whom to believe, and this system has no list of authorities; install ca-certificates, or write CAlist \"FILE\"".into())
             })?),
@@ -188,7 +193,7 @@ impl Terms {
             Verify::Pinned(digest) => Some(digest),
             Verify::No | Verify::Signed(_) => None,
         };
-        let verifier = Verifier { signed, pinned, provider: provider.clone() };
+        let verifier = Verifier { signed, listed, pinned, provider: provider.clone() };
         let builder = ClientConfig::builder_with_provider(provider.clone())
             .with_protocol_versions(&versions(&tls.policy))
             .map_err(|error| whole(format!("has no protocol left: {error}")))?
@@ -245,6 +250,8 @@ pub(super) fn system_roots() -> Option<Arc<RootCertStore>> {
 struct Verifier {
     /// By name, time and signature.
     signed: Option<Arc<WebPkiServerVerifier>>,
+    /// What `CAlist` holds, if it says whom we believe.
+    listed: Option<Authorities>,
     /// By what it is.
     pinned: Option<[u8; 32]>,
     provider: Arc<CryptoProvider>,
@@ -269,11 +276,64 @@ impl fmt::Display for Refused {
 impl std::error::Error for Refused {}
 
 impl Verifier {
+    /// What is wrong with a certificate.
+    fn sentence(&self, why: &CertificateError) -> String {
+        use CertificateError as Why;
+        let authorities =
+            if self.listed.is_some() { "CAlist does not hold" } else { "this system does not believe" };
+        match why {
+            Why::UnknownIssuer => format!("its certificate comes from an authority that {authorities}"),
+            Why::NotValidForNameContext { expected, presented } if presented.is_empty() => {
+                format!("its certificate is not for {}: it has no subjectAltName", expected.to_str())
+            }
+            Why::NotValidForNameContext { expected, presented } => {
+                let names: Vec<&str> =
+                    presented.iter().take(limits::CERTIFICATE_NAMES).map(|name| bare(name)).collect();
+                let more = if presented.len() > names.len() { ", …" } else { "" };
+                let (expected, names) = (expected.to_str(), names.join(", "));
+                format!("its certificate is not for {expected} but for other names: {names}{more}")
+            }
+            Why::NotValidForName => "its certificate is for other names".into(),
+            Why::Expired | Why::ExpiredContext { .. } => {
+                "its certificate has run out, or that of an authority above it".into()
+            }
+            Why::NotValidYet | Why::NotValidYetContext { .. } => {
+                "its certificate does not hold yet, or that of an authority above it (does the clock here go right?)".into()
+            }
+            Why::BadSignature => {
+                "a signature of its certificate is wrong (CAlist may have the same authority with another key)".into()
+            }
+            Why::InvalidPurpose | Why::InvalidPurposeContext { .. } => {
+                "its certificate is not for servers (extendedKeyUsage serverAuth)".into()
+            }
+            other => clients::is_no_end(other)
+                .map_or_else(|| format!("its certificate cannot be used: {other}"), ToOwned::to_owned),
+        }
+    }
+
     fn refuse(certificate: &CertificateDer<'_>, reason: &str, accept: &str) -> Error {
         let digits = clients::fingerprint(certificate);
         let sentence = format!("{reason}; {accept}, or Verify \"sha256:{digits}\" would accept it");
         Error::InvalidCertificate(CertificateError::Other(OtherError(Arc::new(Refused(sentence)))))
     }
+}
+
+/// Why a handshake with a back-end failed, in plain words where its certificate is the reason.
+pub(crate) fn reason(error: &io::Error) -> String {
+    match error.get_ref().and_then(|error| error.downcast_ref()) {
+        Some(Error::InvalidCertificate(CertificateError::Other(OtherError(own)))) if own.is::<Refused>() => {
+            own.to_string()
+        }
+        Some(Error::InvalidCertificate(why)) => clients::is_no_end(why)
+            .map_or_else(|| format!("its certificate cannot be used: {why}"), ToOwned::to_owned),
+        _ => error.to_string(),
+    }
+}
+
+/// A name of a certificate as people write it; webpki has it in the words of its own types: `DnsName("a.test")`.
+fn bare(name: &str) -> &str {
+    let inner = name.split_once('(').and_then(|(_, rest)| rest.strip_suffix(')'));
+    inner.unwrap_or(name).trim_matches('"')
 }
 
 impl ServerCertVerifier for Verifier {
@@ -296,16 +356,34 @@ impl ServerCertVerifier for Verifier {
             };
         }
         let Some(signed) = &self.signed else { return Ok(ServerCertVerified::assertion()) };
-        signed.verify_server_cert(certificate, chain, name, ocsp, now).map_err(|error| {
+        let verified = signed.verify_server_cert(certificate, chain, name, ocsp, now).or_else(|error| {
+            if !self.listed.as_ref().is_some_and(|listed| listed.hold(certificate, &error, now)) {
+                return Err(error);
+            }
+            verify_server_name(&ParsedCertificate::try_from(certificate)?, name)?;
+            Ok(ServerCertVerified::assertion())
+        });
+        verified.map_err(|error| {
             let Error::InvalidCertificate(error) = error else { return error };
             let accept = match &error {
                 CertificateError::UnknownIssuer => "CAlist with its authority",
+                CertificateError::NotValidForNameContext { presented, .. } if presented.is_empty() => {
+                    "a new certificate with a subjectAltName"
+                }
                 CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
                     "ServerName with a name of its own"
                 }
+                CertificateError::Other(_) => match clients::is_no_end(&error) {
+                    // Neither Verify no nor a digest helps it: the proof that the back-end has its key fails as well.
+                    Some(sentence) if sentence.contains("version 1") => {
+                        return Error::InvalidCertificate(error);
+                    }
+                    Some(_) => "CAlist with this very certificate",
+                    None => "a new certificate on the back-end, Verify no",
+                },
                 _ => "a new certificate on the back-end, Verify no",
             };
-            Verifier::refuse(certificate, &error.to_string(), accept)
+            Verifier::refuse(certificate, &self.sentence(&error), accept)
         })
     }
 

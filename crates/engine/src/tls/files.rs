@@ -295,7 +295,7 @@ pub(super) fn expand(path: &Path) -> Result<Vec<PathBuf>, Refusal> {
         return Ok(vec![path.to_owned()]);
     };
     let mut files = Vec::new();
-    let mut directories = false;
+    let (mut directories, mut keyless) = (false, None);
     let entries = fs::read_dir(directory).map_err(|error| Refusal::read(directory, &error))?;
     for entry in entries.take(limits::CERTIFICATE_ENTRIES) {
         let entry = entry.map_err(|error| Refusal::read(directory, &error))?;
@@ -311,6 +311,8 @@ pub(super) fn expand(path: &Path) -> Result<Vec<PathBuf>, Refusal> {
         } else if let Some(own) = own_certificate(&path) {
             directories = true;
             files.push(own);
+        } else {
+            keyless = keyless.or_else(|| Some(path.join(FULL_CHAIN)).filter(|chain| chain.is_file()));
         }
     }
     if directories {
@@ -318,7 +320,13 @@ pub(super) fn expand(path: &Path) -> Result<Vec<PathBuf>, Refusal> {
         files.retain(|file| !file.ends_with("README"));
     }
     if files.is_empty() {
-        return Err(Refusal::new(path, "there is no file in it"));
+        return Err(Refusal::new(
+            path,
+            match keyless {
+                Some(chain) => format!("{} has no {OWN_KEY} beside it", chain.display()),
+                None => "there is no file in it".into(),
+            },
+        ));
     }
     if files.len() > limits::CERTIFICATES {
         return Err(Refusal::new(path, format!("more than {} files are in it", limits::CERTIFICATES)));

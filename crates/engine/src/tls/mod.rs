@@ -27,7 +27,7 @@ mod x509;
 
 pub(crate) use accept::{Arrival, Failure, accept};
 pub use check::{Finding, check};
-pub(crate) use connect::Connector;
+pub(crate) use connect::{Connector, reason};
 pub(crate) use ending::News;
 pub use files::TlsError;
 pub(crate) use files::read_file;
