@@ -27,7 +27,12 @@ pub(crate) fn gone(scope: Scope, word: &str) -> Option<&'static Gone> {
 /// The block that a line of Pound 1.x should be today, if it is one of those that have become blocks.
 pub(crate) fn one_line(directive: &str, arguments: &[Word]) -> Option<String> {
     let first = arguments.first().filter(|word| !word.quoted)?;
-    let mut parts = first.text.split(',');
+    // An address of the Web is what other proxies have here.
+    let (scheme, rest) = first.text.split_once("://").unwrap_or(("", &first.text));
+    let tls = scheme.eq_ignore_ascii_case("https");
+    let is_url = tls || scheme.eq_ignore_ascii_case("http");
+    let text = if is_url { rest.split(['/', '?', '#']).next().unwrap_or_default() } else { &*first.text };
+    let mut parts = text.split(',');
     let mut host = parts.next().unwrap_or_default();
     let mut port = parts.next();
     // Not that any Pound had it so, but everybody else has. An address of IPv6 alone has more than one colon.
@@ -37,14 +42,21 @@ pub(crate) fn one_line(directive: &str, arguments: &[Word]) -> Option<String> {
     {
         (host, port) = (before.trim_start_matches('[').trim_end_matches(']'), Some(after));
     }
-    let host = if matches!(host, "*" | "") { "0.0.0.0" } else { host };
-    let port = port.unwrap_or(if directive == "ListenHTTPS" { "443" } else { "80" });
+    let host = match host.trim_start_matches('[').trim_end_matches(']') {
+        "*" | "" => "0.0.0.0",
+        host => host,
+    };
+    let port = port.unwrap_or(if tls || directive == "ListenHTTPS" { "443" } else { "80" });
     match directive {
         "ListenHTTP" | "ListenHTTPS" if first.text.contains([',', '.', ':', '*']) => {
             Some(format!("{directive}\n    Address {host}\n    Port {port}\nEnd"))
         }
         // A name may have a colon in it, and hardly a dot before it.
-        "Backend" if first.text.contains(',') || (first.text.contains(':') && host.contains(['.', ':'])) => {
+        "Backend" if is_url => {
+            let tls = if tls { "\n    HTTPS" } else { "" };
+            Some(format!("Backend\n    Address {host}\n    Port {port}{tls}\nEnd"))
+        }
+        "Backend" if text.contains(',') || (text.contains(':') && host.contains(['.', ':'])) => {
             let priority = parts.next().unwrap_or("5");
             Some(format!("Backend\n    Address {host}\n    Port {port}\n    Priority {priority}\nEnd"))
         }
@@ -119,6 +131,23 @@ static GONE: &[Gone] = &[
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_backend_that_is_named_by_a_url_is_told_as_a_block() {
+        for (text, block) in [
+            ("http://127.0.0.1:8001", "Backend\n    Address 127.0.0.1\n    Port 8001\nEnd"),
+            ("http://localhost:8001/x", "Backend\n    Address localhost\n    Port 8001\nEnd"),
+            ("HTTP://[::1]:8001", "Backend\n    Address ::1\n    Port 8001\nEnd"),
+            ("http://app.test", "Backend\n    Address app.test\n    Port 80\nEnd"),
+            ("https://app.test/", "Backend\n    Address app.test\n    Port 443\n    HTTPS\nEnd"),
+        ] {
+            let file = format!("ListenHTTP\nAddress 127.0.0.1\nPort 80\nService\nBackend {text}\nEnd\nEnd\n");
+            let (_, said) = crate::load_text("pound.cfg", &file, &crate::Options::default());
+            let help = block.replace('\n', "\n          ");
+            let said = said.render(false);
+            assert!(said.contains(&help), "{text}: {said}");
+        }
+    }
 
     #[test]
     fn nothing_that_is_gone_is_in_the_table() {

@@ -77,6 +77,11 @@ pub(crate) fn directive(word: &str) -> Option<&'static str> {
     })
 }
 
+/// What to do about a directive that is not built yet, where a file of a distribution has it.
+pub(crate) fn pending(directive: &str) -> Option<&'static str> {
+    (directive == "Control").then_some("delete the line; poundctl does not exist yet")
+}
+
 /// What an option of a pattern is here.
 pub(crate) fn option(text: &str) -> Option<&'static str> {
     Some(match text.to_ascii_lowercase().as_str() {
@@ -220,6 +225,12 @@ mod tests {
     }
 
     #[test]
+    fn a_stock_file_is_told_what_to_do_with_its_control_socket() {
+        let (_, said) = crate::load_text("pound.cfg", "Control \"/run/ctl\"\n", &crate::Options::default());
+        assert!(said.render(false).contains("delete the line; poundctl does not exist yet"));
+    }
+
+    #[test]
     fn an_address_is_told_from_its_port() {
         let check = |directive, text, expect: Option<&str>| {
             let help = value(directive, text, "");
@@ -235,6 +246,7 @@ mod tests {
         check("Address", "*:80", Some("Address 0.0.0.0\nPort 80"));
         check("Address", ":80", Some("Address 0.0.0.0\nPort 80"));
         check("Address", "http://app:8080/x", Some("Address app\nPort 8080"));
+        check("Address", "http://app", Some("Address app\nPort 80"));
         check("Address", "https://app", Some("Address app\nPort 443"));
         check("Address", "unix:/run/app.sock", Some("Address /run/app.sock"));
         check("Address", "192.0.2.256", None);

@@ -16,7 +16,11 @@ impl Parser<'_> {
         match row.standing {
             Standing::Current => {}
             Standing::Pending => {
-                self.push(Diagnostic::error(keyword, format!("{} is not supported yet", row.name)));
+                let error = Diagnostic::error(keyword, format!("{} is not supported yet", row.name));
+                self.push(match hint::pending(row.name) {
+                    Some(help) => error.help(help),
+                    None => error,
+                });
             }
             Standing::NoEffect(why) => {
                 self.push(Diagnostic::warning(keyword, format!("{name} has no effect: {why}")));
