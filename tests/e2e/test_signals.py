@@ -1,6 +1,7 @@
 """Signals: what each of them does to each process, and the log file that is opened again."""
 
 import os
+import re
 import signal
 import subprocess
 import threading
@@ -274,6 +275,19 @@ def test_a_log_that_cannot_be_opened_refuses_the_start(tmp_path):
     refused = process.run("-F", "-f", file)
     assert refused.returncode == 1
     assert f"{tmp_path}/none/log" in refused.stderr and "no such directory" in refused.stderr
+    assert re.search(rf"^pound: {re.escape(str(file))}:\d+: LogFile ", refused.stderr, re.M), refused.stderr
+    checked = process.run("-c", "-f", file)
+    assert (checked.returncode, "no such directory" in checked.stderr) == (0, True), checked.stderr
+    assert f"warning: {file}:" in checked.stderr
+
+
+def test_a_host_name_that_cannot_be_resolved_is_placed_in_the_file(tmp_path):
+    text = "ListenHTTP\nAddress 127.0.0.1\nPort 0\nService\nBackend\nAddress nosuch.invalid\nPort 1\nEnd\nEnd\nEnd\n"
+    text = text.replace("Port 0", f"Port {wait.free_port()}")
+    file = process.write(text, tmp_path)
+    refused = process.run("-F", "-f", file)
+    assert refused.returncode == 1
+    assert f"{file}:6: the host name nosuch.invalid of a back-end cannot be resolved" in refused.stderr, refused.stderr
 
 
 def test_usr1_says_what_it_means_where_there_is_no_file(proxy, backend):

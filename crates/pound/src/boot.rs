@@ -73,7 +73,13 @@ pub(crate) fn serve(arguments: &Arguments, inherited: &[RawFd]) -> Result<ExitCo
         owner: identity.user(),
         jail: process.root_jail.clone(),
     };
-    let mut sink = Sink::open(&prepared.plan().logging, &way)?;
+    let open_log = |logging: &plan::Logging| {
+        Sink::open(logging, &way).map_err(|failure| match &logging.file {
+            Some(_) => Failure::at(&file, "LogFile", failure),
+            None => failure,
+        })
+    };
+    let mut sink = open_log(&prepared.plan().logging)?;
     let manager = Manager::find();
     let mut pid_file = open_pid_file(arguments, &process, in_background, &file)?;
     if let Some(misgiving) = sink.misgiving(&way) {
@@ -127,7 +133,7 @@ pub(crate) fn serve(arguments: &Arguments, inherited: &[RawFd]) -> Result<ExitCo
         let served = worker(&file, prepared, &identity, sink, &signals, &settings, &mut up);
         return Ok(served.inspect_err(|failure| up.give_up(failure.status()))?);
     }
-    up.sink = Some(Sink::open(&prepared.plan().logging, &way)?);
+    up.sink = Some(open_log(&prepared.plan().logging)?);
     settings.supervisor = Some(nix::unistd::getpid());
     let mut refresh = |(prepared, _): &(engine::Prepared, Sink), witness: &mut dyn Witness| {
         let mut say = |severity, sentence: &str| match severity {
@@ -258,6 +264,7 @@ fn unprepared(file: &Path, error: engine::PrepareError) -> Failure {
         engine::PrepareError::Tls(error) => Failure::new(error.to_string()),
         engine::PrepareError::Pin(error) => Failure::new(error.to_string()).not_again(),
         error @ engine::PrepareError::Bind { .. } => Failure::new(error.to_string()),
+        engine::PrepareError::Resolve { ref name, .. } => Failure::at_value(file, "Address", name, &error),
         error => Failure::new(format!("{}: {error}", file.display())),
     }
 }
@@ -339,6 +346,12 @@ pub(crate) fn check(arguments: &Arguments) -> ExitCode {
     for misgiving in log_outside_of_jail(&plan).into_iter().chain(lists_outside_of_jail(&plan)) {
         let _ = writeln!(std::io::stderr(), "warning: {misgiving}");
     }
+    if let Some(path) = &plan.logging.file
+        && let Some(sentence) = no_place(path)
+    {
+        let place = Failure::at(&file, "LogFile", format_args!("LogFile {}: {sentence}", path.display()));
+        let _ = writeln!(std::io::stderr(), "warning: {place}; a start on this machine would be refused");
+    }
     // Scripts take any word for a complaint, as C Pound says none.
     if arguments.verbose {
         describe(&plan);
@@ -373,6 +386,15 @@ fn lists_outside_of_jail(plan: &plan::Plan) -> Vec<String> {
             )
         })
         .collect()
+}
+
+/// Why no log can be made at this path, as far as that is seen without making it. Like other files that are not here it may
+/// be on the machine that is to serve.
+fn no_place(path: &Path) -> Option<&'static str> {
+    if path.is_dir() {
+        return Some("it is a directory");
+    }
+    path.parent().is_some_and(|parent| !parent.is_dir()).then_some("there is no such directory")
 }
 
 /// Whether the files for TLS that the plan names can be used; prints what is wrong with them.

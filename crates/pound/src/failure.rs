@@ -39,10 +39,24 @@ impl Failure {
     /// the last one counts. A directive that came from an included file is placed at the file alone.
     pub(crate) fn at(file: &Path, directive: &str, sentence: impl fmt::Display) -> Failure {
         let text = std::fs::read(file).ok().and_then(|bytes| plan::text::decode(bytes).ok());
-        let line = text.and_then(|text| line_of(&text, directive));
+        let line = text.and_then(|text| line_of(&text, directive, None));
         match line {
             Some(line) => Failure::new(format!("{}:{line}: {sentence}", file.display())),
             None => Failure::new(format!("{}: {directive}: {sentence}", file.display())),
+        }
+    }
+
+    /// The same for the last line in which `directive` has this value; without one in this file, the file alone.
+    pub(crate) fn at_value(
+        file: &Path,
+        directive: &str,
+        value: &str,
+        sentence: impl fmt::Display,
+    ) -> Failure {
+        let text = std::fs::read(file).ok().and_then(|bytes| plan::text::decode(bytes).ok());
+        match text.and_then(|text| line_of(&text, directive, Some(value))) {
+            Some(line) => Failure::new(format!("{}:{line}: {sentence}", file.display())),
+            None => Failure::new(format!("{}: {sentence}", file.display())),
         }
     }
 }
@@ -53,10 +67,16 @@ impl fmt::Display for Failure {
     }
 }
 
-/// The number (from 1) of the last line whose first word is `directive`; keywords are case-blind.
-fn line_of(text: &str, directive: &str) -> Option<usize> {
-    let is_it =
-        |line: &str| line.split_whitespace().next().is_some_and(|word| word.eq_ignore_ascii_case(directive));
+/// The number (from 1) of the last line whose first word is `directive`, and whose second is `value` if there is one; case
+/// does not count.
+fn line_of(text: &str, directive: &str, value: Option<&str>) -> Option<usize> {
+    let is_it = |line: &str| {
+        let mut words = line.split_whitespace();
+        words.next().is_some_and(|word| word.eq_ignore_ascii_case(directive))
+            && value.is_none_or(|value| {
+                words.next().is_some_and(|word| word.trim_matches('"').eq_ignore_ascii_case(value))
+            })
+    };
     text.lines().enumerate().filter(|(_, line)| is_it(line)).last().map(|(index, _)| index + 1)
 }
 
@@ -74,5 +94,9 @@ mod tests {
         assert_eq!(text, format!("{}:3: no such user", file.display()));
         let text = Failure::at(&file, "Group", "no such group").to_string();
         assert_eq!(text, format!("{}: Group: no such group", file.display()));
+        let text = Failure::at_value(&file, "User", "Root", "why").to_string();
+        assert_eq!(text, format!("{}:1: why", file.display()));
+        let text = Failure::at_value(&file, "User", "other", "why").to_string();
+        assert_eq!(text, format!("{}: why", file.display()));
     }
 }
