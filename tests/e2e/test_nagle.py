@@ -119,15 +119,19 @@ def test_a_request_in_pieces_is_answered_at_once(proxy, tls_proxy, backend, auth
 
 
 class Slow:
-    """What makes a back-end wait for acknowledgements: it leaves Nagle on, and answers in these pieces."""
+    """What makes a back-end wait for acknowledgements: it leaves Nagle on, and answers in these pieces, of which each may
+    come when the one before has been read."""
 
-    def __init__(self, *pieces):
+    def __init__(self, *pieces, pause=0):
         self.pieces = pieces
+        self.pause = pause
 
     def __call__(self, _, connection):
         connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 0)
-        for piece in self.pieces:
+        for piece in self.pieces[:-1]:
             connection.sock.sendall(piece)
+            time.sleep(self.pause)
+        connection.sock.sendall(self.pieces[-1])
         return b""
 
 
@@ -140,8 +144,10 @@ class Slow:
     ],
     ids=["body apart", "lines", "chunks"],
 )
-def test_an_answer_in_pieces_is_passed_on_at_once(proxy, backend, pieces):
-    server = backend(Slow(*pieces))
+@pytest.mark.parametrize("pause", [0, 0.002], ids=["in a row", "one by one"])
+def test_an_answer_in_pieces_is_passed_on_at_once(proxy, backend, pieces, pause):
+    """With a pause each piece is a segment of its own, and each has to be acknowledged."""
+    server = backend(Slow(*pieces, pause=pause))
     pound = proxy(server)
     assert_prompt(kept_connection(pound.port, GET))
     assert server.accepted == 1

@@ -47,7 +47,7 @@ pub(crate) struct Conn {
     bulk: bool,
     /// Something has been read since the last head was handed over.
     heard: bool,
-    /// That was acknowledged, because it was not the whole message.
+    /// The short piece that was read last was acknowledged, because it was not the whole message.
     acknowledged: bool,
 }
 
@@ -163,6 +163,8 @@ impl Conn {
         };
         let read = read?;
         self.bulk = read == space || read > limits::BUFFER_BYTES;
+        // Nagle's algorithm holds nothing back behind a full segment.
+        self.acknowledged &= read >= limits::SHORT_BYTES;
         self.ended |= read == 0;
         self.heard |= read > 0;
         Poll::Ready(Ok(read))
@@ -194,7 +196,8 @@ impl Conn {
     }
 
     /// Acknowledges a message of which only a piece is here, so that a peer which waits for that sends the rest at once:
-    /// a body that was written after its head, a head that was written line by line. Once for each message.
+    /// a body that was written after its head, a head that was written line by line, a chunk behind another. Once for
+    /// each short piece: how many there are depends on how fast the peer writes.
     fn acknowledge_piece(&mut self, begun: bool) {
         if begun && !self.acknowledged {
             self.acknowledged = true;

@@ -138,6 +138,10 @@ pub(crate) const FRESH_LOOK: Duration = Duration::from_millis(50);
 /// Connections accepted in a row before others of the worker get their turn.
 pub(crate) const ACCEPTS_PER_TURN: u32 = 64;
 
+/// A read shorter than this may be a segment behind which the peer's Nagle algorithm holds the next one back. Full segments
+/// are longer on nearly every path (1,200 bytes and more).
+pub(crate) const SHORT_BYTES: usize = 1024;
+
 /// Bytes of a file read at once (`SendFile`).
 pub(crate) const FILE_READ_BYTES: usize = 128 * 1024;
 
