@@ -316,7 +316,7 @@ def test_the_command_line_overrides_the_pid_file(pound, tmp_path):
     port, written, ignored = wait.free_port(), tmp_path / "a.pid", tmp_path / "b.pid"
     started = pound(simple(port, 9, f'PIDFile "{ignored}"'), port, options=("-e", "-p", written))
     # It serves before it has written that down.
-    wait.until(written.read_text, "the pid file is empty")
+    wait.until(lambda: written.exists() and written.read_text(), "the pid file is empty or not there")
     assert int(written.read_text()) == started.pid
     assert not ignored.exists()
 
