@@ -324,8 +324,10 @@ fn a_stop_asked_for_again_later_is_at_once() {
     let place =
         |text: &str| lines.iter().position(|line| line.contains(text)).unwrap_or_else(|| panic!("{said}"));
     let (second, cut) = (place("second signal (SIGTERM): stopping at once"), place("[E-CUT-OFF]"));
-    let (request, stopped) = (place(" GET / HTTP/1.1"), place("stopped; requests cut off: 1"));
-    assert!(second < cut && cut < request && request < stopped, "{said}");
+    let stopped = place("stopped; requests cut off: 1");
+    assert!(second < cut && cut < stopped, "{said}");
+    // Requests go to another stream than events, so their order is not certain.
+    place(" GET / HTTP/1.1 - -");
     assert_eq!(said.matches("second signal").count(), 1, "{said}");
 }
 
