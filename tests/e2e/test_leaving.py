@@ -36,8 +36,13 @@ class Work:
 
     def __call__(self, connection):
         request = connection.read_request()
+        # A probe asks nothing.
+        if request is None:
+            return
         if request.target == "/quick":
-            return connection.send(answer("quick"))
+            # It closes, and says so: a POST that met the close would be 502.
+            connection.send(answer("quick", fields="Connection: close\r\n"))
+            return
         connection.send(self.PHASES[self.phase])
         self.begun.set()
         if connection.at_end():

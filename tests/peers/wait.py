@@ -40,8 +40,8 @@ def free_port(host="127.0.0.1"):
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     for _ in range(PORTS_PER_WORKER):
         port = next(_next_port)
+        # Without SO_REUSEADDR: a test may bind it so, and on a port that a neighbour has used a minute ago that fails.
         with socket.socket(family, socket.SOCK_STREAM) as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
                 probe.bind((host, port))
             except OSError:
