@@ -5,6 +5,7 @@ at (no panic, no leaked descriptor, exit status 0 after TERM). Each factory take
 """
 
 import os
+import socket
 import tempfile
 from pathlib import Path
 
@@ -104,6 +105,33 @@ def proxy(pound, backend, client):
         return pound(text, port, **more)
 
     return start
+
+
+@pytest.fixture
+def serving(proxy):
+    """pound with one listener that holds these lines in its service, and no back-end besides."""
+    return lambda *lines, **more: proxy(service=lines, **more)
+
+
+@pytest.fixture
+def full_queue():
+    """Makes ports that accept no connection and refuse none, like behind a firewall: their queues are full."""
+    opened = []
+
+    def make():
+        listener = socket.socket()
+        opened.append(listener)
+        wait.bind_free_port(listener)
+        listener.listen(0)
+        for _ in range(4):
+            filler = socket.socket()
+            opened.append(filler)
+            filler.setblocking(False)
+            filler.connect_ex(listener.getsockname())
+        return listener.getsockname()[1]
+
+    yield make
+    _all([one.close for one in opened])
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,5 @@
 """Dead, dying and silent back-ends: who is left out, what is tried again, what the client is told."""
 
-import socket
 import threading
 import time
 
@@ -28,23 +27,14 @@ def test_a_dead_backend_comes_back_within_alive(proxy, backend):
     wait.until(lambda: pound.ask().text == "dead", "the back-end is not back", within=3)
 
 
-def test_a_dead_backend_costs_no_request_anything(proxy, backend):
+def test_a_dead_backend_costs_no_request_anything(proxy, backend, full_queue):
     """Once found dead it is probed, and requests wait for none of that while another one is alive."""
-    with socket.socket() as full:
-        wait.bind_free_port(full)
-        full.listen(0)
-        fillers = [socket.socket() for _ in range(4)]
-        for filler in fillers:
-            filler.setblocking(False)
-            filler.connect_ex(full.getsockname())
-        good = backend(name="good")
-        pound = proxy(good, full.getsockname()[1], top=["Alive 30"], each=["ConnTO 2"])
-        wait.until(lambda: pound.ask().text == "good" and "is dead" in pound.output(), "it is not found dead")
-        start = time.monotonic()
-        assert {pound.ask().text for _ in range(30)} == {"good"}
-        assert time.monotonic() - start < 2
-        for filler in fillers:
-            filler.close()
+    good = backend(name="good")
+    pound = proxy(good, full_queue(), top=["Alive 30"], each=["ConnTO 2"])
+    wait.until(lambda: pound.ask().text == "good" and "is dead" in pound.output(), "it is not found dead")
+    start = time.monotonic()
+    assert {pound.ask().text for _ in range(30)} == {"good"}
+    assert time.monotonic() - start < 2
 
 
 def test_503_with_a_page_when_none_is_left(proxy, backend):
@@ -174,25 +164,12 @@ def test_a_silent_backend_is_named_when_the_request_goes_to_another_one(proxy, b
     assert f"=> 127.0.0.1:{silent.port}: " in line, line
 
 
-def test_a_backend_that_does_not_accept_is_given_up_after_its_time(proxy, backend):
-    """A full accept queue swallows connection attempts, as a firewall that drops them does."""
-    with socket.socket() as full:
-        wait.bind_free_port(full)
-        full.listen(0)
-        port = full.getsockname()[1]
-        fillers = []
-        for _ in range(4):
-            filler = socket.socket()
-            filler.setblocking(False)
-            filler.connect_ex(("127.0.0.1", port))
-            fillers.append(filler)
-        good = backend(name="good")
-        pound = proxy(port, good, each=["ConnTO 1", "Priority 5"])
-        start = time.monotonic()
-        assert {pound.ask().text for _ in range(10)} == {"good"}
-        assert time.monotonic() - start < 6
-        for filler in fillers:
-            filler.close()
+def test_a_backend_that_does_not_accept_is_given_up_after_its_time(proxy, backend, full_queue):
+    good = backend(name="good")
+    pound = proxy(full_queue(), good, each=["ConnTO 1", "Priority 5"])
+    start = time.monotonic()
+    assert {pound.ask().text for _ in range(10)} == {"good"}
+    assert time.monotonic() - start < 6
 
 
 def test_no_request_fails_while_one_backend_flaps(proxy, backend):

@@ -65,18 +65,6 @@ def said(pound):
     return after
 
 
-def full_queue():
-    """A port that takes no connection and refuses none: its queue is full."""
-    listener = socket.socket()
-    wait.bind_free_port(listener)
-    listener.listen(0)
-    fillers = [socket.socket() for _ in range(4)]
-    for filler in fillers:
-        filler.setblocking(False)
-        filler.connect_ex(listener.getsockname())
-    return listener.getsockname()[1], [listener, *fillers]
-
-
 # -- restarts
 
 
@@ -122,10 +110,9 @@ def test_a_dead_backend_is_back_long_before_alive(proxy, backend):
     wait.until(lambda: pound.ask().text == "dead", "the back-end is not back", within=10)
 
 
-def test_503_at_once_when_none_can_be_reached(proxy, backend):
+def test_503_at_once_when_none_can_be_reached(proxy, full_queue):
     """Those that do not even refuse are not tried by requests: each would wait for ConnTO."""
-    (one, held), (two, also_held) = full_queue(), full_queue()
-    pound = proxy(one, two, top=["Alive 30"], each=["ConnTO 1"])
+    pound = proxy(full_queue(), full_queue(), top=["Alive 30"], each=["ConnTO 1"])
     assert pound.ask().status == 503
     start = time.monotonic()
     with Load(pound, clients=8) as load:
@@ -133,8 +120,6 @@ def test_503_at_once_when_none_can_be_reached(proxy, backend):
     assert set(load.failures) == {503}
     # One request alone would wait for two seconds.
     assert time.monotonic() - start < 5
-    for sock in held + also_held:
-        sock.close()
 
 
 # -- no answers

@@ -159,24 +159,16 @@ def test_the_next_request_is_no_farewell(proxy, tls_proxy, backend, client, tls_
 
 
 @pytest.mark.parametrize("kind", ["tcp", "tls"])
-def test_a_client_that_leaves_before_there_is_a_connection_to_the_backend_is_noticed(proxy, client, tls_client, tls_proxy, kind):
-    """A full accept queue swallows connection attempts."""
+def test_a_client_that_leaves_before_there_is_a_connection_to_the_backend_is_noticed(
+    proxy, client, tls_client, tls_proxy, full_queue, kind
+):
     start, connect, leave = (proxy, client, closing) if kind == "tcp" else (tls_proxy, tls_client, close_notify)
-    with socket.socket() as full:
-        wait.bind_free_port(full)
-        full.listen(0)
-        fillers = [socket.socket() for _ in range(4)]
-        for filler in fillers:
-            filler.setblocking(False)
-            filler.connect_ex(full.getsockname())
-        pound = start(full.getsockname()[1], each=["ConnTO 60"], top=["HalfClose no"])
-        connection = connect(pound)
-        connection.send("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
-        time.sleep(0.3)
-        leave(connection)
-        pound.wait_for_log("[E-CLIENT-LEFT]")
-        for filler in fillers:
-            filler.close()
+    pound = start(full_queue(), each=["ConnTO 60"], top=["HalfClose no"])
+    connection = connect(pound)
+    connection.send("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+    time.sleep(0.3)
+    leave(connection)
+    pound.wait_for_log("[E-CLIENT-LEFT]")
 
 
 def test_a_client_that_has_left_is_not_served_by_the_next_backend(proxy, backend, client):

@@ -2,21 +2,6 @@
 
 import pytest
 
-from peers import configuration as cfg
-from peers import wait
-
-
-@pytest.fixture
-def serving(pound):
-    """pound with one listener that holds these lines."""
-
-    def start(*lines, listener=(), top=()):
-        port = wait.free_port()
-        return pound(cfg.text(top, cfg.listen(port, listener, cfg.service(lines))), port)
-
-    return start
-
-
 REDIRECTS = {
     "without_a_path_appends_the_request": ('Redirect "https://new.example"', 302, "https://new.example/a/b?c=d"),
     "with_a_path_does_not": ('Redirect "https://new.example/x"', 302, "https://new.example/x"),

@@ -5,19 +5,7 @@ import http.client
 import pytest
 
 from peers import configuration as cfg
-from peers import wait
 from peers.pound import check
-
-
-@pytest.fixture
-def serving(pound):
-    """pound with one listener that holds these lines in its service."""
-
-    def start(*lines, listener=(), top=()):
-        port = wait.free_port()
-        return pound(cfg.text(top, cfg.listen(port, listener, cfg.service(lines))), port)
-
-    return start
 
 
 def location(pound, target="/", host="a.example"):
