@@ -72,6 +72,26 @@ impl Condition {
     /// The condition that always holds.
     pub const ALWAYS: Condition = Condition::All(Vec::new());
 
+    /// What a part of the message is compared with; none for a condition that compares no text, or is made of others.
+    pub fn matched(&self) -> Option<&Match> {
+        match self {
+            Condition::Method(matches)
+            | Condition::Url(matches)
+            | Condition::Path { matches, .. }
+            | Condition::Query(matches)
+            | Condition::QueryParam { matches, .. }
+            | Condition::HeaderLine(matches)
+            | Condition::HeaderField { matches, .. }
+            | Condition::Host(matches)
+            | Condition::StringMatch { matches, .. } => Some(matches),
+            Condition::All(_)
+            | Condition::Any(_)
+            | Condition::Not(_)
+            | Condition::Acl { .. }
+            | Condition::ClientCertificate(_) => None,
+        }
+    }
+
     /// True for [`Condition::ALWAYS`].
     pub fn is_always(&self) -> bool {
         matches!(self, Condition::All(all) if all.is_empty())

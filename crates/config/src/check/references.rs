@@ -141,19 +141,9 @@ impl<'a> Found<'a> {
                 parts.iter().for_each(|part| self.condition(part));
             }
             Condition::Not(part) => self.condition(part),
-            Condition::StringMatch { subject, matches } => {
-                self.templates.push(subject);
-                self.matches.push(matches);
-            }
-            Condition::Method(matches)
-            | Condition::Url(matches)
-            | Condition::Path { matches, .. }
-            | Condition::Query(matches)
-            | Condition::QueryParam { matches, .. }
-            | Condition::HeaderLine(matches)
-            | Condition::HeaderField { matches, .. }
-            | Condition::Host(matches) => self.matches.push(matches),
-            Condition::Acl { .. } | Condition::ClientCertificate(_) => {}
+            Condition::StringMatch { subject, .. } => self.templates.push(subject),
+            _ => {}
         }
+        self.matches.extend(condition.matched());
     }
 }

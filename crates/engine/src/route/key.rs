@@ -86,18 +86,8 @@ fn may_fault(condition: &Condition) -> bool {
     match condition {
         Condition::All(parts) | Condition::Any(parts) => parts.iter().any(may_fault),
         Condition::Not(part) => may_fault(part),
-        Condition::Acl { .. } | Condition::ClientCertificate(_) => false,
-        Condition::Method(matches)
-        | Condition::Url(matches)
-        | Condition::Path { matches, .. }
-        | Condition::Query(matches)
-        | Condition::QueryParam { matches, .. }
-        | Condition::HeaderLine(matches)
-        | Condition::HeaderField { matches, .. }
-        | Condition::Host(matches) => matches.pattern.may_give_up(),
         // A reference to a match that was not made is a fault.
-        Condition::StringMatch { subject, matches } => {
-            subject.has_captures() || matches.pattern.may_give_up()
-        }
+        Condition::StringMatch { subject, .. } if subject.has_captures() => true,
+        _ => condition.matched().is_some_and(|matches| matches.pattern.may_give_up()),
     }
 }
