@@ -3,14 +3,16 @@
 //! [`request`] goes until the head of the final answer is here; the body of the request may still be on its way then,
 //! since a server may answer early. [`response`] moves the rest, both ways, through the same pump.
 
+mod patience;
+
 use std::future::{Future, poll_fn};
 use std::io;
 use std::pin::pin;
 use std::rc::Rc;
-use std::task::{Context, Poll};
+use std::task::Poll;
 use std::time::Duration;
 
-use plan::{Silence, Times};
+use plan::Silence;
 use wire::h1::framing;
 use wire::h1::parse;
 use wire::h1::write::{self, Framing};
@@ -20,7 +22,7 @@ use crate::backend::Live;
 use crate::backend::connect::{ConnectError, connect};
 use crate::backend::health::Attempt;
 use crate::backend::pool;
-use crate::client::{Client, is_begun, late};
+use crate::client::Client;
 use crate::excerpt;
 use crate::exchange::Exchange;
 use crate::fault::{Cause, Fault, Retry, Stage, is_shortage};
@@ -31,7 +33,8 @@ use crate::parts::Parts;
 use crate::pump::{Pump, PumpError, Waiting};
 use crate::rewrite;
 use crate::stats;
-use crate::watchdog::{Bark, Watchdog};
+
+use patience::{Patience, Wait, watch};
 
 /// A back-end that has begun its final answer.
 pub(crate) struct Upstream {
@@ -201,53 +204,6 @@ fn limits_of(client: &Conn, live: &Live) -> Rc<wire::Limits> {
     Rc::new(wire::Limits { tolerance, ..**limits })
 }
 
-/// Who has to do what next.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Wait {
-    /// The back-end has the request and has not begun to answer.
-    Answer,
-    BackendTakes,
-    BackendSends,
-    ClientTakes,
-    ClientSends,
-}
-
-/// How long each of them may do nothing, and what a client may do without having left.
-#[derive(Clone, Copy)]
-struct Patience<'a> {
-    client: Silence,
-    times: &'a Times,
-    /// A client over TCP without TLS that ends its side may still read.
-    half_close: bool,
-}
-
-impl<'a> Patience<'a> {
-    fn of(x: &Exchange, times: &'a Times) -> Patience<'a> {
-        let listener = x.listener();
-        Patience { client: listener.client_stream, times, half_close: listener.half_close }
-    }
-
-    fn silence(self, wait: Wait) -> Silence {
-        match wait {
-            Wait::Answer => self.times.answer,
-            Wait::BackendTakes | Wait::BackendSends => self.times.stream,
-            Wait::ClientTakes | Wait::ClientSends => self.client,
-        }
-    }
-
-    /// What it is called when it ends.
-    fn ends(self, wait: Wait, bark: Bark) -> Cause {
-        let silence = self.silence(wait);
-        match wait {
-            Wait::Answer => Cause::BackendTimeout(silence),
-            Wait::BackendTakes => Cause::BackendReadsNothing(silence),
-            Wait::BackendSends => Cause::BackendPaused(silence),
-            Wait::ClientTakes => late(bark, Cause::ClientReadsNothing(silence)),
-            Wait::ClientSends => late(bark, Cause::ClientPaused(silence)),
-        }
-    }
-}
-
 /// What ends the wait for a head.
 enum Event {
     Head(usize),
@@ -357,46 +313,6 @@ async fn wait_for_head(
         watchdog.poll_moving(cx, || upload.bytes).map(|bark| Event::Failed(patience.ends(wait, bark)))
     })
     .await
-}
-
-/// Notices a client that leaves while the back-end works: then this work is for nobody, and the back-end's connection is
-/// closed. A client that has only ended its side may still read, where `half_close` says so.
-fn watch(
-    client: &mut Conn,
-    watchdog: &Watchdog,
-    patience: Patience<'_>,
-    cx: &mut Context<'_>,
-    store: &crate::buffer::Store,
-) -> Result<(), Cause> {
-    if is_begun(client.unread()) {
-        // What comes now is the next request; it waits where it is.
-        return Ok(());
-    }
-    if client.has_ended() {
-        // Its upload was cut short, or it has been looked at before: nothing more comes that could be read.
-        return left(client, patience);
-    }
-    if client.stream().is_fresh() && watchdog.looks_soon() {
-        // Mostly the answer is here before that, and then two system calls are spared.
-        return Ok(());
-    }
-    while let Poll::Ready(ready) = client.poll_readable(cx) {
-        ready.map_err(Cause::of_client)?;
-        match client.poll_fill(cx, store) {
-            Poll::Ready(Ok(0)) => return left(client, patience),
-            Poll::Ready(Ok(_)) if is_begun(client.unread()) => break,
-            // The empty line that old clients send after a body.
-            Poll::Ready(Ok(_)) => {}
-            Poll::Ready(Err(error)) => return Err(Cause::of_client(error)),
-            Poll::Pending => break,
-        }
-    }
-    Ok(())
-}
-
-/// What it means that the client has ended its side.
-fn left(client: &Conn, patience: Patience<'_>) -> Result<(), Cause> {
-    if client.stream().is_gone(patience.half_close) { Err(Cause::ClientLeft) } else { Ok(()) }
 }
 
 async fn pass_interim(

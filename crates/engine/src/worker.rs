@@ -1,5 +1,8 @@
 //! One thread: a runtime, its listening sockets, its connections. Nothing of it is seen by another worker.
 
+mod health;
+mod room;
+
 use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
 use std::io;
@@ -12,26 +15,21 @@ use tokio::sync::watch;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 
 use crate::accept;
-use crate::backend::health::{Attempt, Refusal};
-use crate::backend::{Live, connect};
-use crate::balance;
-use crate::care;
 use crate::client::{Client, Next};
 use crate::clock::Moment;
 use crate::drain::{Connections, Ticket};
 use crate::exchange::{ClientFacts, Exchange};
-use crate::fault::{Cause, Fault};
+use crate::fault::Fault;
 use crate::fresh;
 use crate::limits;
 use crate::log::{Pen, Severity};
 use crate::memory::Strain;
 use crate::parts::Parts;
 use crate::respond::Keep;
-use crate::seats::{Seat, Seats};
 use crate::serve::{Begun, serve};
 use crate::stream::Stream;
 use crate::tls;
-use crate::world::{Current, Running, World};
+use crate::world::{Current, World};
 
 /// What a worker has at hand.
 pub(crate) struct Worker {
@@ -255,15 +253,6 @@ pub(crate) fn connection(worker: Rc<Worker>, ticket: Ticket, mut client: Client)
     }
 }
 
-/// What a failure to connect says about the next try; `None` if it was no such failure.
-fn refusal(cause: &Cause) -> Option<Refusal> {
-    match cause {
-        Cause::ConnectFailed(error) => Some(connect::refusal(error)),
-        Cause::ConnectTimeout => Some(Refusal::Unreachable),
-        _ => None,
-    }
-}
-
 /// Counts a client connection for as long as it lives, however its task ends.
 struct Open<'a>(&'a Parts);
 
@@ -322,90 +311,6 @@ impl Worker {
         }
     }
 
-    /// Learns from a request that was at a back-end whether that takes connections, and whether it answers.
-    pub(crate) fn note_health(&self, running: &Running, x: &mut Exchange, fault: Option<&Fault>) {
-        let Some(live) = x.backend.and_then(|backend| running.backends.get(backend)) else { return };
-        let (health, now, rarest) = (&live.health, self.parts.clock.now(), running.plan.alive);
-        if let Some(dead) = x.revived.take() {
-            care::backend_is_back(&mut self.pen.borrow_mut(), running, live, dead);
-        }
-        let Some(fault) = fault else {
-            if let Some(out) = health.answered(x.attempt, now) {
-                self.pen.borrow_mut().event(
-                    Severity::Notice,
-                    format_args!(
-                        "back-end {} answers again and gets its share, after {:.1} s",
-                        live.plan.address,
-                        out.as_secs_f64()
-                    ),
-                );
-            }
-            return;
-        };
-        if let Some(refusal) = refusal(&fault.cause) {
-            if health.died(x.revival, refusal, now, rarest) {
-                self.buried(running, live, fault);
-            }
-        } else if fault.is_no_answer() {
-            if x.reused && matches!(fault.cause, Cause::BackendSilent) {
-                // It had just been used, and was closed nevertheless: the others will have been too.
-                let mut pool = self.parts.pool.borrow_mut();
-                pool.forget(live);
-                pool.closed(live, now);
-            }
-            let fails = health.failed(x.attempt, now, rarest);
-            // Not each time: where nobody can be spared it stays like this.
-            if live.plan.fails_max.is_some_and(|most| fails.is_multiple_of(most.get())) {
-                self.leave_out(running, live, fault, fails);
-            }
-        } else if x.attempt == Attempt::Trial {
-            health.trial_over(now);
-        }
-    }
-
-    /// A back-end has died: nothing that belongs to it is kept.
-    fn buried(&self, running: &Running, live: &Live, fault: &Fault) {
-        self.parts.pool.borrow_mut().forget(live);
-        for set in running.sets.iter().flatten() {
-            balance::forget_backend(set, live.plan.id);
-        }
-        self.world.deaths().notify_one();
-        self.pen.borrow_mut().event(
-            Severity::Warning,
-            format_args!(
-                "back-end {} is dead: {fault} [{}]; it is probed soon, then less often, at last every {} s",
-                live.plan.address,
-                fault.cause.row().code,
-                running.plan.alive.as_secs()
-            ),
-        );
-    }
-
-    /// Leaves a back-end out that gives no answers, if enough others are well.
-    fn leave_out(&self, running: &Running, live: &Live, fault: &Fault, fails: u32) {
-        let _one_at_a_time = self.world.leaving_out();
-        let mut spared = false;
-        for set in running.sets.iter().flatten() {
-            match set.can_spare(live.plan.id) {
-                Some(true) => spared = true,
-                Some(false) => return,
-                None => {}
-            }
-        }
-        let (now, rarest) = (self.parts.clock.now(), running.plan.alive);
-        if spared && let Some(pause) = live.health.leave_out(now, rarest) {
-            self.pen.borrow_mut().event(
-                Severity::Warning,
-                format_args!(
-                    "back-end {} is left out: it gave no answer to {fails} requests in a row (MaxFails), last: {fault}; \
-                     single requests try it again, first in {:.0} s",
-                    live.plan.address,
-                    pause.as_secs_f64()
-                ),
-            );
-        }
-    }
-
     /// Reports that a handshake failed; only so many in a second, for whoever wants to can make thousands.
     fn note_handshake(&self, facts: &ClientFacts, failure: &tls::Failure) {
         // A client that just goes away is no news, nor is one that never says a word. What a token does not sign is told
@@ -429,63 +334,6 @@ impl Worker {
         if fresh::is_unwatched(error) && self.unwatched.replace(second) != second {
             self.pen.borrow_mut().event(Severity::Error, format_args!("a client had to go: {error}"));
         }
-    }
-
-    /// A place for one more client of this listener: waits for it, for as long as it takes, while others who wait for
-    /// nothing but themselves are told to go.
-    pub(crate) async fn seat(&self, listener: usize) -> Seat {
-        let Parts { store, clock, .. } = &self.parts;
-        let mut waited = false;
-        loop {
-            // While there is enough memory, growth alone is a reason to look again.
-            let strain = if waited { store.gauge.measure() } else { store.gauge.strain() };
-            let mut full = None;
-            if strain == Strain::Easy {
-                match Seats::take(self.world.seats(), listener) {
-                    Ok(seat) => return seat,
-                    Err(taken) => {
-                        self.note_no_room(format_args!(
-                            "MaxConnections {}{} is reached",
-                            taken.most,
-                            if taken.of_listener { " of a listener" } else { "" }
-                        ));
-                        full = taken.of_listener.then_some(listener);
-                        self.connections.shed(1, false, full, clock.now());
-                    }
-                }
-            } else {
-                let gone = self.connections.shed(limits::SHED_LEAST, true, None, clock.now());
-                self.shed.set(self.shed.get() + gone);
-                self.note_no_room(format_args!("the memory for pound is used up, {}", store.gauge.words()));
-            }
-            waited = true;
-            self.world.seats().wait(full, limits::ACCEPT_PAUSE).await;
-        }
-    }
-
-    /// A place beyond all bounds, for a client that was taken before a stop.
-    pub(crate) fn squeeze(&self, listener: usize) -> Seat {
-        Seats::squeeze(self.world.seats(), listener)
-    }
-
-    /// Reports that there is no place for a client, at most once in a while.
-    fn note_no_room(&self, limit: std::fmt::Arguments<'_>) {
-        let now = self.parts.clock.now();
-        if self.no_room.get().is_some_and(|last| now.since(last) < limits::ROOM_REPORT) {
-            return;
-        }
-        self.no_room.set(Some(now));
-        let open = self.world.seats().open();
-        let gone = self.shed.replace(0);
-        let gone = if gone == 0 {
-            String::new()
-        } else {
-            format!(", and {gone} that had waited longest, idle or within a head, were closed")
-        };
-        self.pen.borrow_mut().event(
-            Severity::Warning,
-            format_args!("{limit}: there are {open} clients{gone}; new ones wait until others go"),
-        );
     }
 
     /// Clients can be taken again; the next failure is news.
