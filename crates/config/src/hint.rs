@@ -56,9 +56,7 @@ pub(crate) fn directive(word: &str) -> Option<&'static str> {
     }
     Some(match word.to_ascii_lowercase().as_str() {
         "listen" | "bind" => "a listener is a block: ListenHTTP, with Address and Port in it, and End",
-        "server_name" | "serveralias" => {
-            "the host that is asked for is a condition of a Service: Host \"NAME\""
-        }
+        "server_name" | "serveralias" => "the host of a request is a condition of a Service: Host \"NAME\"",
         "location" => "a path is a condition of a Service: Path -beg \"/PATH\"",
         "proxy_pass" | "proxypass" | "proxy" | "reverse_proxy" | "upstream" => {
             "a server behind Pound is a block in a Service: Backend, with Address and Port in it, and End"

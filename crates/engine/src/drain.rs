@@ -1,5 +1,5 @@
-//! Who is connected, so that a stop can wait for requests in flight and wake those that wait for nothing, and so that
-//! those who have waited longest can go when others need their place.
+//! The client connections of a worker: a stop waits for requests in flight and wakes those that wait for nothing, and
+//! those that have waited longest go when others need their place.
 
 use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
@@ -75,8 +75,8 @@ impl Connections {
 
     /// Tells those who have waited longest to go, for the sake of others: `most` of those who wait for a request, or,
     /// where memory is short (`heads`), a share of all, first of those who drip a head, which costs more and is more
-    /// likely to be an attack. With a `listener` only its clients go: the place of another one's would help nobody. Nobody
-    /// goes who has waited less than [`limits::SHED_AFTER`]. Gives how many were told.
+    /// likely to be an attack. With a `listener` only its clients go: the place of another one's would help nobody. None
+    /// goes that has waited less than [`limits::SHED_AFTER`]. Gives how many were told.
     pub(crate) fn shed(&self, most: usize, heads: bool, listener: Option<usize>, now: Moment) -> usize {
         let is_old = |since: Moment| now.since(since) >= limits::SHED_AFTER;
         let mut waiting: Vec<(bool, Moment, usize)> = self
@@ -239,7 +239,7 @@ mod tests {
         assert_eq!(who(), [1, 2, 5, 6, 7]);
         assert_eq!(connections.shed(99, true, None, at(60)), 4);
         assert!(tickets[9].sheds_head(&cx, at(9)));
-        assert_eq!(connections.shed(99, true, None, at(60)), 0, "who is busy stays");
+        assert_eq!(connections.shed(99, true, None, at(60)), 0, "a busy one stays");
         assert_eq!(connections.busy(), 1);
         drop(tickets);
         connections.shrink();

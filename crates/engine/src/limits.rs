@@ -322,7 +322,7 @@ pub(crate) const SHED_SHARE: usize = 8;
 /// At least so many go at a time.
 pub(crate) const SHED_LEAST: usize = 32;
 
-/// Nobody goes who has waited less than this: what they wait for may be on its way.
+/// No client is told to go that has waited less than this: what it waits for may be on its way.
 pub(crate) const SHED_AFTER: Duration = Duration::from_secs(1);
 
 /// How often a worker says that clients wait for a place.

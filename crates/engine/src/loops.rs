@@ -129,7 +129,7 @@ fn is_at(address: SocketAddr, door: SocketAddr) -> bool {
     if ip == door {
         return true;
     }
-    // Whoever connects to no address in particular reaches the loopback one.
+    // A connection to the unspecified address reaches the loopback one.
     if ip.is_unspecified() {
         return all || door.is_loopback();
     }

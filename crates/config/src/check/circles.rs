@@ -120,7 +120,7 @@ fn addresses(name: &str) -> Vec<IpAddr> {
 fn takes(door: IpAddr, host: IpAddr) -> bool {
     let all = door.is_unspecified();
     let door = door.to_canonical();
-    // Whoever connects to no address in particular reaches the loopback one.
+    // A connection to the unspecified address reaches the loopback one.
     if host.is_unspecified() {
         return all || door.is_loopback();
     }

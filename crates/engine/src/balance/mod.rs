@@ -143,8 +143,8 @@ impl LiveSet {
         Some(group.members.get(index?)?.id())
     }
 
-    /// Whether a back-end may be left out as far as this service goes: half of a group at most is, and somebody who is
-    /// well has to stay. `None` if it has no say, since the back-end stands alone or not at all in it.
+    /// Whether a back-end may be left out as far as this service goes: half of a group at most is, and one that is well
+    /// has to stay. `None` if it has no say, since the back-end stands alone or not at all in it.
     pub(crate) fn can_spare(&self, backend: usize) -> Option<bool> {
         let groups =
             self.groups.iter().filter(|group| group.members.iter().any(|member| member.id() == backend));

@@ -18,7 +18,7 @@ pub(crate) fn exchange(pen: &mut Pen, x: &Exchange, fault: Option<&Fault>, clock
         let severity = severity(fault);
         match nobody(fault, x) {
             None => pen.write(Kind::Event, severity, |out| fault_line(fault, x, x.backend, out)),
-            // The first of them is told of, and the others with the next line.
+            // The first of them has a line, and the next line counts the others.
             Some(set) => {
                 if let Some(untold) = set.meets_drought() {
                     pen.write(Kind::Event, severity, |out| {

@@ -167,7 +167,7 @@ pub(crate) fn read_lists_again(
     wrong
 }
 
-/// Reads certificates again, in such a process. One that cannot be used is told of, and the old one stays.
+/// Reads certificates again, in such a process. The log names one that cannot be used, and the old one stays.
 ///
 /// Where there is a token, they are left to the serving process: only there can it be seen whether the token has their keys.
 pub(crate) fn read_certificates_again(

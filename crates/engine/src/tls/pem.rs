@@ -211,7 +211,7 @@ impl Wanted {
 pub(super) fn only(wanted: Wanted, bytes: &[u8]) -> Result<Vec<u8>, String> {
     let mut sections = String::new();
     if wanted != Wanted::Public && is_encrypted(bytes) {
-        // That there is such a key is told of, and what it is serves nobody.
+        // The message says that there is such a key; its content would serve nobody.
         sections.extend([&section("ENCRYPTED PRIVATE KEY", b"", "\n"), "\n"]);
     }
     let mut add = |label: &str, der: &[u8]| sections.extend([&section(label, der, "\n"), "\n"]);

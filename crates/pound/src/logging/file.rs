@@ -72,7 +72,7 @@ impl LogFile {
     }
 }
 
-/// Opens a log to append to, and gives it to the user that serves, who has to open it again some day.
+/// Opens a log to append to, and gives it to the user that serves, so that the serving process can open it again.
 fn open(path: &Path, owner: Option<Uid>) -> io::Result<File> {
     let root = geteuid().is_root();
     // A pipe without a reader must not hold up the start. Root writes here, and gives the file away: a link that somebody

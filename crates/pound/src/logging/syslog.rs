@@ -74,7 +74,7 @@ impl Syslog {
         }
     }
 
-    /// Tries again to connect if it is time to: lines may not come for hours, and those that were lost are told of as
+    /// Tries again to connect if it is time to: lines may not come for hours, and the log counts those that were lost as
     /// soon as somebody listens.
     pub(crate) fn look(&mut self) {
         if self.socket.is_none() && self.pause.is_none_or(|end| Instant::now() >= end) {

@@ -56,7 +56,7 @@ pub(crate) fn leave_terminal() {
     let _ = engine::sys::signal::ignore(Signal::SIGTSTP as i32);
 }
 
-/// For a process that only waits for another: whoever is tired of it may end it.
+/// For a process that only waits for another: a person who is tired of it may end it.
 pub(crate) fn let_go() {
     let mut set = SigSet::empty();
     [Signal::SIGTERM, Signal::SIGINT, Signal::SIGQUIT, Signal::SIGHUP]
